@@ -1,0 +1,26 @@
+"""Runs the benchmarks: `python benchmarks/run.py [startup] [check] [--rounds N]`."""
+
+import argparse
+
+import check
+import startup
+
+SCENARIOS = {"startup": startup.measure, "check": check.measure}
+
+
+def main() -> None:
+    """Measures what is asked for, or everything."""
+    parser = argparse.ArgumentParser(description="How fast flowlang is, as multiples of a yardstick in the same run.")
+    parser.add_argument("scenario", nargs="*", help=f"one or more of {', '.join(SCENARIOS)}; everything without it")
+    parser.add_argument("--rounds", type=int, default=11, help="how often each contestant runs (11)")
+    wanted = parser.parse_args()
+    if unknown := set(wanted.scenario) - SCENARIOS.keys():
+        parser.error(f"there is no scenario called {', '.join(sorted(unknown))}")
+    if wanted.rounds < 1:
+        parser.error("at least one round is needed")
+    for name in wanted.scenario or SCENARIOS:
+        SCENARIOS[name](wanted.rounds)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,65 @@
+"""CPU time of processes and of functions, measured in turn."""
+
+import resource
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+
+
+@dataclass(frozen=True, slots=True)
+class Times:
+    """What one contestant took, in seconds of CPU, a number per round."""
+
+    seconds: tuple[float, ...]
+
+    def over(self, other: "Times") -> tuple[float, float]:
+        """This as a multiple of the other: the best rounds, and the middle ones."""
+        return min(self.seconds) / min(other.seconds), median(self.seconds) / median(other.seconds)
+
+
+def race(contestants: Mapping[str, Callable[[], float]], rounds: int) -> dict[str, Times]:
+    """Runs each contestant once per round, in turn, after one round that does not count."""
+    seconds: dict[str, list[float]] = {name: [] for name in contestants}
+    for turn in range(rounds + 1):
+        for name, run in contestants.items():
+            taken = run()
+            if turn:
+                seconds[name].append(taken)
+    return {name: Times(tuple(taken)) for name, taken in seconds.items()}
+
+
+def time_process(*arguments: str | Path, cwd: Path) -> float:
+    """CPU seconds of this Python with these arguments, everything it starts included."""
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    done = subprocess.run(
+        [sys.executable, *map(str, arguments)],
+        cwd=cwd,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+    )
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    if done.returncode != 0:
+        sys.exit(f"{' '.join(map(str, arguments))} ended with {done.returncode}:\n{done.stdout}{done.stderr}")
+    return (after.ru_utime + after.ru_stime) - (before.ru_utime + before.ru_stime)
+
+
+def time_call(call: Callable[[], object]) -> float:
+    """CPU seconds of one call in this process."""
+    start = time.process_time()
+    call()
+    return time.process_time() - start
+
+
+FLOWLANG = ("-c", "import sys; from flowlang.workbench.cli import main; sys.exit(main())")
+
+
+def tell(what: str, ratios: tuple[float, float], yardstick: str, aim: float) -> None:
+    """Prints one line of results."""
+    least, middle = ratios
+    verdict = "within the aim" if least <= aim else "over the aim"
+    print(f"{what:<44} {least:6.2f} min {middle:6.2f} median  x {yardstick:<18} aim {aim:g}: {verdict}", flush=True)

@@ -1,0 +1,229 @@
+"""Checks a loaded flow file with everything it imports: every mistake of every file, in one go.
+
+Names are kept per file and flow (book.py), types are worked out when somebody asks for them (typed.py,
+check_step.py), and what a flow waits for is looked at last (check_flow.py). Nothing is executed.
+"""
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from ..diagnostics.diagnostic import Diagnostic, nearest
+from ..diagnostics.source import Span
+from . import ast
+from .book import Declared, FileBook, Here, Reports, did_you_mean, keep_book
+from .check_flow import FlowCheck
+from .check_step import StepCheck
+from .check_tool import check_tool
+from .checked import CheckedFile, CheckedFlow, CheckedStep, CheckedTool
+from .loader import LoadedFile, Loader, LoadedText
+from .typed import Snippet
+from .type_names import TypeNames
+
+
+def check(loader: Loader, loaded: LoadedFile | None) -> CheckedFile:
+    """What is wrong with a file and its imports; the checked flow, if nothing is."""
+    reports = Reports(list(loader.diagnostics))
+    main: FileCheck | None = None
+    if loaded is not None:
+        files: dict[str, FileCheck] = {}
+        main = FileCheck.open(loaded, reports, files)
+        for file in files.values():
+            file.check()
+        main.check_runs(files)
+    diagnostics = sorted(reports.diagnostics, key=_in_file_order(loader))
+    errors = any(one.severity == "error" for one in diagnostics)
+    if errors:
+        diagnostics = [one for one in diagnostics if one.severity == "error"]
+    flows: dict[str, CheckedFlow] = {}
+    if main is not None and not errors:
+        flows = {name: main.linked(name) for name in main.flows}
+    return CheckedFile(
+        flow=flows.pop("", None),
+        flows=flows,
+        diagnostics=tuple(diagnostics),
+        sources=tuple(loader.sources),
+    )
+
+
+def _in_file_order(loader: Loader) -> Callable[[Diagnostic], tuple[int, int, int, str]]:
+    order = {id(source): number for number, source in enumerate(loader.sources)}
+
+    def key(one: Diagnostic) -> tuple[int, int, int, str]:
+        return order.get(id(one.source), -1), one.span.start, one.span.end, one.rule
+
+    return key
+
+
+class FileCheck:
+    """One file: its flows, and what serves all of them."""
+
+    def __init__(self, loaded: LoadedFile, reports: Reports) -> None:
+        self.loaded = loaded
+        self.reports = reports
+        self.here = Here(loaded.source, 0)
+        self.book: FileBook = keep_book(loaded, reports)
+        self.imports: dict[str, FileCheck] = {}
+        self.types = TypeNames(self.book, reports, {})
+        self.flows: dict[str, FlowCheck] = {name: FlowCheck(self, book) for name, book in self.book.flows.items()}
+        self.checked: dict[str, CheckedFlow | None] = {}
+        self._tools: dict[str, CheckedTool | None] = {}
+        self._steps: dict[int, CheckedStep | None] = {}
+        self._linked: dict[str, CheckedFlow] = {}
+
+    @classmethod
+    def open(cls, loaded: LoadedFile, reports: Reports, files: "dict[str, FileCheck]") -> "FileCheck":
+        """The check of a file and, in `files`, of everything it imports; each once."""
+        if loaded.path not in files:
+            files[loaded.path] = check = cls(loaded, reports)
+            check.imports = {alias: cls.open(other, reports, files) for alias, other in loaded.imports.items()}
+            check.types = TypeNames(
+                check.book, reports, {alias: other.types for alias, other in check.imports.items()}
+            )
+        return files[loaded.path]
+
+    # ── What serves every flow ──
+
+    def snippet(self, declared: Declared) -> Snippet:
+        """A snippet's text, as it stands."""
+        header = declared.section.header
+        assert isinstance(header, ast.Snippet)
+        match header.text:
+            case ast.Text(parts):
+                return Snippet(parts, declared.here)
+            case ast.FileText() as file:
+                loaded = self.text_of(file, declared.here)
+                if loaded is not None:
+                    return Snippet(loaded.parts, Here(loaded.source, 0))
+        return Snippet((), declared.here)
+
+    def text_of(self, file: ast.FileText, here: Here) -> LoadedText | None:
+        """What `file "…"` reads, in whichever of the loaded files it stands."""
+        if here.source is self.loaded.source:
+            return self.loaded.texts.get(file.path)
+        for other in self.imports.values():
+            if (found := other.text_of(file, here)) is not None:
+                return found
+        return None
+
+    def find_flow(self, word: ast.Word, here: Here) -> FlowCheck | None:
+        """The flow that a word names: `improve`, `house` for an imported file's main flow, `house.verify`."""
+        alias, dot, name = word.text.partition(".")
+        if alias in self.book.imports:
+            other = self.imports.get(alias)
+            if other is None:
+                return None
+            if name in other.flows:
+                return other.flows[name]
+            near = nearest(name, [flow for flow in other.flows if flow])
+            hints = (f"did you mean `{alias}.{near}`?",) if near else ()
+            span = Span(word.span.start + len(alias) + 1, word.span.end)
+            self.reports.add(here, "unknown-name", f"`{alias}` has no flow called `{name}`", span, *hints)
+            return None
+        if word.text in self.flows and word.text:
+            return self.flows[word.text]
+        known = {n: f.declared for n, f in self.book.flows.items() if f.declared is not None}
+        hint = did_you_mean(word.text, {**known, **self.book.imports})
+        message = f"there is no flow called `{word.text}`"
+        more = hint or "a flow begins with a line like `flow improve`; another file's comes with `import`"
+        self.reports.add(here, "unknown-name", message, word.span, more)
+        return None
+
+    def find_tool(self, word: ast.Word, here: Here) -> CheckedTool | None:
+        """The tool that a word names."""
+        alias, dot, name = word.text.partition(".")
+        if dot and alias in self.book.imports:
+            other = self.imports.get(alias)
+            if other is None or name in other.book.tools:
+                return None if other is None else other.tool(name)
+            self.reports.add(here, "unknown-name", f"`{alias}` has no tool called `{name}`", word.span)
+            return None
+        if word.text in self.book.tools:
+            return self.tool(word.text)
+        hint = did_you_mean(word.text, self.book.tools)
+        message = f"there is no tool called `{word.text}`"
+        self.reports.add(here, "unknown-name", message, word.span, *((hint,) if hint else ()))
+        return None
+
+    def tool(self, name: str) -> CheckedTool | None:
+        """A tool of this file, checked once."""
+        if name not in self._tools:
+            self._tools[name] = check_tool(self, self.book.tools[name])
+        return self._tools[name]
+
+    def check_step(self, step: StepCheck) -> CheckedStep | None:
+        """A step, checked once."""
+        key = step.here.start
+        if key not in self._steps:
+            self._steps[key] = None
+            self._steps[key] = step.check()
+        return self._steps[key]
+
+    # ── The check ──
+
+    def check(self) -> None:
+        """Looks at everything in this file."""
+        main = self.flows[""]
+        for declared in self.book.all_schemas:
+            if self.book.schemas.get(declared.name.text) is declared:
+                self.types.schema(declared.name.text)
+            else:
+                self.types.of_schema(declared)
+        main.check_presets()
+        for declared in self.book.all_tools:
+            if self.book.tools.get(declared.name.text) is declared:
+                self.tool(declared.name.text)
+            else:
+                check_tool(self, declared)
+        for name, flow in self.flows.items():
+            self.checked[name] = flow.check()
+        self._check_snippets(main)
+
+    def _check_snippets(self, main: FlowCheck) -> None:
+        """A snippet's names are read where it is pasted; here only what stands below it is looked at."""
+        for declared in self.book.all_snippets:
+            main.check_nothing_below(declared)
+        for declared in self.book.imports.values():
+            if declared.section.lines:
+                line = declared.section.lines[0]
+                self.reports.add(declared.here, "unknown-setting", "nothing stands below an import", line.span)
+
+    def check_runs(self, files: "dict[str, FileCheck]") -> None:
+        """Tells of flows that run themselves, also over others."""
+        done: set[int] = set()
+        for file in files.values():
+            for flow in file.flows.values():
+                self._follow(flow, [], done)
+
+    def _follow(self, flow: FlowCheck, chain: list[FlowCheck], done: set[int]) -> None:
+        if id(flow) in done:
+            return
+        for step in flow.steps.values():
+            target = step.target if step.kind == "run" else None
+            if target is None:
+                continue
+            here = [*chain, flow]
+            if target in here:
+                names = [one.book.name or one.file.loaded.source.path for one in (*here[here.index(target) :], target)]
+                setting = step.setting("run")
+                assert setting is not None
+                message = "these flows run each other, so none would ever end"
+                if target is flow:
+                    message = "this flow runs itself, so it would never end"
+                hint = "use `repeat until` for a loop"
+                self.reports.add(step.here, "cycle", message, setting.items[0].span, " -> ".join(names), hint)
+            else:
+                self._follow(target, here, done)
+        done.add(id(flow))
+
+    def linked(self, name: str) -> CheckedFlow:
+        """A flow whose `run:` steps hold the flows that they run."""
+        if name not in self._linked:
+            checked = self.checked[name]
+            assert checked is not None
+            steps = dict(checked.steps)
+            for step in self.flows[name].steps.values():
+                if step.target is not None:
+                    target = step.target.file.linked(step.target.book.name)
+                    steps[step.name.text] = replace(steps[step.name.text], run=target)
+            self._linked[name] = replace(checked, steps=steps)
+        return self._linked[name]

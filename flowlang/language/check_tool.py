@@ -1,0 +1,112 @@
+"""Checks a `tool`: one way to reach it, what it takes, and texts that name nothing else."""
+
+from typing import TYPE_CHECKING
+
+from ..diagnostics.source import Span
+from . import ast, types
+from .book import Declared, tell_bad_name
+from .check_settings import check_lines
+from .checked import CheckedTool, Place
+from .names import name_mistake
+from .typed import Typer
+from .types import Type
+
+if TYPE_CHECKING:
+    from .check import FileCheck
+
+_METHODS = ("get", "post", "command", "python")
+
+
+def check_tool(file: "FileCheck", declared: Declared) -> CheckedTool | None:
+    """The tool, checked; None if it has a mistake that leaves nothing to call."""
+    section, here, reports = declared.section, declared.here, file.reports
+    if section.unclosed:
+        return None
+    lines = check_lines(section, "tool", here, reports)
+    takes: dict[str, tuple[Type, str]] = {}
+    for line in lines:
+        if isinstance(line, ast.Takes):
+            if (why := name_mistake(line.name.text)) is not None:
+                tell_bad_name(line.name, why, here, reports)
+            elif line.name.text in takes:
+                reports.add(here, "duplicate-name", f"this tool takes `{line.name.text}` already", line.name.span)
+            takes.setdefault(line.name.text, (file.types.resolve(line.type, here, answer=True), line.description))
+    flow = file.flows[""]
+    secrets = frozenset(
+        name
+        for one in file.flows.values()
+        for name, (kind, _) in one.wanted_inputs().items()
+        if isinstance(types.bare(kind), types.SecretType)
+    )
+    typer = Typer(flow, here, locals={name: kind for name, (kind, _) in takes.items()}, lenient=True)
+    typer.locals |= {name: types.SecretType() for name in secrets if name not in takes}
+    typer.only = frozenset(typer.locals)
+    about: ast.Text | None = None
+    body: ast.Text | None = None
+    method, target, function = "", ast.Text((), Span(0, 0)), ""
+    headers: list[tuple[str, ast.Text]] = []
+    returns: Type | None = None
+    chosen: ast.Name | None = None
+    for line in lines:
+        match line:
+            case ast.HeaderLine(name, text):
+                headers.append((name.text, _resolved(typer, text)))
+            case ast.Returns(of):
+                returns = file.types.resolve(of, here, answer=True)
+            case ast.Setting(key, items):
+                word = key.text
+                if word in _METHODS:
+                    if chosen is not None:
+                        message = f"a tool has one of `get`, `post`, `command` and `python`, and `{chosen.text}` is here"
+                        reports.add(here, "duplicate-setting", message, key.span)
+                        continue
+                    chosen = key
+                    method = word
+                if word == "python":
+                    if len(items) == 1 and isinstance(items[0], ast.Function):
+                        target, function = items[0].path, items[0].name.text
+                    else:
+                        reports.add(here, "wrong-value", '`python` takes `"tools.py" lookup`', items[0].span)
+                    continue
+                item = items[0]
+                if len(items) > 1 or not isinstance(item, ast.Text | ast.FileText):
+                    hint = 'put quotes around it: `"…"`'
+                    reports.add(here, "syntax", "a text stands in quotes", Span(item.span.start, items[-1].span.end), hint)
+                    continue
+                secret_free(typer, secrets - takes.keys())
+                resolved = _resolved(typer, item)
+                typer.locals |= {name: types.SecretType() for name in secrets if name not in takes}
+                match word:
+                    case "about":
+                        about = resolved
+                    case "body":
+                        body = resolved
+                    case _:
+                        target = resolved
+    if chosen is None and not section.broken:
+        message = f"the tool `{declared.name.text}` has no way to be reached"
+        hint = "it needs one of `get:`, `post:`, `command:` and `python:`"
+        reports.add(here, "missing-setting", message, declared.name.span, hint)
+        return None
+    if body is not None and method and method != "post":
+        line_key = next(one.key for one in lines if isinstance(one, ast.Setting) and one.key.text == "body")
+        reports.add(here, "unknown-setting", f"`body` goes with `post:`, not with `{method}:`", line_key.span)
+    if section.broken or chosen is None:
+        return None
+    given = tuple((name, kind, description) for name, (kind, description) in takes.items())
+    place = Place(here.source, declared.name.span.moved(here.start))
+    return CheckedTool(
+        declared.name.text, about, given, method, target, function, tuple(headers), body, returns, place
+    )
+
+
+def secret_free(typer: Typer, secrets: frozenset[str] | set[str]) -> None:
+    """Takes the secrets out of reach: only a header may name them."""
+    for name in secrets:
+        typer.locals.pop(name, None)
+
+
+def _resolved(typer: Typer, text: ast.Text | ast.FileText) -> ast.Text:
+    resolved, _ = typer.value(text)
+    assert isinstance(resolved, ast.Text)
+    return resolved

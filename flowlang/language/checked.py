@@ -1,0 +1,184 @@
+"""A flow in which every name is resolved and every type is known: what planning and running read.
+
+Texts are complete here: snippets are pasted in, `file "…"` is read, a bare choice has become a text.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal
+
+from ..diagnostics.diagnostic import Diagnostic
+from ..diagnostics.source import SourceFile, Span
+from . import ast
+from .types import Type
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where something stands; the span is absolute in `source`."""
+
+    source: SourceFile
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class CheckedInput:
+    name: str
+    type: Type  # without `optional`
+    optional: bool
+    default: ast.Atom | None  # a choice has become a text, a file its text
+    description: str
+    place: Place
+
+    @property
+    def required(self) -> bool:
+        return self.default is None and not self.optional
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """A setting's value. `value` is plain data, or a reference in braces that is filled in when the step runs."""
+
+    value: "str | Decimal | bool | tuple[str | Decimal, ...] | ast.Value"
+    place: Place
+
+
+@dataclass(frozen=True, slots=True)
+class CheckedPreset:
+    """`model` names a model, never a preset. Parameters are keyed by setting name."""
+
+    name: str
+    parameters: Mapping[str, Parameter]
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One message of a prompt step, before it is filled in."""
+
+    role: str  # "system", "user" or "assistant"
+    text: ast.Text
+    place: Place
+
+
+@dataclass(frozen=True, slots=True)
+class Ensured:
+    """A rule that the answer must keep: a condition, or a text that a model judges."""
+
+    rule: ast.Condition | ast.Text
+    judged: bool
+    using: Mapping[str, Parameter]  # parameters of the judge's model; empty: the step's own
+    words: str  # the rule as it stands in the flow
+    place: Place
+
+
+@dataclass(frozen=True, slots=True)
+class Loop:
+    """One `X in LIST` of `repeat for each`."""
+
+    name: str
+    items: ast.Ref
+
+
+@dataclass(frozen=True, slots=True)
+class CheckedTool:
+    name: str
+    about: ast.Text | None
+    takes: tuple[tuple[str, Type, str], ...]  # name, type, description
+    method: str  # "get", "post", "command", "python"
+    target: ast.Text  # address, command or path of the Python file
+    function: str  # python only
+    headers: tuple[tuple[str, ast.Text], ...]
+    body: ast.Text | None
+    returns: Type | None
+    place: Place
+
+
+@dataclass(frozen=True, slots=True)
+class CheckedStep:
+    """A step. `reads`: the inputs, lets and steps it names, in order; `waits_for` adds `after:` and `continues:`."""
+
+    name: str
+    kind: str  # "prompt", "run", "call"
+    place: Place  # of the name
+    description: str
+    messages: tuple[Message, ...]
+    answer: Type | None  # what one answer must be; None for text
+    answer_place: Place  # of `returns:`, or of the name
+    type: Type  # the type of the step's value
+    parameters: Mapping[str, Parameter]  # of the step and its preset, merged
+    fallback: tuple[Mapping[str, Parameter], ...]  # what to ask instead, in order; each holds `model` at least
+    continues: str | None
+    ensures: tuple[Ensured, ...]
+    loops: tuple[Loop, ...]
+    at_a_time: int | None
+    until: ast.Condition | None
+    until_place: Place | None
+    times: int
+    when: ast.Condition | None
+    samples: "int | ast.Value | None"
+    tools: tuple[CheckedTool, ...]
+    rounds: "int | ast.Value"
+    run: "CheckedFlow | None"
+    call: CheckedTool | None
+    with_: tuple[tuple[str, ast.Value], ...]
+    failures: "int | None"  # how many items may fail; None: `skip`, any number
+    reads: tuple[str, ...]
+    waits_for: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class CheckedLet:
+    name: str
+    value: ast.Value
+    type: Type
+    reads: tuple[str, ...]
+    place: Place
+
+
+@dataclass(frozen=True, slots=True)
+class CheckedOutput:
+    """`path` is a file's path below the output folder, or ends with `/`; empty: no file."""
+
+    name: str
+    value: ast.Value
+    type: Type
+    path: str
+    reads: tuple[str, ...]
+    place: Place
+
+
+@dataclass(frozen=True, slots=True)
+class CheckedLimits:
+    cost_usd: Decimal | None = None
+    calls: int | None = None
+    time_s: Decimal | None = None
+    expects: tuple[tuple[ast.Condition, str, Place], ...] = ()  # condition, its words, its place
+    expect_reads: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class CheckedFlow:
+    """One flow of a file; the main flow's name is empty. Steps and lets keep the order of the file."""
+
+    name: str
+    description: str
+    inputs: Mapping[str, CheckedInput]
+    steps: Mapping[str, CheckedStep]
+    lets: Mapping[str, CheckedLet]
+    outputs: tuple[CheckedOutput, ...]  # never empty: without any `output`, each step that nothing reads is one
+    limits: CheckedLimits
+    source: SourceFile
+    tests: tuple[ast.Section, ...] = field(default=(), repr=False)
+
+    def value_of_outputs(self) -> tuple[str, ...]:
+        return tuple(output.name for output in self.outputs)
+
+
+@dataclass(frozen=True, slots=True)
+class CheckedFile:
+    """`flow` is None when a mistake stands in the way of running; `diagnostics` of all files, in order."""
+
+    flow: CheckedFlow | None
+    flows: Mapping[str, CheckedFlow]  # the further flows of the file, by name
+    diagnostics: tuple[Diagnostic, ...]
+    sources: tuple[SourceFile, ...]  # every file that was read, the flow itself first

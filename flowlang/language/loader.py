@@ -1,0 +1,206 @@
+"""Reads a flow file with everything it names: imported files and the texts of `file "…"`.
+
+What a path means is decided here: relative to the file that names it, inside the project, or `std/…`. How bytes are
+got is the caller's business (`Read`): a disk, an editor's buffers, a dict in a test.
+"""
+
+import posixpath
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, fields, is_dataclass
+from typing import Any
+
+from ..diagnostics.diagnostic import Diagnostic
+from ..diagnostics.source import SourceFile, Span
+from . import ast
+from .lower import lower_tag_at
+from .mistake import Mistake
+from .read import Remembered, read
+from .texts import TextReader
+
+MAX_SOURCE = 4 * 1024 * 1024  # bytes of one file
+MAX_FILES = 1000
+MAX_DEPTH = 32
+STANDARD = "std/"
+
+
+@dataclass(frozen=True, slots=True)
+class Denied:
+    """A file that can't be had: `rule` is `not-found`, `not-allowed` or `bad-file`."""
+
+    rule: str
+    message: str
+    hints: tuple[str, ...] = ()
+
+
+# The path is below the project's folder, with `/` between its parts, or begins with `std/`.
+Read = Callable[[str], bytes | Denied]
+
+
+@dataclass(eq=False)
+class LoadedFile:
+    """A flow file, read, with what it names. `path` is its key for `Read`."""
+
+    path: str
+    source: SourceFile
+    file: ast.FlowFile
+    imports: "dict[str, LoadedFile]" = field(default_factory=dict)
+    texts: dict[str, "LoadedText"] = field(default_factory=dict)
+
+
+@dataclass(eq=False)
+class LoadedText:
+    source: SourceFile
+    parts: tuple[ast.Part, ...]
+
+
+@dataclass
+class Loader:
+    """Loads one flow and what belongs to it; every file once."""
+
+    read: Read
+    max_source: int = MAX_SOURCE
+    show: Callable[[str], str] = lambda path: path  # how a path is shown to the user
+    remembered: dict[str, Remembered] = field(default_factory=dict)
+    diagnostics: list[Diagnostic] = field(default_factory=list)
+    files: dict[str, LoadedFile] = field(default_factory=dict)
+    sources: list[SourceFile] = field(default_factory=list)
+
+    def load(self, path: str) -> LoadedFile | None:
+        """The flow at `path`; None if there is nothing to check, which is told at its first line."""
+        found = self._load(path, ())
+        if isinstance(found, Denied):
+            self.diagnostics.append(
+                Diagnostic(found.rule, found.message, SourceFile(self.show(path), ""), Span(0, 0), found.hints)
+            )
+            return None
+        return found
+
+    def _load(self, path: str, chain: tuple[str, ...]) -> LoadedFile | Denied:
+        if path in self.files:
+            return self.files[path]
+        if len(self.files) >= MAX_FILES:
+            return Denied("out-of-range", f"this flow imports more than {MAX_FILES} files")
+        data = self.read(path)
+        if isinstance(data, Denied):
+            return data
+        source = decode(data, self.show(path), self.max_source)
+        if isinstance(source, Denied):
+            return source
+        self.sources.append(source)
+        flow_file, diagnostics = read(source, self.remembered.setdefault(path, Remembered()))
+        self.diagnostics.extend(diagnostics)
+        loaded = self.files[path] = LoadedFile(path, source, flow_file)
+        for placed in flow_file.sections:
+            header = placed.section.header
+            if isinstance(header, ast.Import) and header.path.path:
+                self._import(loaded, placed, header, (*chain, path))
+            for text in _file_texts(placed.section):
+                self._load_text(loaded, placed, text)
+        return loaded
+
+    def _import(
+        self, loaded: LoadedFile, placed: ast.PlacedSection, header: ast.Import, chain: tuple[str, ...]
+    ) -> None:
+        span = header.path.span.moved(placed.start)
+        target = resolve(loaded.path, header.path.path)
+        problem: Denied | LoadedFile
+        if isinstance(target, Denied):
+            problem = target
+        elif target in chain:
+            around = " -> ".join(self.show(path) for path in (*chain[chain.index(target) :], target))
+            problem = Denied("cycle", "these files import each other", (around, "leave one of these imports out"))
+        elif len(chain) >= MAX_DEPTH:
+            problem = Denied("out-of-range", f"imports go deeper than {MAX_DEPTH} files")
+        else:
+            problem = self._load(target, chain)
+        if isinstance(problem, LoadedFile):
+            loaded.imports.setdefault(header.name.text, problem)
+        else:
+            self.diagnostics.append(
+                Diagnostic(problem.rule, problem.message, loaded.source, span, problem.hints)
+            )
+
+    def _load_text(self, loaded: LoadedFile, placed: ast.PlacedSection, text: ast.FileText) -> None:
+        target = resolve(loaded.path, text.path)
+        if text.path in loaded.texts:
+            return
+        data = target if isinstance(target, Denied) else self.read(target)
+        source = data if isinstance(data, Denied) else decode(data, self.show(str(target)), self.max_source)
+        if isinstance(source, Denied):
+            span = text.span.moved(placed.start)
+            self.diagnostics.append(Diagnostic(source.rule, source.message, loaded.source, span, source.hints))
+            return
+        self.sources.append(source)
+        words = source.text.removesuffix("\n")
+        parts: tuple[ast.Part, ...] = (words,) if words else ()
+        if isinstance(placed.section.header, ast.Step | ast.Snippet | ast.Tool | ast.Let):
+            mistakes: list[Mistake] = []
+            parts = TextReader(lower_tag_at(mistakes), mistakes).file(words)
+            self.diagnostics.extend(mistake.at(source, 0) for mistake in mistakes)
+        loaded.texts[text.path] = LoadedText(source, parts)
+
+
+def resolve(base: str, path: str) -> str | Denied:
+    """The key of a file that `base` names as `path`."""
+    shown = f"`{path}`"
+    if not path.strip():
+        return Denied("not-found", "no file is named here", ("write its path between the quotes",))
+    if path.startswith(STANDARD):
+        joined = posixpath.normpath(path)
+        return joined if joined.startswith(STANDARD) else Denied("not-allowed", f"{shown} leads out of the library")
+    if path.startswith(("/", "\\", "~")) or re.match(r"[A-Za-z]:", path) or "\\" in path or "\0" in path:
+        hint = "name the file by its path from this flow's folder, with `/` between folders"
+        return Denied("not-allowed", f"{shown} is not a path inside the project", (hint,))
+    joined = posixpath.normpath(posixpath.join(posixpath.dirname(base), path))
+    if joined == ".." or joined.startswith("../"):
+        return Denied("not-allowed", f"{shown} leads out of the project", ("move the file into the project's folder",))
+    return joined
+
+
+def decode(data: bytes, path: str, max_source: int = MAX_SOURCE) -> SourceFile | Denied:
+    """The text of a file: UTF-8, any line ending, with or without a byte-order mark."""
+    if len(data) > max_source:
+        megabytes = f"{len(data) / 1024 / 1024:.1f} MB"
+        hint = f"a larger one can be read with `--max-source {len(data)}`"
+        return Denied("bad-file", f"`{path}` is too large for a flow: {megabytes}", (hint,))
+    if data.startswith((b"\xff\xfe", b"\xfe\xff")):
+        return Denied("bad-file", f"`{path}` is saved as UTF-16", ("save it as UTF-8",))
+    bom = data.startswith(b"\xef\xbb\xbf")
+    if bom:
+        data = data[3:]
+    if (nul := data.find(b"\0")) >= 0:
+        return Denied("bad-file", f"`{path}` has a NUL at byte {nul + 1}: it is no text", ("save it as UTF-8 text",))
+    try:
+        text = data.decode("utf-8")
+    except UnicodeDecodeError as error:
+        message = f"`{path}` is not UTF-8: byte {error.start + 1} can't be read"
+        return Denied("bad-file", message, ("save it as UTF-8",))
+    newline = "\n"
+    if "\r" in text:
+        crlf = text.count("\r\n")
+        text_lf = text.replace("\r\n", "\n")
+        newline = "\r\n" if crlf * 2 >= text_lf.count("\n") and crlf else ("\r" if "\n" not in text else "\n")
+        text = text_lf.replace("\r", "\n")
+    return SourceFile(path, text, newline, bom)
+
+
+def _file_texts(section: ast.Section) -> Iterator[ast.FileText]:
+    """Every `file "…"` of a section."""
+    if isinstance(section.header, ast.Import):
+        return
+    for placed in (section.header, *section.lines):
+        yield from _find(placed)
+
+
+def _find(node: Any) -> Iterator[ast.FileText]:
+    if isinstance(node, ast.FileText):
+        yield node
+    elif isinstance(node, tuple):
+        for item in node:
+            yield from _find(item)
+    elif is_dataclass(node):
+        for one in fields(node):
+            value = getattr(node, one.name)
+            if isinstance(value, tuple) or is_dataclass(value):
+                yield from _find(value)

@@ -1,0 +1,197 @@
+"""Runs the LALR tables over one logical line: text in, a tree of nodes and words out.
+
+The lexer is contextual: in each state only what may come next is looked for, so the language needs few reserved
+words. Where nothing fits, `Unreadable` says where and what would have fitted; slips.py turns that into a message.
+"""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+
+from .grammar import Rule, Tables, load_tables
+
+END = "$END"
+_Matcher = Callable[[str, int, int], re.Match[str] | None]
+
+
+class Token:
+    """A word or sign of the text, as it stands."""
+
+    __slots__ = ("end", "start", "text", "type")
+
+    def __init__(self, type: str, text: str, start: int, end: int) -> None:
+        self.type = type
+        self.text = text
+        self.start = start
+        self.end = end
+
+    def __repr__(self) -> str:
+        return f"{self.type}({self.text!r})"
+
+
+class Node:
+    """A rule of the grammar, found in the text; the span holds everything of it, also what is no child."""
+
+    __slots__ = ("children", "end", "rule", "start")
+
+    def __init__(self, rule: str, children: "list[Node | Token]", start: int, end: int) -> None:
+        self.rule = rule
+        self.children = children
+        self.start = start
+        self.end = end
+
+    def __repr__(self) -> str:
+        return f"{self.rule}{self.children!r}"
+
+
+@dataclass(frozen=True, slots=True)
+class Unreadable:
+    """The text does not go on as the grammar wants: from `offset` on, where one of `expected` should stand."""
+
+    offset: int
+    expected: frozenset[str]
+
+
+class Parser:
+    """The tables, with the matchers that were needed so far."""
+
+    def __init__(self, tables: Tables) -> None:
+        self._tables = tables
+        self._matchers: dict[str, _Matcher] = {}
+        # Per state and first character: what may stand there, in the order in which it is tried.
+        self._candidates: list[dict[str, tuple[tuple[str, _Matcher, bool], ...]]] = [{} for _ in tables.actions]
+
+    def parse(self, start: str, text: str, begin: int = 0, end: int | None = None) -> Node | Token | Unreadable:
+        """The tree of `text[begin:end]`, read as the rule `start`; spans count from the start of `text`."""
+        tables = self._tables
+        actions, rules = tables.actions, tables.rules
+        end = len(text) if end is None else end
+        final = tables.ends[start]
+        states = [tables.starts[start]]
+        values: list[Node | Token | list[Node | Token]] = []
+        spans: list[tuple[int, int]] = []
+        position = begin
+        while True:
+            state = states[-1]
+            name, stop = self._next(state, text, position, end)
+            while name is None:
+                if stop < 0:
+                    return Unreadable(position, frozenset(n for n in actions[state] if n.isupper() or n == END))
+                position = stop
+                name, stop = self._next(state, text, position, end)
+            while True:
+                action = actions[states[-1]].get(name)
+                if action is None:
+                    return Unreadable(position, frozenset(n for n in actions[states[-1]] if n.isupper() or n == END))
+                if action >= 0:
+                    states.append(action)
+                    if name == END:
+                        return _only(values[0])
+                    values.append(Token(name, text[position:stop], position, stop))
+                    spans.append((position, stop))
+                    position = stop
+                    break
+                rule = rules[-action - 1]
+                self._reduce(rule, states, values, spans, position)
+                if states[-1] == final and name == END:
+                    return _only(values[0])
+
+    def words(self, start: str, text: str) -> list[Token] | None:
+        """Every word and sign of the text in order, also those that the tree leaves out; None if it can't be read."""
+        tables = self._tables
+        actions, rules = tables.actions, tables.rules
+        final = tables.ends[start]
+        states = [tables.starts[start]]
+        found: list[Token] = []
+        position = 0
+        while True:
+            name, stop = self._next(states[-1], text, position, len(text))
+            if name is None:
+                if stop < 0:
+                    return None
+                position = stop
+                continue
+            action = actions[states[-1]].get(name)
+            while action is not None and action < 0:
+                rule = rules[-action - 1]
+                del states[len(states) - len(rule.keep) :]
+                states.append(actions[states[-1]][rule.origin])
+                if name == END and states[-1] == final:
+                    return found
+                action = actions[states[-1]].get(name)
+            if action is None:
+                return None
+            if name == END:
+                return found
+            states.append(action)
+            found.append(Token(name, text[position:stop], position, stop))
+            position = stop
+
+    def _reduce(
+        self,
+        rule: Rule,
+        states: list[int],
+        values: "list[Node | Token | list[Node | Token]]",
+        spans: list[tuple[int, int]],
+        position: int,
+    ) -> None:
+        size = len(rule.keep)
+        children: list[Node | Token] = []
+        if size:
+            start, end = spans[-size][0], spans[-1][1]
+            for keep, value in zip(rule.keep, values[-size:], strict=True):
+                if isinstance(value, list):
+                    children.extend(value)
+                elif keep:
+                    children.append(value)
+            del states[-size:], values[-size:], spans[-size:]
+        else:
+            start = end = position
+        result: Node | Token | list[Node | Token]
+        if rule.inline:
+            result = children
+        elif rule.unwrap and len(children) == 1:
+            result = children[0]
+        else:
+            result = Node(rule.name, children, start, end)
+        values.append(result)
+        spans.append((start, end))
+        states.append(self._tables.actions[states[-1]][rule.origin])
+
+    def _next(self, state: int, text: str, position: int, end: int) -> tuple[str | None, int]:
+        """What stands at `position`: its name and end; no name and the end of what is ignored; or no name and -1."""
+        if position >= end:
+            return END, position
+        first = text[position]
+        by_first = self._candidates[state]
+        candidates = by_first.get(first)
+        if candidates is None:
+            candidates = by_first[first] = self._find_candidates(state, first)
+        for name, match, ignored in candidates:
+            found = match(text, position, end)
+            if found is not None:
+                return (None if ignored else name), found.end()
+        return None, -1
+
+    def _find_candidates(self, state: int, first: str) -> tuple[tuple[str, _Matcher, bool], ...]:
+        row = self._tables.actions[state]
+        ignored = self._tables.ignored
+        found = []
+        for name, pattern in self._tables.terminals.items():
+            if (name in row or name in ignored) and (not pattern[0].isalpha() or pattern[0] == first):
+                if name not in self._matchers:
+                    self._matchers[name] = re.compile(pattern).match
+                found.append((name, self._matchers[name], name in ignored))
+        return tuple(found)
+
+
+def _only(value: "Node | Token | list[Node | Token]") -> Node | Token:
+    assert not isinstance(value, list)
+    return value
+
+
+@cache
+def the_parser() -> Parser:
+    """The parser of the language; its tables are loaded once."""
+    return Parser(load_tables())

@@ -1,0 +1,1 @@
+"""Who answers: requests and replies, the offline model, answers against types."""

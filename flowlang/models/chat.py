@@ -1,0 +1,94 @@
+"""A chat-completion call as plain data, and the socket for whoever answers it."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Any
+
+from ..language.types import Type
+from ..language.values import Media
+
+
+@dataclass(frozen=True, slots=True)
+class ToolCall:
+    """A call that the model asks for. `arguments` is the JSON text as it came; `rest` keeps unknown fields."""
+
+    id: str
+    name: str
+    arguments: str
+    rest: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class ChatMessage:
+    """One message. `parts` are texts and media in their order; a text-only message has one part at most."""
+
+    role: str  # "system", "user", "assistant", "tool"
+    parts: tuple[str | Media, ...]
+    tool_calls: tuple[ToolCall, ...] = ()
+    tool_call_id: str = ""
+
+    @property
+    def text(self) -> str:
+        """The message's texts, joined."""
+        return "".join(part for part in self.parts if isinstance(part, str))
+
+
+@dataclass(frozen=True, slots=True)
+class ToolSpec:
+    """A tool as a model is told of it; `parameters` is a JSON Schema object."""
+
+    name: str
+    description: str
+    parameters: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class ChatRequest:
+    """One question to a model.
+
+    `answer` is the type that the reply must fit (None: text); `schema` its JSON Schema, an object at the root.
+    `parameters` holds only what the flow sets, by the names of the language. `sample` tells equal questions of
+    one step apart.
+    """
+
+    model: str
+    messages: tuple[ChatMessage, ...]
+    parameters: Mapping[str, str | Decimal | bool | tuple[str, ...]] = field(default_factory=dict)
+    answer: Type | None = None
+    schema: Mapping[str, Any] | None = None
+    tools: tuple[ToolSpec, ...] = ()
+    sample: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """Tokens of one call; `tokens_cached` is the part of `tokens_in` that the provider had in its cache."""
+
+    tokens_in: int = 0
+    tokens_out: int = 0
+    tokens_cached: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """A finished answer: its text as it came, or the tool calls it asks for."""
+
+    text: str
+    tool_calls: tuple[ToolCall, ...] = ()
+    finish: str = "stop"  # "stop", "length", "tool_calls", "content_filter"
+    usage: Usage = Usage()
+    model: str = ""
+    attempts: int = 1
+    cached: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """A piece of a streaming answer, in order."""
+
+    text: str
+
+
+EmitChunk = Callable[[Chunk], None]
+Complete = Callable[[ChatRequest, EmitChunk], Awaitable[Reply]]

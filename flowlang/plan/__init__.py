@@ -1,0 +1,1 @@
+"""What a run would do: the steps as a graph, and their requests."""

@@ -1,0 +1,298 @@
+"""One answer: asked for, read, held against its rules, and asked for again until it fits or has cost enough.
+
+`tries` counts every call that the answer costs: the first one, those sent again after a fault, those that ask again
+because the answer did not fit, and those of the fallbacks. Turns of tools and calls of judges are not in it. Each
+fallback has one try kept for it. What is asked again goes on from what was said: the wrong answer and what was wrong.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from ..language import ast
+from ..language.checked import CheckedStep, CheckedTool, Ensured, Place
+from ..language.expression import Scope, holds
+from ..language.reading import read_json
+from ..language.types import Type, spelled
+from ..language.values import EMPTY, Secret, Value, ValueMistake
+from ..models.answer import read_answer, told_again, told_rule
+from ..models.chat import ChatMessage, Reply, ToolCall
+from ..models.errors import BadAnswer, ModelError
+from ..plan.graph import Ask, PlannedStep
+from ..plan.requests import JUDGEMENT, Plain, build_request, judge_messages, rule_text, settled, timeout_s_of, tries_of
+from .budget import Budget
+from .calling import Asker, Gate
+from .event import Emit, ToolCalled
+from .fitting import Misfit, fitted
+from .outcome import Failure, StepFailure
+from .tools import PerformTool, ToolFailed
+
+EXCERPT = 60  # characters of an answer, before and behind what is wrong in it
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """An answer that stands. `conversation` is what was said: the messages, the turns of tools, and the answer."""
+
+    value: Value
+    conversation: tuple[ChatMessage, ...]
+
+
+@dataclass(slots=True)
+class _Tries:
+    """The calls that one answer has cost, and may cost with the model that is asked now."""
+
+    allowed: int
+    used: int = 0
+
+
+class _Unanswered(Exception):
+    """A model has failed for good."""
+
+    def __init__(self, failure: Failure) -> None:
+        super().__init__(failure.message)
+        self.failure = failure
+
+
+@dataclass(frozen=True, slots=True)
+class Answering:
+    """All that asking needs to know about the step and the run."""
+
+    node: PlannedStep
+    step: CheckedStep
+    asker: Asker
+    gate: Gate
+    budget: Budget
+    emit: Emit
+    perform_tool: PerformTool
+    secrets: Mapping[str, Secret]
+
+    async def answer(self, messages: tuple[ChatMessage, ...], scope: Scope, rounds: int, sample: int) -> Answered:
+        """The step's answer to the messages. Raises StepFailure, and LimitReached where no call may start any more."""
+        asks = self.node.asks
+        first = settled(asks[0], scope)
+        most = tries_of(first)
+        tries = _Tries(most)
+        last: _Unanswered | None = None
+        for number, ask in enumerate(asks):
+            if tries.used >= most:
+                break
+            tries.allowed = max(tries.used + 1, most - (len(asks) - number - 1))
+            if last is not None:
+                self.gate.drop(self.asker)
+            try:
+                return await self._answer_of(ask, settled(ask, scope), messages, scope, rounds, sample, tries)
+            except _Unanswered as unanswered:
+                last = unanswered
+        assert last is not None
+        raise StepFailure(last.failure)
+
+    async def _answer_of(
+        self,
+        ask: Ask,
+        parameters: Mapping[str, Plain],
+        messages: tuple[ChatMessage, ...],
+        scope: Scope,
+        rounds: int,
+        sample: int,
+        tries: _Tries,
+    ) -> Answered:
+        """The answer of one model."""
+        step, said = self.step, messages
+        before = tries.used
+        while True:
+            reply, turns = await self._reply(ask, parameters, said, step.tools, rounds, sample, step.answer, tries)
+            try:
+                value = read_answer(reply.text, step.answer)
+            except BadAnswer as mistake:
+                wanted = "text" if step.answer is None else spelled(step.answer)
+                count = _times(tries.used - before)
+                failure = Failure(
+                    "bad-answer",
+                    f"step `{step.name}` got an answer that does not fit `{wanted}`{count}",
+                    step.answer_place,
+                    (mistake.message, f"the answer: {_excerpt(reply.text, mistake.start, mistake.end)}"),
+                )
+                told = told_again(mistake, reply.text)
+            else:
+                conversation = (*messages, *turns, ChatMessage("assistant", (reply.text,)))
+                broken = await self._broken_rule(value, messages, reply.text, scope)
+                if broken is None:
+                    return Answered(value, conversation)
+                ensured, reason, told = broken
+                failure = Failure(
+                    "bad-answer",
+                    f"step `{step.name}` got an answer that breaks `{ensured.words}`{_times(tries.used - before)}",
+                    ensured.place,
+                    (*((reason,) if reason else ()), f"the answer: {_excerpt(reply.text, None, None)}"),
+                )
+            if tries.used >= tries.allowed:
+                raise _Unanswered(failure)
+            said = (*said, *turns, ChatMessage("assistant", (reply.text,)), ChatMessage("user", (told,)))
+            self.gate.drop(self.asker)
+
+    # ── Rules ──
+
+    async def _broken_rule(
+        self, value: Value, messages: tuple[ChatMessage, ...], text: str, scope: Scope
+    ) -> tuple[Ensured, str, str] | None:
+        """The first rule that the answer breaks, why, and what the model is told. Judges come after conditions."""
+        own = Scope({**scope.names, self.step.name: value})
+        for ensured in self.step.ensures:
+            if isinstance(ensured.rule, ast.Text) and ensured.judged:
+                continue
+            try:
+                kept = holds(ensured.rule, own)
+            except ValueMistake as mistake:
+                raise StepFailure(Failure("wrong-value", mistake.message, ensured.place)) from None
+            if not kept:
+                return ensured, "", told_rule(ensured.words)
+        for ensured, judge in zip(self.step.ensures, self.node.judges, strict=True):
+            if judge is not None:
+                verdict = await self._judgement(ensured, judge, messages, text, own)
+                if verdict is not None:
+                    rule, reason = verdict
+                    return ensured, reason, told_rule(rule, reason)
+        return None
+
+    async def _judgement(
+        self, ensured: Ensured, judge: Ask, messages: tuple[ChatMessage, ...], text: str, scope: Scope
+    ) -> tuple[str, str] | None:
+        """The rule and the reason why it is broken, None if the judge says that it holds."""
+        rule = rule_text(ensured, scope)
+        if rule.empties:
+            raise StepFailure(Failure("wrong-value", "the rule names something that is empty", ensured.place))
+        parameters = settled(judge, scope)
+        said = judge_messages(messages, text, rule.text)
+        tries = _Tries(tries_of(parameters))
+        while True:
+            try:
+                reply, _ = await self._reply(judge, parameters, said, (), 1, 1, JUDGEMENT, tries)
+            except _Unanswered as unanswered:
+                failure = unanswered.failure
+                told = Failure(failure.rule, failure.message, ensured.place, failure.hints)
+                raise StepFailure(told) from None
+            try:
+                verdict = read_answer(reply.text, JUDGEMENT)
+            except BadAnswer as mistake:
+                if tries.used >= tries.allowed:
+                    hints = (mistake.message, f"the answer: {_excerpt(reply.text, mistake.start, mistake.end)}")
+                    message = f"the judge of step `{self.step.name}` gave no judgement{_times(tries.used)}"
+                    raise StepFailure(Failure("bad-answer", message, ensured.place, hints)) from None
+                again = ChatMessage("user", (told_again(mistake, reply.text),))
+                said = (*said, ChatMessage("assistant", (reply.text,)), again)
+                continue
+            assert isinstance(verdict, Mapping)
+            return None if verdict["holds"] is True else (rule.text, str(verdict["reason"]))
+
+    # ── Calls ──
+
+    async def _reply(
+        self,
+        ask: Ask,
+        parameters: Mapping[str, Plain],
+        messages: tuple[ChatMessage, ...],
+        tools: tuple[CheckedTool, ...],
+        rounds: int,
+        sample: int,
+        answer: Type | None,
+        tries: _Tries,
+    ) -> tuple[Reply, tuple[ChatMessage, ...]]:
+        """A reply that calls no tool, and the turns of tools before it. Raises _Unanswered."""
+        turns: tuple[ChatMessage, ...] = ()
+        free = False  # a turn that goes on after a tool is no try
+        for turn in range(rounds + 1):
+            request = build_request(self.step.name, ask, parameters, (*messages, *turns), answer, tools, sample)
+            while True:
+                if not free:
+                    tries.used += 1
+                try:
+                    reply = await self.gate.ask(self.asker, request, timeout_s_of(parameters), self.budget)
+                except ModelError as error:
+                    if not error.retryable or tries.used >= tries.allowed:
+                        raise _Unanswered(_failure_of(error, self.step.place)) from None
+                    free = False
+                    self.gate.drop(self.asker)
+                    continue
+                break
+            tries.used += max(0, reply.attempts - 1)
+            if not reply.tool_calls:
+                return reply, turns
+            if turn == rounds:
+                break
+            parts = (reply.text,) if reply.text else ()
+            turns = (*turns, ChatMessage("assistant", parts, reply.tool_calls))
+            for call in reply.tool_calls:
+                turns = (*turns, ChatMessage("tool", (await self._result_of(call, tools),), tool_call_id=call.id))
+            free = True
+        what = f"in {rounds} turn" if rounds == 1 else f"in {rounds} turns"
+        message = f"step `{self.step.name}` called tools {what} and gave no answer"
+        raise _Unanswered(
+            Failure("tool-failed", message, self.step.place, ("`rounds:` sets how many turns of calling there may be",))
+        )
+
+    async def _result_of(self, call: ToolCall, tools: tuple[CheckedTool, ...]) -> str:
+        """What the model is told that its tool call came to."""
+        tool = next((tool for tool in tools if tool.name == call.name), None)
+        if tool is None:
+            return f"there is no tool called {call.name}; there are: {', '.join(tool.name for tool in tools)}"
+        try:
+            takes = _taken(tool, read_json(call.arguments or "{}"))
+        except ValueMistake as mistake:
+            return f"the tool was not called: {mistake.message}"
+        except Misfit as misfit:
+            return f"the tool was not called: {misfit.sentence(tool.name)}"
+        try:
+            return await perform(self.perform_tool, tool, takes, self.secrets, self.asker, self.emit, self.gate)
+        except ToolFailed as failed:
+            if not failed.told:
+                raise StepFailure(Failure(failed.rule, failed.message, self.step.place, failed.hints)) from None
+            return f"the tool failed: {failed.message}"
+
+
+async def perform(
+    perform_tool: PerformTool,
+    tool: CheckedTool,
+    takes: Mapping[str, Value],
+    secrets: Mapping[str, Secret],
+    asker: Asker,
+    emit: Emit,
+    gate: Gate,
+) -> str:
+    """A tool's result; tells that it was called. Raises ToolFailed."""
+    started, status = gate.clock(), "failed"
+    try:
+        result = await perform_tool(tool, takes, secrets)
+        status = "ok"
+        return result
+    finally:
+        emit(ToolCalled(asker.path, asker.step, asker.item, tool.name, status, gate.clock() - started))
+
+
+def _taken(tool: CheckedTool, given: Value) -> Mapping[str, Value]:
+    """What a tool takes, out of what the model gave. Raises Misfit."""
+    if not isinstance(given, Mapping):
+        raise Misfit("needs its values by name")
+    return {name: fitted(given.get(name, EMPTY), of, (name,)) for name, of, _ in tool.takes}
+
+
+def _failure_of(error: ModelError, place: Place) -> Failure:
+    hints: tuple[str, ...] = ()
+    if error.rule == "cut-off":
+        hints = ("a larger `max_tokens` gives it more room",)
+    return Failure(error.rule, error.message, place, hints)
+
+
+_COUNTS = ("", "", ", twice", ", three times", ", four times", ", five times", ", six times")
+
+
+def _times(count: int) -> str:
+    return _COUNTS[count] if count < len(_COUNTS) else f", {count} times"
+
+
+def _excerpt(text: str, start: int | None, end: int | None) -> str:
+    """One line of an answer, around what is wrong in it."""
+    if start is None or end is None:
+        start = end = 0
+    first, last = max(0, start - EXCERPT), min(len(text), max(end, start + 1) + EXCERPT)
+    line = " ".join(text[first:last].split())
+    return f"{'…' if first else ''}{line}{'…' if last < len(text) else ''}" or "empty"

@@ -1,0 +1,240 @@
+"""Carries a plan out: every step that can start, starts. The only task groups of the program are here.
+
+A run of a flow is one task per step under way; lets are computed between them. A step that repeats has a few workers
+that take its items one after the other, so that a thousand items are never a thousand tasks. How many calls are open
+at the same time is decided by the gate alone, for the whole run with all its sub-flows.
+"""
+
+import asyncio
+import time
+from collections import deque
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+
+from ..language.checked import CheckedLet, CheckedOutput
+from ..language.expression import Scope, evaluate, holds
+from ..language.values import EMPTY, Secret, Value, ValueMistake, bare
+from ..models.chat import Complete
+from ..plan.graph import Plan, PlannedStep
+from .budget import Budget
+from .calling import Gate, Price
+from .event import Emit, RunFinished, RunStarted, StepFailed, StepSkipped
+from .ground import Conversation, Ground, T
+from .outcome import FAILED_BEFORE, UNMET, Done, Failed, Outcome, Result, Skipped
+from .scheduler import Schedule
+from .step import run_step
+from .tools import PerformTool, refuse_tools
+
+AT_ONCE = 64
+
+
+async def execute(
+    plan: Plan,
+    inputs: Mapping[str, Value],
+    complete: Complete,
+    emit: Emit,
+    *,
+    at_once: int = AT_ONCE,
+    offline: bool = False,
+    perform_tool: PerformTool = refuse_tools,
+    price: Price | None = None,
+    clock: Callable[[], float] = time.monotonic,
+) -> Result:
+    """Runs the plan to its end. Cancelled, it stops what is open, says so in the events, and is cancelled."""
+    started = clock()
+    watch = _Watch(emit)
+    gate = Gate(complete, watch.take, clock, at_once, price)
+
+    def finished(outcome: str) -> None:
+        emit(RunFinished(outcome, gate.calls, gate.cached, gate.cost_usd, clock() - started))
+
+    emit(RunStarted(plan.flow.source.path, tuple(step.name for step in plan.steps()), offline))
+    budget = Budget(plan.flow.limits, clock)
+    run = _FlowRun(plan, inputs, "", budget, gate, watch.take, perform_tool)
+    try:
+        await run.run()
+    except BaseException as stopped:
+        if isinstance(stopped, asyncio.CancelledError | KeyboardInterrupt):
+            finished("interrupted")
+        raise
+    outcome = "limit" if watch.limit else "failed" if watch.failed else "done"
+    finished(outcome)
+    return Result(dict(inputs), run.outcomes, run.outputs, outcome)
+
+
+class _Watch:
+    """Passes events on, and notes what they mean for the run as a whole."""
+
+    def __init__(self, emit: Emit) -> None:
+        self._emit = emit
+        self.failed = False
+        self.limit = False
+
+    def take(self, event: object) -> None:
+        if isinstance(event, StepFailed):
+            self.failed = True
+            self.limit = self.limit or event.rule == "limit-reached"
+        self._emit(event)  # type: ignore[arg-type]
+
+
+async def _together(jobs: Iterable[T], width: int, work: Callable[[T], Awaitable[bool]]) -> None:
+    """Runs work for each job, at most `width` at the same time; takes no further job once work has returned False."""
+    waiting = iter(jobs)
+    goes_on = True
+
+    async def worker() -> None:
+        nonlocal goes_on
+        for job in waiting:
+            if not await work(job):
+                goes_on = False
+            if not goes_on:
+                return
+
+    if width == 1:
+        await worker()
+        return
+    async with asyncio.TaskGroup() as group:
+        for _ in range(width):
+            group.create_task(worker())
+
+
+class _FlowRun:
+    """One run of one flow: the main one, or a sub-flow's for one item or round."""
+
+    def __init__(
+        self,
+        plan: Plan,
+        inputs: Mapping[str, Value],
+        path: str,
+        budget: Budget,
+        gate: Gate,
+        emit: Emit,
+        perform_tool: PerformTool,
+    ) -> None:
+        self.plan = plan
+        self.path = path
+        self.budget = budget
+        self.gate = gate
+        self.emit = emit
+        self.perform_tool = perform_tool
+        self.names: dict[str, Value] = dict(inputs)
+        self.outcomes: dict[str, Outcome] = {}
+        self.outputs: dict[str, Outcome] = {}
+        conversations: dict[str, dict[int | None, Conversation]] = {}
+        self.ground = Ground(
+            path=path,
+            names=self.names,
+            secrets={name: value for name, value in inputs.items() if isinstance(value, Secret)},
+            conversations=conversations,
+            gate=gate,
+            budget=budget,
+            emit=emit,
+            perform_tool=perform_tool,
+            together=_together,
+            run_flow=self._run_flow,
+        )
+
+    async def run(self) -> None:
+        """Brings every step and let to its end, then the outputs and what is expected of them."""
+        nodes = self.plan.nodes
+        schedule = Schedule({name: node.waits_for for name, node in nodes.items()})
+        async with asyncio.TaskGroup() as group:
+
+            def start(names: tuple[str, ...]) -> None:
+                ready = deque(names)
+                while ready:
+                    node = nodes[ready.popleft()]
+                    settled = self._settled(node)
+                    if settled is None:
+                        group.create_task(finish(node))
+                    else:
+                        ready += self._ended(node.name, settled, schedule)
+
+            async def finish(node: PlannedStep) -> None:
+                start(self._ended(node.name, await run_step(node, self.ground), schedule))
+
+            start(schedule.ready())
+        self.outputs = {output.name: self._output(output) for output in self.plan.outputs}
+        self._expect()
+
+    def _ended(self, name: str, outcome: Outcome, schedule: Schedule) -> tuple[str, ...]:
+        self.outcomes[name] = outcome
+        if not isinstance(outcome, Failed):
+            self.names[name] = outcome.value if isinstance(outcome, Done) else EMPTY
+        return schedule.ended(name)
+
+    def _settled(self, node: PlannedStep) -> Outcome | None:
+        """How the node comes out if that takes no task: a let, or what reads something that failed."""
+        root = self._failed_before(node.needs)
+        if root is not None:
+            if node.kind != "let":
+                message = f"step `{node.name}` cannot run, because `{root}` failed"
+                self.emit(StepFailed(self.path, node.name, None, FAILED_BEFORE, message, node.place))
+            return Failed(root)
+        return self._let(node.of) if isinstance(node.of, CheckedLet) else None
+
+    def _failed_before(self, names: Iterable[str]) -> str | None:
+        """The step to blame, if one of the names failed."""
+        for name in names:
+            outcome = self.outcomes.get(name)
+            if isinstance(outcome, Failed):
+                return outcome.root
+        return None
+
+    def _let(self, let: CheckedLet) -> Outcome:
+        try:
+            value = evaluate(let.value, Scope(self.names))
+        except ValueMistake as mistake:
+            self.emit(StepFailed(self.path, let.name, None, "wrong-value", mistake.message, let.place))
+            return Failed(let.name)
+        if bare(value) is not EMPTY:
+            return Done(value)
+        because = self._because(let.reads)
+        self.emit(StepSkipped(self.path, let.name, because))
+        return Skipped(because)
+
+    def _because(self, reads: Iterable[str]) -> str:
+        empty = next((name for name in reads if bare(self.names.get(name, "")) is EMPTY), None)
+        return f"`{empty}` is empty" if empty is not None else "there is nothing that it could be"
+
+    # ── The end ──
+
+    def _output(self, output: CheckedOutput) -> Outcome:
+        root = self._failed_before(output.reads)
+        if root is not None:
+            return Failed(root)
+        try:
+            value = evaluate(output.value, Scope(self.names))
+        except ValueMistake as mistake:
+            self.emit(StepFailed(self.path, output.name, None, "wrong-value", mistake.message, output.place))
+            return Failed(output.name)
+        return Done(value) if bare(value) is not EMPTY else Skipped(self._because(output.reads))
+
+    def _expect(self) -> None:
+        """What the flow expects of a whole run; it is not asked where something that it names has failed."""
+        outputs = {
+            name: outcome.value if isinstance(outcome, Done) else EMPTY
+            for name, outcome in self.outputs.items()
+            if not isinstance(outcome, Failed)
+        }
+        scope = Scope({**outputs, **self.names})
+        failed = {name for name, outcome in {**self.outputs, **self.outcomes}.items() if isinstance(outcome, Failed)}
+        if failed & set(self.plan.flow.limits.expect_reads):
+            return
+        for condition, words, place in self.plan.expects:
+            try:
+                if holds(condition, scope):
+                    continue
+                message = f"`{words}` does not hold"
+            except ValueMistake as mistake:
+                message = mistake.message
+            self.emit(StepFailed(self.path, "", None, UNMET, message, place))
+
+    # ── Sub-flows ──
+
+    async def _run_flow(
+        self, plan: Plan, inputs: Mapping[str, Value], path: str, above: Budget
+    ) -> Mapping[str, Outcome]:
+        budget = Budget(plan.flow.limits, above.clock, above)
+        run = _FlowRun(plan, inputs, path, budget, self.gate, self.emit, self.perform_tool)
+        await run.run()
+        return run.outputs

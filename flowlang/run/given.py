@@ -1,0 +1,249 @@
+"""What was given for one input, as a value of its type: a flag's texts, a value of a JSON file, standard input."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from ..language.reading import read_json
+from ..language.types import (
+    TABLE,
+    DocumentType,
+    JsonType,
+    ListOf,
+    MediaType,
+    Optional,
+    RecordType,
+    SecretType,
+    TextType,
+    Type,
+    spelled,
+)
+from ..language.values import Document, Value, ValueMistake
+from .documents import document_of, read_document
+from .files import FileMistake, decoded, files_of, in_megabytes, read_bytes, without_last_break
+from .fitting import Misfit, fitted
+from .media import media_of, read_media
+from .tables import MOST_TABLE_BYTES, Rows, fit_rows, read_rows, rows_of_json
+
+MOST_TEXT_BYTES = 50_000_000
+MOST_ITEMS = 10_000  # files or values of one list input
+
+Stdin = Callable[[], bytes]  # read when it is needed, and only then
+
+
+class GivenValues:
+    """Reads what was given. Raises FileMistake, Misfit and ValueMistake. Standard input can be taken once."""
+
+    def __init__(self, stdin: Stdin | None) -> None:
+        self.stdin = stdin
+        self.stdin_is_read = False
+
+    def from_stdin(self) -> bytes:
+        if self.stdin is None:
+            raise FileMistake("nothing is piped in", "pipe a file in, or give `@FILE`")
+        if self.stdin_is_read:
+            raise FileMistake("standard input can be read only once", "give one of the inputs as `@FILE`")
+        self.stdin_is_read = True
+        data = self.stdin()
+        if len(data) > MOST_TEXT_BYTES:
+            raise FileMistake(f"more than {in_megabytes(MOST_TEXT_BYTES)} were piped in", "give a smaller text")
+        return data
+
+    def value_of_flags(self, texts: Sequence[str], of: Type, base: Path) -> Value:
+        match of:
+            case Optional():
+                return self.value_of_flags(texts, of.item, base)
+            case ListOf(item=RecordType() as record):
+                return _bounded(
+                    tuple([row for text in texts for row in _rows_as(self.rows(text, base), of, record)]), of
+                )
+            case ListOf():
+                items = [item for text in texts for item in self.items(text, of.item, base, alone=len(texts) == 1)]
+                if len(items) > MOST_ITEMS:
+                    raise Misfit(f"has {len(items):,} items, a list may have {MOST_ITEMS:,}")
+                return fitted(tuple(items), of)
+            case _:
+                if len(texts) != 1:
+                    raise Misfit(f"is given {len(texts)} times, and takes one value")
+                return self.value_of_text(texts[0], of, base)
+
+    def items(self, text: str, of: Type, base: Path, alone: bool) -> Sequence[Value]:
+        """The items of a list that one flag brings."""
+        if alone and text.lstrip().startswith("["):
+            try:
+                found = read_json(text)
+            except ValueMistake:
+                if not isinstance(of, TextType):
+                    raise
+            else:
+                return self.items_of_data(found, of, base)
+        if not _names_files(text):
+            if _is_file_type(of) or isinstance(of, RecordType | JsonType | SecretType) or text == "-":
+                return [self.value_of_text(text, of, base)]
+            return [text[1:] if text.startswith("@@") else text]
+        found_files = files_of(_file_name(text), base)
+        if len(found_files) > MOST_ITEMS:
+            raise FileMistake(f"`{text[1:]}` stands for {len(found_files):,} files, a list may have {MOST_ITEMS:,}")
+        items: list[Value] = []
+        for path in found_files:
+            ending = path.suffix.lower()
+            if not _is_file_type(of) and ending == ".json":
+                items += self.items_of_data(read_json(text_of(path)), of, path.parent)
+            elif not _is_file_type(of) and ending in (".jsonl", ".ndjson"):
+                items += [read_json(line) for line in text_of(path).split("\n") if line.strip()]
+            else:
+                items.append(self.value_of_file(path, of))
+        return items
+
+    def value_of_text(self, text: str, of: Type, base: Path) -> Value:
+        """The value that a text on the command line gives."""
+        if text == "-":
+            return self.value_of_stdin(self.from_stdin(), of)
+        if _names_files(text):
+            name = _file_name(text)
+            paths = [base / name] if _is_folder(base / name) else files_of(name, base)
+            if len(paths) != 1:
+                raise FileMistake(f"`{name}` stands for {len(paths)} files, and one is needed")
+            try:
+                return self.value_of_file(paths[0], of)
+            except FileMistake as mistake:
+                if mistake.rule == "not-found" and isinstance(of, TextType):
+                    hints = (*mistake.hints, f"a text that begins with `@` is written `@{text[:40]}`")
+                    raise FileMistake(mistake.message, *hints, rule=mistake.rule) from None
+                raise
+        if text.startswith("@@"):
+            text = text[1:]
+        match of:
+            case MediaType():
+                raise Misfit("needs a file: put `@` before its name")
+            case DocumentType():
+                if _is_there(base, text):
+                    raise Misfit(f"is given the text `{text}`, and there is a file of that name: write `@{text}`")
+                return Document(text)
+            case JsonType() | RecordType():
+                return fitted(read_json(text), of)
+            case _:
+                return fitted(text, of)
+
+    def value_of_file(self, path: Path, of: Type) -> Value:
+        match of:
+            case DocumentType():
+                return read_document(path)
+            case MediaType():
+                return read_media(path, of.kind)
+            case JsonType() | RecordType():
+                return fitted(read_json(text_of(path)), of)
+            case TextType() | SecretType():
+                return fitted(without_last_break(text_of(path)), of)
+            case _:
+                return fitted(text_of(path).strip(), of)
+
+    def value_of_stdin(self, data: bytes, of: Type) -> Value:
+        match of:
+            case DocumentType():
+                found = document_of(data, "standard input")
+                return Document(found.text, "", found.pages if data.startswith(b"%PDF") else ())
+            case MediaType():
+                return media_of(data, "standard input", of.kind)
+            case JsonType() | RecordType():
+                return fitted(read_json(decoded(data, "standard input")), of)
+            case ListOf(item=RecordType() as record):
+                return _bounded(_rows_as(read_rows(data, "standard input"), of, record), of)
+            case _:
+                return fitted(without_last_break(decoded(data, "standard input")), of)
+
+    def rows(self, text: str, base: Path) -> Rows:
+        if text == "-":
+            return read_rows(self.from_stdin(), "standard input")
+        if not _names_files(text):
+            if text.lstrip()[:1] in ("[", "{"):
+                return rows_of_json(read_json(text), "the list")
+            raise Misfit("needs a file: put `@` before its name" if _is_there(base, text) else "needs a file: `@FILE`")
+        name = _file_name(text)
+        paths = files_of(name, base)
+        tables = [read_rows(read_bytes(path, MOST_TABLE_BYTES, "table"), path.name) for path in paths]
+        if len(tables) == 1:
+            return tables[0]
+        raise FileMistake(f"`{name}` stands for {len(tables)} files", "give the flag once for each table")
+
+    # ── A JSON file of values ──
+
+    def value_of_data(self, value: Value, of: Type, base: Path) -> Value:
+        match of:
+            case Optional():
+                return self.value_of_data(value, of.item, base)
+            case ListOf(item=RecordType() as record):
+                if isinstance(value, str):
+                    return self.value_of_flags([value], of, base)
+                return _bounded(_rows_as(rows_of_json(value, "the list"), of, record), of)
+            case ListOf():
+                items = self.items_of_data(value, of.item, base)
+                return fitted(tuple(items), of)
+            case DocumentType() | MediaType() if isinstance(value, str):
+                return self.value_of_text("@" + value if value == "-" else value, of, base)
+            case _:
+                return fitted(value, of)
+
+    def items_of_data(self, value: Value, of: Type, base: Path) -> Sequence[Value]:
+        if isinstance(value, str) and _is_file_type(of):
+            return self.items(value, of, base, alone=True)
+        if not isinstance(value, tuple):
+            raise Misfit(f"must be a list of {spelled(of)}")
+        if _is_file_type(of):
+            return [
+                found
+                for item in value
+                for found in (self.items(item, of, base, alone=False) if isinstance(item, str) else [item])
+            ]
+        return value
+
+
+def _rows_as(rows: Rows, of: ListOf, record: RecordType) -> tuple[Value, ...]:
+    return rows.records() if of == TABLE else fit_rows(rows, record)
+
+
+def _bounded(items: tuple[Value, ...], of: ListOf) -> Value:
+    """The rows, if there are as many as the type allows."""
+    fitted(tuple([""] * len(items)), ListOf(JsonType(), of.low, of.high))
+    return items
+
+
+def text_of(path: Path) -> str:
+    return decoded(read_bytes(path, MOST_TEXT_BYTES), str(path))
+
+
+def _names_files(text: str) -> bool:
+    return text.startswith("@") and not text.startswith("@@")
+
+
+def _file_name(text: str) -> str:
+    name = text[1:]
+    if not name:
+        raise FileMistake("`@` must be followed by a file's name", "a text that is only `@` is written `@@`")
+    if name.lower().startswith(("https://", "http://")):
+        raise FileMistake(
+            f"`{name[:60]}` is an address, and addresses are not read",
+            "save the file, and give its name",
+            rule="not-allowed",
+        )
+    return name
+
+
+def _is_there(base: Path, text: str) -> bool:
+    """Whether a text is the name of a file, so that an `@` was probably forgotten."""
+    if not text or len(text) > 255 or "\n" in text or "\0" in text:
+        return False
+    try:
+        return (base / text).is_file()
+    except OSError:
+        return False
+
+
+def _is_folder(path: Path) -> bool:
+    try:
+        return path.is_dir()
+    except (OSError, ValueError):
+        return False
+
+
+def _is_file_type(of: Type) -> bool:
+    return isinstance(of, DocumentType | MediaType)

@@ -1,0 +1,216 @@
+"""What the user gave, turned into the values of a flow's inputs, with every mistake in it.
+
+On the command line a value is what stands there; `@report.pdf` is what is in the file, `-` what comes in on standard
+input, `@@anna` the text `@anna`. A list's flag comes several times, or once as a JSON array; `@folder` and `@*.png`
+stand for the files in the order of their names. In a JSON file of values (`--inputs`) a text is a text: only where a
+file is needed (document, image, audio, table, list of a schema) is `@name` read, from that file's own folder.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from ..diagnostics.diagnostic import nearest
+from ..language.checked import CheckedFlow, CheckedInput
+from ..language.expression import Scope, evaluate
+from ..language.reading import read_json
+from ..language.types import (
+    DocumentType,
+    ListOf,
+    MediaType,
+    RecordType,
+    TextType,
+    YesNoType,
+    spelled,
+)
+from ..language.values import EMPTY, Value, ValueMistake
+from .files import FileMistake
+from .fitting import Misfit, fitted
+from .given import MOST_TEXT_BYTES as MOST_TEXT_BYTES
+from .given import GivenValues, Stdin, text_of
+
+
+@dataclass(frozen=True, slots=True)
+class InputMistake:
+    """What is wrong with what was given. `input` is the input's name, empty if there is none."""
+
+    rule: str
+    message: str
+    hints: tuple[str, ...]
+    input: str
+
+
+@dataclass(frozen=True, slots=True)
+class Inputs:
+    """A value for every input, and what is wrong; with mistakes the values must not be used."""
+
+    values: Mapping[str, Value]
+    mistakes: tuple[InputMistake, ...]
+
+
+def read_inputs(
+    flow: CheckedFlow,
+    given: Mapping[str, Sequence[str]],
+    stdin: Stdin | None = None,
+    *,
+    values_file: str | None = None,
+    base: Path = Path(),
+) -> Inputs:
+    """The inputs of a flow.
+
+    `given` holds what stood behind each flag, in order, by the flag's name (`max_claims` and `max-claims` are one;
+    a yes/no flag that stood alone is `yes`). `stdin` is None where nothing is piped in. A flag wins over the file.
+    """
+    reading = _Reading(flow, stdin, base)
+    flags = reading.named(given)
+    data = reading.data_of(values_file) if values_file is not None else {}
+    folder = (base / values_file).parent if values_file is not None else base
+    for one in flow.inputs.values():
+        if one.name in flags:
+            reading.take(one, partial(reading.given.value_of_flags, flags[one.name], one.type, base))
+        elif data.get(one.name, EMPTY) is not EMPTY:
+            reading.take(one, partial(reading.given.value_of_data, data[one.name], one.type, folder))
+    reading.fill_from_stdin()
+    for one in flow.inputs.values():
+        if one.name not in reading.values and one.name not in reading.wrong:
+            reading.take(one, partial(default_of, one))
+    ordered = {name: reading.values[name] for name in flow.inputs if name in reading.values}
+    return Inputs(ordered, tuple(reading.mistakes))
+
+
+def defaults_of(flow: CheckedFlow) -> Mapping[str, Value]:
+    """The values of the inputs that need not be given."""
+    return {one.name: default_of(one) for one in flow.inputs.values() if not one.required}
+
+
+def default_of(one: CheckedInput) -> Value:
+    """What an input is when nothing is given for it. Raises Misfit if that is nothing it can be."""
+    if one.default is None:
+        if one.required:
+            raise Misfit("is missing")
+        return EMPTY
+    return fitted(evaluate(one.default, Scope({})), one.type)
+
+
+class _Reading:
+    """The inputs of one run under way."""
+
+    def __init__(self, flow: CheckedFlow, stdin: Stdin | None, base: Path) -> None:
+        self.flow = flow
+        self.given = GivenValues(stdin)
+        self.base = base
+        self.values: dict[str, Value] = {}
+        self.mistakes: list[InputMistake] = []
+        self.wrong: set[str] = set()
+
+    # ── Which input is meant ──
+
+    def named(self, given: Mapping[str, Sequence[str]]) -> dict[str, list[str]]:
+        """What was given, under the inputs' own names."""
+        folded = {_folded(name): name for name in self.flow.inputs}
+        found: dict[str, list[str]] = {}
+        for flag, texts in given.items():
+            name = flag if flag in self.flow.inputs else folded.get(_folded(flag))
+            if name is None:
+                self.unknown(flag)
+            else:
+                found.setdefault(name, []).extend(texts)
+        return found
+
+    def unknown(self, flag: str) -> None:
+        names = list(self.flow.inputs)
+        near = nearest(flag, names)
+        listing = f"the inputs are {', '.join(f'`--{name}`' for name in names)}" if names else "the flow has no inputs"
+        fix = (f"did you mean `--{near}`?",) if near is not None else ()
+        self.mistakes.append(InputMistake("unknown-name", f"there is no input called `{flag}`", (*fix, listing), ""))
+
+    def take(self, one: CheckedInput, value: Callable[[], Value]) -> None:
+        """Notes the input's value, or what is wrong with it."""
+        flag = f"--{one.name}"
+        try:
+            found = value()
+            if found == "" and one.required and isinstance(one.type, TextType):
+                raise Misfit("is empty, and the flow needs a text")
+            self.values[one.name] = found
+            return
+        except FileMistake as mistake:
+            wrong = InputMistake(mistake.rule, f"`{flag}`: {mistake.message}", mistake.hints, one.name)
+        except ValueMistake as mistake:
+            wrong = InputMistake("wrong-value", f"`{flag}`: {mistake.message}", (), one.name)
+        except Misfit as misfit:
+            if misfit.message == "is missing" and not misfit.path:
+                wrong = InputMistake("missing-input", f"input `{one.name}` is missing", (_how(one),), one.name)
+            else:
+                rule = "out-of-range" if misfit.message.startswith(_OUT_OF_RANGE) else "wrong-value"
+                hints = (f"it is {spelled(one.type)}",) if one.description == "" else (one.description,)
+                wrong = InputMistake(rule, misfit.sentence(flag), hints, one.name)
+        self.wrong.add(one.name)
+        self.mistakes.append(wrong)
+
+    def fill_from_stdin(self) -> None:
+        """What is piped in goes to the only required text or document that was given no value."""
+        open_ones = [
+            one
+            for one in self.flow.inputs.values()
+            if one.required
+            and one.name not in self.values
+            and one.name not in self.wrong
+            and isinstance(one.type, TextType | DocumentType)
+        ]
+        if len(open_ones) != 1 or self.given.stdin is None or self.given.stdin_is_read:
+            return
+        self.take(open_ones[0], partial(self.piped, open_ones[0]))
+
+    def piped(self, one: CheckedInput) -> Value:
+        data = self.given.from_stdin()
+        if not data:
+            raise Misfit("is missing")
+        return self.given.value_of_stdin(data, one.type)
+
+    # ── A JSON file of values ──
+
+    def data_of(self, values_file: str) -> Mapping[str, Value]:
+        try:
+            data = read_json(text_of(self.base / values_file))
+        except (FileMistake, ValueMistake) as mistake:
+            rule = mistake.rule if isinstance(mistake, FileMistake) else "bad-file"
+            hints = mistake.hints if isinstance(mistake, FileMistake) else ()
+            about = mistake.message if isinstance(mistake, FileMistake) else f"`{values_file}`: {mistake.message}"
+            self.mistakes.append(InputMistake(rule, f"`--inputs`: {about}", hints, ""))
+            return {}
+        if not isinstance(data, Mapping):
+            message = f"`--inputs`: `{values_file}` must hold one record, with a field for each input"
+            self.mistakes.append(InputMistake("bad-file", message, (), ""))
+            return {}
+        folded = {_folded(name): name for name in self.flow.inputs}
+        found: dict[str, Value] = {}
+        for key, value in data.items():
+            name = key if key in self.flow.inputs else folded.get(_folded(key))
+            if name is None:
+                self.unknown(key)
+            else:
+                found[name] = value
+        return found
+
+
+_OUT_OF_RANGE = ("must be at", "must be from", "must be exactly", "must have", "must be a whole number")
+
+
+def _how(one: CheckedInput) -> str:
+    """How the missing input is given."""
+    match one.type:
+        case DocumentType():
+            return f"add `--{one.name} @FILE`, or pipe the document in"
+        case TextType():
+            return f'add `--{one.name} "…"`, or `--{one.name} @FILE`'
+        case MediaType() | ListOf(item=MediaType() | DocumentType() | RecordType()):
+            return f"add `--{one.name} @FILE`"
+        case YesNoType():
+            return f"add `--{one.name} yes` or `--{one.name} no`"
+        case _:
+            return f"add `--{one.name} …`: {spelled(one.type)}"
+
+
+def _folded(name: str) -> str:
+    return name.replace("-", "_")

@@ -1,0 +1,1 @@
+"""Views: they read values and events, and write text."""

@@ -1,0 +1,113 @@
+"""The end of a run, told to a person: every failure at its line, what was written, and one last line."""
+
+from collections.abc import Iterable, Sequence
+
+from ..diagnostics.diagnostic import Diagnostic
+from ..run.event import StepFailed
+from ..run.report import Report
+from .progress import count, duration
+from .snippet import tell
+
+MOST_OF_A_STEP = 3  # failures of one step that are told in full
+
+_OUTCOMES = {"done": "done", "failed": "failed", "limit": "stopped by a limit", "interrupted": "interrupted"}
+
+
+def failures(report: Report) -> list[Diagnostic]:
+    """Each failure as a report at the line of the step that met it; of many alike, the first few."""
+    told: list[Diagnostic] = []
+    for one in (*report.failed, *report.lost):
+        same = [other for other in (*report.failed, *report.lost) if (other.path, other.step) == (one.path, one.step)]
+        if same.index(one) < MOST_OF_A_STEP:
+            told.append(_diagnostic(one))
+        elif same.index(one) == MOST_OF_A_STEP:
+            message = f"{count(len(same) - MOST_OF_A_STEP, 'more item')} of step `{one.step}` failed like this"
+            told.append(Diagnostic(one.rule, message, one.place.source, one.place.span))
+    return told
+
+
+def tell_failures(report: Report, width: int, colour: bool) -> str:
+    """The failures, each with its line; empty if there is none."""
+    return "".join(tell(one, width, colour) + "\n\n" for one in failures(report))
+
+
+def last_line(report: Report, exit_code: int, flow: str, offline: bool) -> str:
+    """What ran, how much it asked, how long it took, how it came out, and what to type next."""
+    how = _OUTCOMES[report.outcome]
+    if exit_code and report.outcome == "done":
+        how = "done, but not all of it"
+    parts = [f"{how}{f' (exit {exit_code})' if exit_code else ''}: {count(report.finished, 'step')}"]
+    parts.append(count(report.calls, "call") + (f" and {report.cached} from before" if report.cached else ""))
+    if report.tokens_in or report.tokens_out:
+        parts.append(f"{report.tokens_in:,} tokens in, {report.tokens_out:,} out")
+    if report.cost_usd is not None:
+        parts.append(f"${report.cost_usd:.4f}")
+    parts.append(duration(report.seconds))
+    if report.skipped:
+        parts.append(f"{len(report.skipped)} skipped")
+    if report.failed or report.consequences:
+        parts.append(f"{len(_steps(report.failed) | _steps(report.consequences))} failed")
+    if report.lost:
+        parts.append(f"{count(len(report.lost), 'item')} lost")
+    if offline:
+        parts.append("offline: no language model was asked")
+    return ", ".join(parts) + _next(report, flow)
+
+
+def summary_table(report: Report, flow: str, exit_code: int) -> str:
+    """The run as Markdown, for the summary page of a CI job."""
+    rows = [
+        ("outcome", _OUTCOMES[report.outcome] + f", exit code {exit_code}"),
+        ("steps", f"{report.finished} done, {len(report.skipped)} skipped, {len(_steps(report.failed))} failed"),
+        ("calls", str(report.calls)),
+        ("time", duration(report.seconds)),
+    ]
+    lines = [f"### flowlang run {_code(flow)}", "", "| | |", "|---|---|", *(f"| {a} | {b} |" for a, b in rows)]
+    for one in failures(report):
+        line, _ = one.source.position(one.span.start)
+        lines += ["", f"- {_code(f'{one.source.path}:{line}')} {_code(one.rule)}: {_code(one.message)}"]
+    return "\n".join(lines) + "\n"
+
+
+def _diagnostic(failed: StepFailed) -> Diagnostic:
+    where = []
+    if failed.item is not None:
+        where.append(f"item {failed.item}")
+    if failed.path:
+        where.append(f"in {failed.path.replace('/', '.')}")
+    message = failed.message + (f" ({', '.join(where)})" if where else "")
+    return Diagnostic(failed.rule, message, failed.place.source, failed.place.span, failed.hints)
+
+
+def _next(report: Report, flow: str) -> str:
+    match report.outcome:
+        case "limit":
+            return f"\nto go further, raise `limits` in {flow} and run it again"
+        case "interrupted":
+            return "\nthe same command starts it again"
+        case "failed":
+            return f"\nwhat the flow does, step by step: flowlang plan {flow}"
+        case _:
+            return ""
+
+
+def _steps(failed: Iterable[StepFailed]) -> set[tuple[str, str]]:
+    return {(one.path, one.step) for one in failed if one.step}
+
+
+def _code(text: str) -> str:
+    """A text as Markdown code: a fence that is longer than any in it, on one line, without a table's bars."""
+    text = " ".join(text.split()).replace("|", "\\|")
+    longest, run = 0, 0
+    for character in text:
+        run = run + 1 if character == "`" else 0
+        longest = max(longest, run)
+    fence = "`" * (longest + 1)
+    return f"{fence} {text} {fence}" if longest else f"`{text}`"
+
+
+def told_files(paths: Sequence[str]) -> str:
+    """Which files were written: their names, or of many the first and how many."""
+    if len(paths) <= 5:
+        return "\n".join(f"wrote {path}" for path in paths)
+    return f"wrote {paths[0]} and {len(paths) - 1} more files"

@@ -1,0 +1,106 @@
+"""A run on a terminal: a line per running step, redrawn a few times a second; what has ended scrolls away above."""
+
+from dataclasses import dataclass, field
+from typing import TextIO
+
+from rich.console import Console as RichConsole
+from rich.console import Group
+from rich.live import Live
+from rich.text import Text
+
+from ..run.event import Event, StepStarted
+from .progress import Progress, Running, duration
+from .terminal import visible_line
+
+REDRAWS_PER_SECOND = 4
+
+
+@dataclass(slots=True)
+class LiveView:
+    """Redrawn by `tick` alone: however fast tokens come, the terminal stays calm."""
+
+    console: RichConsole
+    progress: Progress
+    every_s: float = 1 / REDRAWS_PER_SECOND
+    live: Live = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.live = Live(
+            Text(""),
+            console=self.console,
+            auto_refresh=False,
+            transient=True,
+            redirect_stdout=False,
+            redirect_stderr=False,
+            vertical_overflow="crop",
+        )
+        self.live.start()
+
+    def emit(self, event: Event) -> None:
+        """Takes an event in; a change of state becomes a line that stays."""
+        line = self.progress.take(event)
+        if line is not None and not isinstance(event, StepStarted):
+            self.console.print(Text(line, style=_style(line), overflow="fold"), highlight=False)
+
+    def tick(self) -> None:
+        """To be called a few times a second: redraws what is running."""
+        self.live.update(self._drawn(), refresh=True)
+
+    def close(self) -> None:
+        """Takes the running lines off the screen and gives the cursor back."""
+        self.live.stop()
+
+    def _drawn(self) -> Group:
+        width, height = self.console.size
+        room = max(1, height - 3)
+        running = list(self.progress.running.values())
+        lines = [self._line(one, width) for one in running[:room]]
+        if len(running) > room:
+            lines.append(Text(f"… and {len(running) - room} more", style="dim", no_wrap=True, overflow="crop"))
+        return Group(*lines)
+
+    def _line(self, one: Running, width: int) -> Text:
+        """What matters most comes first, so that a narrow screen cuts off the least."""
+        now = duration(self.progress.clock() - one.since)
+        name = one.name
+        # A name gives way to time and progress: half of a narrow line is enough to tell steps apart.
+        most = max(6, width // 2 - 1)
+        if len(name) > most:
+            name = name[: most - 1] + "…"
+        line = Text(no_wrap=True, overflow="ellipsis")
+        line.append(name, style="bold")
+        line.append(f" {now}", style="cyan")
+        if progress := one.progress():
+            line.append(f" {progress}")
+        if tokens := one.tokens():
+            line.append(f" {tokens:,} tokens", style="dim")
+        if one.cost_usd:
+            line.append(f" ${one.cost_usd:.4f}", style="dim")
+        room = width - line.cell_len - 3
+        if room >= 12 and one.tail:
+            tail = visible_line(" ".join(one.tail.split()))
+            line.append("  " + tail[-room:], style="dim italic")
+        line.truncate(max(1, width - 1), overflow="ellipsis")
+        return line
+
+
+def start_live(stream: TextIO, progress: Progress, colour: bool) -> LiveView:
+    """A live view on a terminal."""
+    console = RichConsole(
+        file=stream,
+        force_terminal=True,
+        no_color=not colour,
+        highlight=False,
+        markup=False,
+        emoji=False,
+        legacy_windows=False,
+        soft_wrap=False,
+    )
+    return LiveView(console, progress)
+
+
+def _style(line: str) -> str:
+    state = line.partition(": ")[2]
+    if state.startswith("failed") or (state.startswith("item ") and " failed" in state):
+        return "red"
+    return "yellow" if state.startswith("skipped") else ""

@@ -1,0 +1,205 @@
+"""A plan as people read it, and as programs do."""
+
+import json
+from collections.abc import Container, Iterable, Mapping, Sequence
+from typing import Any
+
+from ..language import ast
+from ..language.checked import CheckedLimits, CheckedStep
+from ..language.expression import Scope
+from ..language.template import render
+from ..language.values import Value, ValueMistake
+from ..plan.graph import Plan, PlannedStep
+from .phrases import written
+from .progress import count, duration
+from .terminal import columns, visible, visible_line
+
+_COMPUTED = "it is worked out without a model"
+
+
+def plan_json(plan: Plan) -> str:
+    """The plan in the shape that programs rely on."""
+    whole = {
+        "flow": plan.flow.source.path,
+        "steps": [_step_json(node) for node in plan.nodes.values()],
+        "calls": plan.calls,
+        "cost_usd": None if plan.cost_usd is None else float(plan.cost_usd),
+        "limits": _limits_json(plan.flow.limits),
+    }
+    return json.dumps(whole, indent=2, ensure_ascii=False) + "\n"
+
+
+def plan_table(plan: Plan, width: int) -> str:
+    """The steps in the order in which they can start, and what a run would cost."""
+    steps = plan.steps()
+    lines = [f"{visible_line(plan.flow.source.path)}: {count(len(steps), 'step')}, {_calls(plan.calls)}", ""]
+    rows = [("", "step", "calls", "model", "reads")]
+    level: int | None = None
+    for node in sorted(plan.nodes.values(), key=lambda one: (one.level, one.place.span.start)):
+        first = str(node.level + 1) if node.level != level else ""
+        level = node.level
+        rows.append((first, visible_line(node.name), _calls_of(node), _model_of(node), visible_line(_reads_of(node))))
+    lines += _laid_out(rows, width)
+    lines += ["", "What has the same number starts at the same time."] if len(rows) > 2 else []
+    if limits := _limits(plan.flow.limits):
+        lines.append(f"Limits: {', '.join(limits)}.")
+    if without := [node.name for node in plan.without_model()]:
+        lines.append(f"No model is named for {', '.join(f'`{visible_line(name)}`' for name in without)}.")
+    return "\n".join(lines) + "\n"
+
+
+def plan_prompts(plan: Plan, names: Mapping[str, Value]) -> str:
+    """The messages of every step that asks a model, filled in as far as `names` go; the rest keeps its braces."""
+    told: list[str] = []
+    flow = plan.flow
+    for node in plan.nodes.values():
+        if isinstance(node.of, CheckedStep) and node.of.messages:
+            loops = {"place", *(loop.name for loop in node.of.loops)} if node.of.loops else set()
+            unknown = {*flow.inputs, *flow.steps, *flow.lets, *loops} - names.keys()
+            told.append(f"── {visible_line(node.name)} " + "─" * max(3, 60 - columns(node.name)))
+            for message in node.of.messages:
+                told.append(f"{message.role}:\n{visible(fill_known(message.text.parts, names, unknown))}\n")
+    return "\n".join(told)
+
+
+def fill_known(parts: Iterable[ast.Part], names: Mapping[str, Value], unknown: Container[str]) -> str:
+    """A text with what is known filled in; what hangs on something unknown or empty stands as it is written."""
+    filled: list[str] = []
+    for part in parts:
+        if isinstance(part, str):
+            filled.append(part)
+        elif any(name in unknown for name in free_names((part,))):
+            filled.append(written(part))
+        else:
+            filled.append(_filled(part, names))
+    return "".join(filled)
+
+
+def _filled(part: ast.Part, names: Mapping[str, Value]) -> str:
+    try:
+        rendered = render((part,), Scope(names))
+    except ValueMistake:
+        return written(part)
+    if rendered.empties:
+        return written(part)
+    return "".join(piece if isinstance(piece, str) else f"[{piece.kind}: {piece.name}]" for piece in rendered.pieces)
+
+
+def free_names(parts: Iterable[ast.Part]) -> set[str]:
+    """The names that a text reads, without those of its own loops; a word in a `where` may also be a field's."""
+    found: set[str] = set()
+    for part in parts:
+        match part:
+            case ast.Slot(value=value):
+                found |= _names_in(value)
+            case ast.For(name=name, items=items, body=body):
+                found |= _names_in(items) | (free_names(body) - {name.text})
+            case ast.If(condition=condition, body=body, other=other):
+                found |= _names_in(condition) | free_names(body) | free_names(other)
+            case _:
+                pass
+    return found
+
+
+def _names_in(node: ast.Condition) -> set[str]:
+    match node:
+        case ast.Ref(parts=parts):
+            return {parts[0].text}
+        case ast.Piped(head=head, filters=filters):
+            inside: list[ast.Condition] = [argument for call in filters for argument in call.arguments]
+            inside += [call.condition for call in filters if call.condition is not None]
+            return _names_in(head).union(*map(_names_in, inside))
+        case ast.ListValue(items=items):
+            return set().union(*map(_names_in, items))
+        case ast.Text(parts=text_parts):
+            return free_names(text_parts)
+        case ast.AnyOf(parts=conditions) | ast.AllOf(parts=conditions):
+            return set().union(*map(_names_in, conditions))
+        case ast.Not(inner=inner):
+            return _names_in(inner)
+        case ast.Compare(left=left, right=right):
+            return _names_in(left) | _names_in(right)
+        case ast.IsOneOf(left=left, options=options):
+            return _names_in(left).union(*map(_names_in, options))
+        case ast.IsEmpty(value=value):
+            return _names_in(value)
+        case _:
+            return set()
+
+
+def _step_json(node: PlannedStep) -> dict[str, Any]:
+    return {
+        "name": node.name,
+        "kind": node.kind,
+        "reads": list(node.reads),
+        "level": node.level,
+        "model": node.model or None,
+        "status": node.status,
+        "calls": node.calls,
+        "tokens_in": node.tokens_in,
+        "cost_usd": None if node.cost_usd is None else float(node.cost_usd),
+        "because": _COMPUTED if node.kind == "let" else node.because,
+    }
+
+
+def _limits_json(limits: CheckedLimits) -> dict[str, Any]:
+    told: dict[str, Any] = {}
+    if limits.cost_usd is not None:
+        told["cost_usd"] = float(limits.cost_usd)
+    if limits.calls is not None:
+        told["calls"] = limits.calls
+    if limits.time_s is not None:
+        told["time_s"] = float(limits.time_s)
+    return told
+
+
+def _limits(limits: CheckedLimits) -> list[str]:
+    told = []
+    if limits.cost_usd is not None:
+        told.append(f"${limits.cost_usd:f}")
+    if limits.calls is not None:
+        told.append(count(limits.calls, "call"))
+    if limits.time_s is not None:
+        told.append(duration(float(limits.time_s)))
+    return told
+
+
+def _calls(calls: int | None) -> str:
+    return (
+        "as many calls as the data needs" if calls is None else f"{count(calls, 'call')} if every answer fits at once"
+    )
+
+
+def _calls_of(node: PlannedStep) -> str:
+    if node.kind == "let":
+        return "-"
+    return "?" if node.calls is None else f"{node.calls:,}"
+
+
+def _model_of(node: PlannedStep) -> str:
+    if node.kind == "prompt":
+        return visible_line(node.model or "none yet")
+    return {"let": "(let)", "run": "(a flow)", "call": "(a tool)"}.get(node.kind, "")
+
+
+def _reads_of(node: PlannedStep) -> str:
+    after = [name for name in node.waits_for if name not in node.reads]
+    return ", ".join(node.reads) + (f" (after {', '.join(after)})" if after else "")
+
+
+def _laid_out(rows: Sequence[tuple[str, ...]], width: int) -> list[str]:
+    """The rows as a table; on a screen too narrow for it, a few lines for each."""
+    widths = [max(columns(row[place]) for row in rows) for place in range(4)]
+    left = width - sum(widths) - 2 * 4
+    if left >= 12:
+        lines: list[str] = []
+        for row in rows:
+            cells = [cell + " " * (wide - columns(cell)) for cell, wide in zip(row[:4], widths, strict=True)]
+            lines.append("  ".join([*cells, row[4]]).rstrip())
+        return lines
+    heads = rows[0]
+    told: list[str] = []
+    for row in rows[1:]:
+        told.append(f"{row[0]:>2} {row[1]}")
+        told += [f"   {head}: {cell}" for head, cell in zip(heads[2:], row[2:], strict=True) if cell and cell != "-"]
+    return told

@@ -1,0 +1,56 @@
+"""What foreign text may do to a terminal: nothing. Whatever would steer or hide is spelled out instead."""
+
+import re
+import unicodedata
+
+# All control characters but line break and tab; what turns the direction of writing; what has no width at all;
+# line ends of other kinds; halves of a character, which no terminal can be sent.
+_STEERING = (
+    "\\x00-\\x08\\x0b-\\x1f\\x7f-\\x9f"
+    "\\u00ad\\u061c\\u180e\\u200b-\\u200f\\u2028-\\u202e\\u2060-\\u206f\\ufeff\\ufff9-\\ufffb"
+    "\\ud800-\\udfff\\U000e0000-\\U000e007f"
+)
+# Joiners are left alone where they belong to the writing: between the parts of one emoji, and between letters of the
+# Arabic and Indian scripts. Elsewhere they only hide.
+_JOINED = re.compile(
+    "(?<=[\\u2600-\\u27bf\\ufe0f\\U0001f000-\\U0001faff])\\u200d(?=[\\u2600-\\u27bf\\U0001f000-\\U0001faff])"
+    "|(?<=[\\u0620-\\u06ff\\u0900-\\u0dff])[\\u200c\\u200d](?=[\\u0620-\\u06ff\\u0900-\\u0dff])"
+)
+_UNSAFE = re.compile(f"[{_STEERING}]")
+_UNSAFE_IN_LINE = re.compile(f"[{_STEERING}\\n\\t]")
+_SHORT = {"\n": "\\n", "\t": "\\t"}
+
+
+def visible(text: str) -> str:
+    """The text with every character that could steer a terminal, or hide in it, written as `\\x1b` or `\\u202e`."""
+    return _UNSAFE.sub(_spelled, text)
+
+
+def visible_line(text: str) -> str:
+    """The same for a text that has to stay on one line: line breaks and tabs are written as `\\n` and `\\t`."""
+    return _UNSAFE_IN_LINE.sub(_spelled, text)
+
+
+def columns(text: str) -> int:
+    """How many columns of a terminal a visible text takes: two for wide characters, none for marks on others."""
+    if text.isascii():
+        return len(text)
+    return sum(map(_columns_of, text))
+
+
+def _columns_of(char: str) -> int:
+    if unicodedata.category(char) in ("Mn", "Me", "Cf"):
+        return 0
+    return 2 if unicodedata.east_asian_width(char) in ("W", "F") else 1
+
+
+def _spelled(found: re.Match[str]) -> str:
+    char = found.group()
+    code = ord(char)
+    if char in _SHORT:
+        return _SHORT[char]
+    if char in "\u200c\u200d" and _JOINED.match(found.string, found.start()):
+        return char
+    if code < 0x100:
+        return f"\\x{code:02x}"
+    return f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"

@@ -1,0 +1,91 @@
+"""What starts when a person types `flowlang`: the front page, and the one place where a command ends.
+
+Nothing but the front page is loaded here, so that it is there at once; a command brings what it needs.
+"""
+
+import os
+import sys
+from collections.abc import Sequence
+from types import FrameType
+
+from .. import __version__
+from ..run.exit import CRASHED, DONE, INTERRUPTED, TERMINATED, WRONG_INPUT
+from .front_page import front_page
+from .refusal import Ended, Refusal
+from .screen import Screen, prepare_streams
+
+
+class Stopped(BaseException):
+    """The process was asked to end (SIGTERM)."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs one command line and returns its exit code. Nothing that goes wrong leaves as a traceback."""
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    prepare_streams()
+    screen = Screen(os.environ)
+    try:
+        try:
+            code = _answer(words, screen)
+        except Refusal as refusal:
+            from .telling import told
+
+            screen.err(told(refusal, screen.colour_err))
+            code = refusal.code
+        except Ended as ended:
+            code = ended.code
+    except KeyboardInterrupt:
+        screen.err("stopped")
+        code = INTERRUPTED
+    except Stopped:
+        screen.err("stopped from outside")
+        code = TERMINATED
+    except Exception as error:
+        code = CRASHED
+        screen.err(_told_crash(error, words, screen))
+    return code
+
+
+def _answer(words: list[str], screen: Screen) -> int:
+    if instruction := screen.environment.get("_FLOWLANG_COMPLETE"):
+        from .completion import complete
+
+        return complete(instruction)
+    if not words or words[0] in ("--help", "-h", "help"):
+        screen.out(front_page())
+        return DONE if words else WRONG_INPUT
+    if words[0] in ("--version", "-V"):
+        screen.out(f"flowlang {__version__}\n")
+        return DONE
+    _heed_termination()
+    from .commands import perform
+
+    return perform(words, screen)
+
+
+def _heed_termination() -> None:
+    import signal
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        raise Stopped
+
+    # A signal can be set only from the main thread; elsewhere whoever started us deals with it.
+    try:
+        signal.signal(signal.SIGTERM, stop)
+        # A parent may have us ignore Ctrl-C (`command &` in a script); that wish is kept.
+        if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
+            signal.signal(signal.SIGINT, signal.default_int_handler)
+    except ValueError:
+        return
+
+
+def _told_crash(error: Exception, words: list[str], screen: Screen) -> str:
+    from .crash import write_crash
+
+    path = write_crash(error, words, screen.environment)
+    where = f"; what we need to mend it, without your texts and keys, is in {path}" if path else ""
+    return f"error: this is a bug in flowlang, not in your flow ({type(error).__name__}){where}"
+
+
+if __name__ == "__main__":
+    sys.exit(main())

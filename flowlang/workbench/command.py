@@ -1,0 +1,41 @@
+"""What a command takes, as data: the words of a command line are read by it, and its help is made of it."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Word:
+    """An argument without a flag. `many` ones take any number."""
+
+    name: str
+    about: str
+    needed: bool = True
+    many: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Flag:
+    """`--name`, with a value if `value` says of what kind; `choices` are the only values it takes."""
+
+    name: str
+    about: str
+    value: str = ""
+    short: str = ""
+    choices: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """One command; the module of its name has `perform(given, screen)`, which returns the exit code.
+
+    `opens_flow`: its first word is a flow, which is opened before anything else and goes to `perform` as well;
+    `takes_inputs`: the inputs of that flow are flags beside its own.
+    """
+
+    name: str
+    words: tuple[Word, ...] = ()
+    flags: tuple[Flag, ...] = ()
+    about: str = ""
+    examples: tuple[str, ...] = ()
+    opens_flow: bool = False
+    takes_inputs: bool = False

@@ -1,0 +1,180 @@
+"""Every command: its words, its flags, and what its help says beyond them."""
+
+from .command import Command, Flag, Word
+
+FLOW = Word("FLOW", "the flow, as in brief.flow")
+INPUTS = Flag("inputs", "values for many inputs at once: a JSON object with a key per input", "FILE")
+
+CHECK = Command(
+    name="check",
+    words=(
+        Word("PATH", "flow files, and folders that are searched for them; the current folder by default", False, True),
+    ),
+    flags=(
+        Flag(
+            "output-format",
+            "full, concise (a line each), json, github (annotations) or sarif",
+            "FORMAT",
+            choices=("full", "concise", "json", "github", "sarif"),
+        ),
+        Flag("max-source", "the largest flow file that is read; 4 MB by default", "BYTES"),
+    ),
+    about="""
+    All mistakes of all files are told in one go, each at its place and with what to do about it. Nothing is run, and
+    nothing is sent anywhere. Exits with 3 if there is a mistake, with 0 if there is none or only warnings.
+
+    `flowlang explain RULE` has a page for each rule that is named in brackets.
+    """,
+    examples=(
+        "flowlang check",
+        "flowlang check brief.flow flows/",
+        "flowlang check --output-format sarif > flows.sarif",
+    ),
+)
+
+FMT = Command(
+    name="fmt",
+    words=(Word("PATH", "flow files, and folders that are searched for them; - for standard input", False, True),),
+    flags=(
+        Flag("check", "change nothing; exit with 8 if a file would change"),
+        Flag("diff", "change nothing; show what would change"),
+    ),
+    about="""
+    Margins, blank lines and spaces are set; curly quotes, tabs and full-width signs outside texts are put right.
+    Text blocks and comments are never touched. Files with mistakes are laid out, too.
+    """,
+    examples=("flowlang fmt", "flowlang fmt --check flows/", "flowlang fmt - < brief.flow"),
+)
+
+PLAN = Command(
+    name="plan",
+    words=(FLOW,),
+    flags=(
+        Flag("full", "show the prompts, filled in as far as the inputs go"),
+        Flag("json", "print the plan as JSON, for programs"),
+        Flag("only", "only this step, and what it needs", "STEP"),
+        INPUTS,
+    ),
+    about="""
+    The steps in their order, what each reads, which model it asks, and how many calls it needs if every answer fits
+    at once. Nothing is sent anywhere. Inputs may be given, and need not be.
+    """,
+    examples=(
+        "flowlang plan brief.flow",
+        "flowlang plan brief.flow --json",
+        "flowlang plan brief.flow --full --mail @mail.txt",
+    ),
+    opens_flow=True,
+    takes_inputs=True,
+)
+
+PREVIEW = Command(
+    name="preview",
+    words=(FLOW, Word("STEP", "the step")),
+    flags=(
+        Flag("item", "of a step that repeats: the item to show; the first one by default", "N"),
+        Flag("json", "print the body of the request that would be sent"),
+        INPUTS,
+    ),
+    about="""
+    The messages are exactly those that a run would send. Where they hold answers of other steps, which nobody has
+    asked yet, the built-in offline model stands in for them, and that is said.
+    """,
+    examples=(
+        "flowlang preview brief.flow claims --filing @report.md",
+        "flowlang preview brief.flow claims --filing @report.md --json",
+    ),
+    opens_flow=True,
+    takes_inputs=True,
+)
+
+RUN = Command(
+    name="run",
+    words=(FLOW,),
+    flags=(
+        Flag("offline", "send nothing anywhere: a built-in model, which is no language model, answers"),
+        Flag("only", "only this step, and what it needs; its value is the result", "STEP"),
+        Flag("out", "the folder for the files that the flow writes; out by default", "DIR"),
+        Flag("output", "write the result to this file, not to the screen", "FILE", "-o"),
+        Flag("json", "the result as one JSON object, a key per output"),
+        INPUTS,
+        Flag("at-once", "the most calls that are open at the same time", "N"),
+        Flag("events", "write every event of the run to this file, as JSON Lines", "FILE"),
+        Flag(
+            "console",
+            "how progress is told: live (redrawn), plain (lines), none; auto chooses",
+            "VIEW",
+            choices=("auto", "live", "plain", "none"),
+        ),
+    ),
+    about="""
+    The flow's inputs are flags: `flowlang run brief.flow --help` lists them. A value @report.pdf is read from that
+    file, a value - from standard input; text that is piped in fills the only required text or document that was
+    given no value.
+
+    The result goes to standard output: one text as it is, anything else as JSON. Everything else goes to standard
+    error. An input that is called like an option of ours wins; the option is then --run-NAME.
+    """,
+    examples=(
+        "flowlang run brief.flow --filing @report.md --offline",
+        "flowlang run triage.flow --offline < mail.txt",
+        "flowlang run brief.flow --filing @report.md --out results --json -o results.json",
+    ),
+    opens_flow=True,
+    takes_inputs=True,
+)
+
+GRAPH = Command(
+    name="graph",
+    words=(FLOW,),
+    flags=(
+        Flag(
+            "format",
+            "terminal (boxes), mermaid (for Markdown) or dot (for Graphviz)",
+            "FORMAT",
+            choices=("terminal", "mermaid", "dot"),
+        ),
+    ),
+    about="Each box is a step or a let, and says what it reads. Boxes beside each other can run at the same time.",
+    examples=("flowlang graph brief.flow", "flowlang graph brief.flow --format dot | dot -Tsvg > brief.svg"),
+    opens_flow=True,
+)
+
+DESCRIBE = Command(
+    name="describe",
+    words=(FLOW,),
+    about="For a reader who did not write the flow: what it takes, what each step does, what comes out.",
+    examples=("flowlang describe brief.flow",),
+    opens_flow=True,
+)
+
+EXPLAIN = Command(
+    name="explain",
+    words=(Word("RULE", "the rule, as in error[unknown-name]; without it, all rules are listed", needed=False),),
+    examples=("flowlang explain", "flowlang explain unknown-name"),
+)
+
+NEW = Command(
+    name="new",
+    words=(Word("NAME", "the flow's name; hello if it is left out", needed=False),),
+    about="""
+    Writes NAME.flow and, if there is none yet, flowlang.toml. Nothing that exists is overwritten.
+
+    With --offline the flow runs at once, without a key and without cost: its answers come from a built-in model,
+    which is no language model.
+    """,
+    examples=("flowlang new hello", "flowlang run hello.flow --offline", "flowlang run hello.flow --help"),
+)
+
+COMPLETION = Command(
+    name="completion",
+    words=(Word("SHELL", "the shell: bash, zsh or fish"),),
+    about="The script goes where your shell looks for such scripts, or into its start-up file.",
+    examples=(
+        'eval "$(flowlang completion bash)"     in ~/.bashrc',
+        'eval "$(flowlang completion zsh)"      in ~/.zshrc',
+        "flowlang completion fish > ~/.config/fish/completions/flowlang.fish",
+    ),
+)
+
+ALL = {command.name: command for command in (NEW, CHECK, RUN, PLAN, PREVIEW, FMT, GRAPH, DESCRIBE, EXPLAIN, COMPLETION)}

@@ -1,0 +1,134 @@
+"""Opens what a command is about: the flow, its project's settings, its inputs. A mistake in them ends the command."""
+
+import os
+import select
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+from ..diagnostics.diagnostic import Diagnostic, nearest
+from ..language.checked import CheckedFlow, Place
+from ..language.types import YesNoType
+from ..language.values import Value
+from ..pipeline import compile_flow
+from ..plan.graph import Defaults
+from ..run.exit import MISTAKES, NOT_ALLOWED, WRONG_INPUT
+from ..run.inputs import MOST_TEXT_BYTES, InputMistake, read_inputs
+from ..show.progress import count
+from ..show.snippet import summary, tell
+from ..show.terminal import visible_line
+from .finding import refuse_unless_file
+from .given import Given
+from .refusal import Ended, Refusal, all_in_one
+from .screen import Screen
+from .settings import LARGEST, Settings, find_settings, read_settings
+
+PATIENCE_S = 1.0  # before it is said that standard input is waited for
+
+
+def open_flow(path: str, screen: Screen) -> CheckedFlow:
+    """The main flow of a file. Tells the file's mistakes, if it has any, and ends with their exit code."""
+    refuse_unless_file(path)
+    checked = compile_flow(Path(path))
+    if checked.flow is None:
+        tell_all(checked.diagnostics, screen)
+        screen.err(summary(checked.diagnostics))
+        raise Ended(MISTAKES)
+    if checked.diagnostics:
+        screen.err(f"{count(len(checked.diagnostics), 'warning')}; to read them: flowlang check {path}")
+    return checked.flow
+
+
+def inputs_of(flow: CheckedFlow) -> dict[str, bool]:
+    """The inputs' names, each with whether it is a yes/no, whose flag may stand alone."""
+    return {name: isinstance(one.type, YesNoType) for name, one in flow.inputs.items()}
+
+
+def open_settings(flow: str, screen: Screen) -> Settings:
+    """The settings of the flow's project; tells mistakes in them and ends."""
+    path = find_settings(Path(flow))
+    if path is None:
+        return Settings()
+    shown = os.path.relpath(path)
+    try:
+        with path.open("rb") as file:
+            text = file.read(LARGEST + 1).decode("utf-8-sig")
+    except OSError as error:
+        reason = (error.strerror or "unknown reason").lower()
+        raise Refusal(WRONG_INPUT, f"`{shown}` cannot be read: {reason}", rule="bad-file") from None
+    except UnicodeDecodeError as error:
+        message = f"`{shown}` is not UTF-8: byte {error.start + 1} cannot be read"
+        raise Refusal(WRONG_INPUT, message, ("save it as UTF-8",), "bad-file") from None
+    if len(text) > LARGEST:
+        raise Refusal(WRONG_INPUT, f"`{shown}` has more than {LARGEST:,} bytes", rule="bad-file")
+    settings, mistakes = read_settings(text, shown)
+    if mistakes:
+        tell_all(mistakes, screen)
+        raise Ended(WRONG_INPUT)
+    return settings
+
+
+def defaults_of(settings: Settings) -> Defaults:
+    """What the project sets for steps that are silent."""
+    return Defaults(model=settings.model or "", provider=settings.provider)
+
+
+def open_inputs(flow: CheckedFlow, given: Given, screen: Screen, complete: bool = True) -> Mapping[str, Value]:
+    """The values of the inputs; tells what is wrong with them and ends.
+
+    Not `complete`: what is missing is left out and nothing is read from standard input unless it is asked for.
+    """
+    asks_for_stdin = any("-" in values for values in given.inputs.values())
+    stdin = _stdin(screen) if complete or asks_for_stdin else None
+    inputs = read_inputs(flow, given.inputs, stdin, values_file=given.flag("inputs"))
+    wrong = [one for one in inputs.mistakes if complete or one.rule != "missing-input"]
+    if wrong:
+        # At the line that declares the input, since that says what it takes; else there is no line to show.
+        code = NOT_ALLOWED if any(one.rule == "not-allowed" for one in wrong) else WRONG_INPUT
+        tell_all([_diagnostic(one, flow.inputs[one.input].place) for one in wrong if one.input], screen)
+        if others := [Refusal(code, one.message, one.hints, one.rule) for one in wrong if not one.input]:
+            raise all_in_one(others)
+        screen.err(f"all inputs: flowlang run {visible_line(flow.source.path)} --help")
+        raise Ended(code)
+    return inputs.values
+
+
+def pick_step(flow: CheckedFlow, name: str) -> str:
+    """The name of a step or let of the flow; raises Refusal with the nearest one."""
+    names = [*flow.steps, *flow.lets]
+    if name in names:
+        return name
+    near = nearest(name, names)
+    hint = f"did you mean `{near}`?" if near else "its steps: " + ", ".join(f"`{one}`" for one in flow.steps)
+    raise Refusal(WRONG_INPUT, f"there is no step `{name}` in `{flow.source.path}`", (hint,), "unknown-name")
+
+
+def tell_all(diagnostics: Sequence[Diagnostic], screen: Screen) -> None:
+    """Tells mistakes where they are not the command's result."""
+    for diagnostic in diagnostics:
+        screen.err(tell(diagnostic, screen.width, screen.colour_err) + "\n")
+
+
+def _diagnostic(mistake: InputMistake, place: Place) -> Diagnostic:
+    return Diagnostic(mistake.rule, mistake.message, place.source, place.span, mistake.hints)
+
+
+def _stdin(screen: Screen) -> Callable[[], bytes] | None:
+    """Reads what is piped in; None where a person would have to type it."""
+    stream = sys.stdin
+    try:
+        if stream is None or stream.isatty():
+            return None
+        number = stream.fileno()
+    except (OSError, ValueError):
+        return None
+
+    def read() -> bytes:
+        try:
+            if os.name == "posix" and not select.select([number], [], [], PATIENCE_S)[0]:
+                screen.err("waiting for standard input …")
+            return stream.buffer.read(MOST_TEXT_BYTES + 1)
+        except OSError:
+            return b""
+
+    return read

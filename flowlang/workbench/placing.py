@@ -1,0 +1,83 @@
+"""The files that a person names for results and events: found unwritable before a run, or written in one step."""
+
+import os
+import tempfile
+from contextlib import suppress
+from pathlib import Path
+from typing import TextIO
+
+from ..run.exit import STORE, WRONG_INPUT
+from .refusal import Refusal
+from .screen import Screen
+
+
+def refuse_unless_writable(path: str, flag: str) -> None:
+    """Raises Refusal if a file cannot be written at the path. Nothing is created."""
+    try:
+        target = Path(path)
+        if target.is_dir():
+            raise Refusal(WRONG_INPUT, f"`{flag}` needs a file, and `{path}` is a folder", rule="bad-file")
+        folder = target.parent
+        if not folder.is_dir():
+            hint = f"make it first: mkdir -p {folder}"
+            raise Refusal(WRONG_INPUT, f"`{flag}`: there is no folder `{folder}`", (hint,), "not-found")
+        if not os.access(target if target.exists() else folder, os.W_OK):
+            raise Refusal(WRONG_INPUT, f"`{flag}`: `{path}` may not be written", rule="bad-file")
+    except (OSError, ValueError):
+        raise Refusal(WRONG_INPUT, f"`{flag}`: `{path}` cannot be the name of a file", rule="bad-file") from None
+
+
+def write_result(path: str, text: str) -> None:
+    """Puts a text in a file's place: the whole of it or nothing. A device or pipe is written to as it is."""
+    target = Path(path)
+    try:
+        if target.exists() and not target.is_file():
+            with target.open("w", encoding="utf-8", errors="backslashreplace", newline="") as device:
+                device.write(text)
+        else:
+            replace_file(target.resolve(), text.encode("utf-8", "backslashreplace"))
+    except OSError as error:
+        reason = (error.strerror or "unknown reason").lower()
+        raise Refusal(STORE, f"`{path}` could not be written: {reason}", rule="bad-file") from None
+
+
+def replace_file(target: Path, data: bytes) -> None:
+    """The file with new bytes and its old permissions; nobody ever sees half of it. Raises OSError."""
+    mode = target.stat().st_mode & 0o777 if target.exists() else None
+    handle, draft = tempfile.mkstemp(prefix=f".{target.name[:40]}.", dir=target.parent)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        Path(draft).chmod(mode if mode is not None else 0o666 & ~_umask())
+        Path(draft).replace(target)
+    except BaseException:
+        Path(draft).unlink(missing_ok=True)
+        raise
+
+
+def open_events(path: str | None) -> TextIO | None:
+    """The file for a run's events, opened, so that it is known to be writable; None without a path."""
+    if path is None:
+        return None
+    refuse_unless_writable(path, "--events")
+    try:
+        return Path(path).open("w", encoding="utf-8", errors="backslashreplace", newline="\n")
+    except OSError as error:
+        reason = (error.strerror or "unknown reason").lower()
+        raise Refusal(WRONG_INPUT, f"`--events`: `{path}` cannot be written: {reason}", rule="bad-file") from None
+
+
+def add_summary(markdown: str, screen: Screen) -> None:
+    """Adds to the summary page of a GitHub job, if there is one; it is no reason to fail."""
+    if path := screen.environment.get("GITHUB_STEP_SUMMARY"):
+        with suppress(OSError, ValueError), Path(path).open("a", encoding="utf-8", errors="backslashreplace") as page:
+            page.write(markdown)
+
+
+def _umask() -> int:
+    # The only way to ask for it is to set it.
+    mask = os.umask(0o077)
+    os.umask(mask)
+    return mask

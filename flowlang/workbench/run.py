@@ -1,0 +1,93 @@
+"""`flowlang run FLOW`: runs it. Whatever can be found wrong is found before anything is sent."""
+
+from pathlib import Path
+
+from ..language.checked import CheckedFlow
+from ..models.offline import OfflineSettings, offline_model
+from ..plan.build import build
+from ..plan.graph import Plan
+from ..run.exit import DONE, STORE, WRONG_INPUT
+from ..run.files import FileMistake
+from ..run.outcome import Failed, Result
+from ..run.outputs import check_out_dir, shown, write_outputs
+from ..run.report import Report, fold
+from ..show.ending import failures, last_line, summary_table, tell_failures, told_files
+from ..show.reports import as_github
+from ..show.terminal import visible, visible_line
+from .asking import refuse_unless_answered
+from .given import Given
+from .opening import defaults_of, open_inputs, open_settings, pick_step
+from .placing import add_summary, open_events, refuse_unless_writable, write_result
+from .refusal import Refusal
+from .running import run_plan
+from .screen import Screen
+from .viewing import start_view
+
+
+def perform(given: Given, flow: CheckedFlow, screen: Screen) -> int:
+    """Runs the flow, prints its result, tells what went wrong, and returns the run's exit code."""
+    at_once = given.number("at-once", 1)
+    only = pick_step(flow, given.flag("only") or "") if given.has("only") else None
+    settings = open_settings(flow.source.path, screen)
+    plan = build(flow, defaults_of(settings), only)
+    out = Path(given.flag("out") or "out")
+    _refuse_bad_places(plan, out, given)
+    inputs = open_inputs(flow, given, screen)
+    offline = given.has("offline")
+    if not offline:
+        refuse_unless_answered(plan, settings, screen)
+    odd = settings.offline
+    model = offline_model(OfflineSettings(odd.latency, odd.failure_rate, odd.cut_off_rate))
+    events = open_events(given.flag("events"))
+    view = start_view(given.flag("console") or "auto", screen)
+    try:
+        ran = run_plan(plan, inputs, model, offline=offline, at_once=at_once, view=view, events=events)
+    finally:
+        if events is not None:
+            events.close()
+    report = fold(ran.events)
+    code = ran.stopped_by or report.exit_code
+    slip = _give_back(ran.result, plan, out, given, screen) if ran.result is not None else None
+    _tell(report, code, flow, given, screen)
+    if slip is not None:
+        raise slip
+    return code
+
+
+def _refuse_bad_places(plan: Plan, out: Path, given: Given) -> None:
+    """Whatever is to be written must be writable before anything is asked."""
+    if any(output.path for output in plan.outputs) and (mistake := check_out_dir(out)) is not None:
+        raise Refusal(WRONG_INPUT, mistake.message, mistake.hints, mistake.rule)
+    if (path := given.flag("output")) is not None:
+        refuse_unless_writable(path, "-o")
+
+
+def _give_back(result: Result, plan: Plan, out: Path, given: Given, screen: Screen) -> Refusal | None:
+    """Writes the flow's files and the result; returns what kept a file from being written."""
+    slip: Refusal | None = None
+    try:
+        written = write_outputs(plan.outputs, result.outputs, out)
+        screen.err(told_files([visible_line(str(out / path)) for path in written]))
+    except FileMistake as mistake:
+        slip = Refusal(STORE, mistake.message, mistake.hints, mistake.rule)
+    as_json = given.has("json")
+    if as_json or any(not isinstance(outcome, Failed) for outcome in result.outputs.values()):
+        text = shown(result.outputs, as_json)
+        path = given.flag("output")
+        if path is not None:
+            write_result(path, text)
+            screen.err(f"wrote {visible_line(path)}")
+        else:
+            screen.out(visible(text) if screen.reads_out else text)
+    return slip
+
+
+def _tell(report: Report, code: int, flow: CheckedFlow, given: Given, screen: Screen) -> None:
+    path, offline = flow.source.path, given.has("offline")
+    screen.err(tell_failures(report, screen.width, screen.colour_err))
+    if code != DONE or given.flag("console") != "none":
+        screen.err(last_line(report, code, visible_line(path), offline))
+    if screen.github:
+        if found := failures(report):
+            screen.err(as_github(found))
+        add_summary(summary_table(report, path, code), screen)

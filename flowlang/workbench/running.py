@@ -1,0 +1,117 @@
+"""A plan under way in this process: listeners, signals, the clock that the views go by."""
+
+import asyncio
+import os
+import signal
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TextIO
+
+from ..language.values import Value
+from ..models.chat import Complete
+from ..plan.graph import Plan
+from ..run.event import CallStarted, Delta, Dropped, Emit, Event
+from ..run.executor import AT_ONCE, execute
+from ..run.exit import INTERRUPTED, TERMINATED
+from ..run.outcome import Result
+from ..show.jsonl import json_lines
+from .viewing import View
+
+_SIGNALS = {signal.SIGINT: INTERRUPTED, signal.SIGTERM: TERMINATED}
+
+
+@dataclass(slots=True)
+class Ran:
+    """A run that is over. `events` without the many that only stream; `stopped_by` the exit code of a signal, or 0."""
+
+    result: Result | None = None
+    events: list[Event] = field(default_factory=list)
+    stopped_by: int = 0
+
+
+def run_plan(
+    plan: Plan,
+    inputs: Mapping[str, Value],
+    complete: Complete,
+    *,
+    offline: bool,
+    at_once: int | None = None,
+    view: View | None = None,
+    events: TextIO | None = None,
+) -> Ran:
+    """Runs the plan to its end, or until a signal stops it; a second signal ends the process at once."""
+    ran = Ran()
+    emit = _to_all(ran, view, events)
+    try:
+        asyncio.run(_run(plan, inputs, complete, emit, at_once or AT_ONCE, offline, view, ran))
+    except (asyncio.CancelledError, KeyboardInterrupt):
+        ran.stopped_by = ran.stopped_by or INTERRUPTED
+    finally:
+        if view is not None:
+            view.close()
+    return ran
+
+
+async def _run(
+    plan: Plan,
+    inputs: Mapping[str, Value],
+    complete: Complete,
+    emit: Emit,
+    at_once: int,
+    offline: bool,
+    view: View | None,
+    ran: Ran,
+) -> None:
+    run = asyncio.ensure_future(execute(plan, inputs, complete, emit, at_once=at_once, offline=offline))
+    ticking = asyncio.ensure_future(_tick(view)) if view is not None else None
+    _stop_at_signals(run, view, ran)
+    try:
+        ran.result = await run
+    finally:
+        if ticking is not None:
+            ticking.cancel()
+
+
+async def _tick(view: View) -> None:
+    while True:
+        await asyncio.sleep(view.every_s)
+        view.tick()
+
+
+def _to_all(ran: Ran, view: View | None, events: TextIO | None) -> Emit:
+    """One listener that hands every event to all."""
+    listeners: list[Emit] = []
+    if events is not None:
+        listeners.append(json_lines(events.write, time.monotonic))
+    if view is not None:
+        listeners.append(view.emit)
+
+    def emit(event: Event) -> None:
+        streams = isinstance(event, Delta | CallStarted | Dropped)
+        if not streams:
+            ran.events.append(event)
+        for listen in listeners:
+            listen(event)
+        if events is not None and not streams:
+            events.flush()
+
+    return emit
+
+
+def _stop_at_signals(run: "asyncio.Future[Result]", view: View | None, ran: Ran) -> None:
+    loop = asyncio.get_running_loop()
+
+    def stop(code: int) -> None:
+        if ran.stopped_by:
+            if view is not None:
+                view.close()
+            os._exit(code)
+        ran.stopped_by = code
+        run.cancel()
+
+    for number, code in _SIGNALS.items():
+        try:
+            loop.add_signal_handler(number, stop, code)
+        except (NotImplementedError, RuntimeError, ValueError):
+            return  # not in this system or thread: then the signal raises KeyboardInterrupt

@@ -1,0 +1,104 @@
+"""The two streams a command writes to, and what the environment says of their looks.
+
+Results go to `out`, everything else to `err`. A reader that hangs up early is no error: what would have been
+written to it is dropped, and the command goes on to its own exit code.
+"""
+
+import io
+import os
+import sys
+from collections.abc import Mapping
+
+from .refusal import Refusal
+
+MOST_COLUMNS = 200
+_DISK_OR_DEVICE = 6  # the exit code when a result cannot be written
+
+
+class Screen:
+    """Where a command writes. Its looks: `width` in columns, colours or not.
+
+    `live`: standard error is a terminal that can redraw, and nobody keeps a log of it. `reads_out`: a person reads
+    standard output on a terminal, so that nothing in it may steer that terminal. `github`: a log of GitHub's.
+    """
+
+    def __init__(self, environment: Mapping[str, str]) -> None:
+        plain = bool(environment.get("NO_COLOR"))
+        forced = environment.get("FORCE_COLOR", "") not in ("", "0")
+        dumb = environment.get("TERM") == "dumb"
+        ci = environment.get("CI", "").casefold() not in ("", "0", "false")
+        out, err = _is_terminal(1), _is_terminal(2)
+        self.environment = environment
+        self.width = _width(environment)
+        self.colour_out = not plain and (forced or (out and not dumb))
+        self.colour_err = not plain and (forced or (err and not dumb))
+        self.reads_out = out
+        self.github = environment.get("GITHUB_ACTIONS") == "true"
+        self.live = err and not dumb and not ci and not self.github
+
+    def out(self, text: str) -> None:
+        """Writes a result exactly as it is."""
+        _write(1, text)
+
+    def err(self, text: str) -> None:
+        """Writes anything that is no result, with a line break if it has none."""
+        if text:
+            _write(2, text if text.endswith("\n") else text + "\n")
+
+
+def prepare_streams() -> None:
+    """Makes the standard streams safe to write any text to, also where there are none."""
+    if sys.stdout is None:
+        sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: PTH123, SIM115 - lives as long as the process
+    if sys.stderr is None:
+        sys.stderr = open(os.devnull, "w", encoding="utf-8")  # noqa: PTH123, SIM115
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(encoding="utf-8", errors="backslashreplace")
+
+
+def _write(number: int, text: str) -> None:
+    stream = sys.stdout if number == 1 else sys.stderr
+    try:
+        stream.write(text)
+        stream.flush()
+    except BrokenPipeError:
+        _silence(number)
+    except OSError as error:
+        _silence(number)
+        if number == 1:
+            reason = (error.strerror or str(error)).lower()
+            raise Refusal(_DISK_OR_DEVICE, f"the result could not be written: {reason}") from None
+
+
+def _silence(number: int) -> None:
+    """Lets everything that is still to be written vanish, so that closing the stream raises nothing."""
+    stream = sys.stdout if number == 1 else sys.stderr
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(nowhere, stream.fileno())
+    except (OSError, ValueError):
+        return
+    finally:
+        os.close(nowhere)
+
+
+def _is_terminal(number: int) -> bool:
+    try:
+        return (sys.stdout if number == 1 else sys.stderr).isatty()
+    except ValueError:
+        return False
+
+
+def _width(environment: Mapping[str, str]) -> int:
+    told = environment.get("COLUMNS", "")
+    if told.isascii() and told.isdigit() and 0 < int(told[:6]) < 10_000:
+        return min(int(told), MOST_COLUMNS)
+    for stream in (sys.stderr, sys.stdout):
+        try:
+            columns = os.get_terminal_size(stream.fileno()).columns
+        except (OSError, ValueError):
+            continue
+        if columns > 0:
+            return min(columns, MOST_COLUMNS)
+    return 100

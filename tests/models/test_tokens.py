@@ -1,0 +1,30 @@
+from hypothesis import given
+from hypothesis import strategies as st
+
+from flowlang.models.tokens import estimate_tokens
+
+
+def test_nothing_costs_nothing() -> None:
+    assert estimate_tokens("") == 0
+
+
+def test_english_prose_is_about_a_token_a_word() -> None:
+    text = "The company expects revenue to rise next year, because two new plants will open in the spring. " * 20
+    assert 0.9 < estimate_tokens(text) / len(text.split()) < 1.4
+
+
+def test_other_scripts_cost_more_than_a_quarter_of_their_characters() -> None:
+    assert estimate_tokens("会社の売上は今年も増えました") > 14 / 2
+    assert estimate_tokens("Выручка компании выросла") > 24 / 4
+
+
+def test_figures_and_signs_cost_more_than_words() -> None:
+    assert estimate_tokens("1234567890" * 10) > estimate_tokens("international" * 8)
+    assert estimate_tokens('{"a": [1, 2, {"b": null}]}') > 10
+
+
+@given(st.text(), st.text())
+def test_a_longer_text_never_costs_less_by_much(a: str, b: str) -> None:
+    """Two texts together cost about what they cost apart: words may melt into one where they meet."""
+    apart = estimate_tokens(a) + estimate_tokens(b)
+    assert abs(estimate_tokens(a + b) - apart) <= 4

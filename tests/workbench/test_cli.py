@@ -1,0 +1,135 @@
+"""The command line as a whole: what is told of it, and what happens to what it does not know."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from flowlang import __version__
+from flowlang.run import exit as codes
+from flowlang.workbench.front_page import COMMANDS, EXIT_CODES
+
+NAMES = [name for name, _ in COMMANDS]
+
+
+def test_the_front_page_names_every_command_and_exit_code(flowlang):
+    code, out, err = flowlang("--help")
+    assert (code, err) == (0, "")
+    assert all(f"  {name} " in out for name in NAMES)
+    assert all(f"  {number} " in out for number, _ in EXIT_CODES)
+    known = {value for name, value in vars(codes).items() if name.isupper() and isinstance(value, int)}
+    assert {number for number, _ in EXIT_CODES} == known
+
+
+def test_nothing_typed_is_answered_with_the_front_page(flowlang):
+    assert flowlang().code == 2
+    assert flowlang().out == flowlang("--help").out
+
+
+def test_the_version(flowlang):
+    assert flowlang("--version") == (0, f"flowlang {__version__}\n", "")
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("columns", ["20", "100"])
+def test_every_command_has_a_manual_with_examples(flowlang, monkeypatch: pytest.MonkeyPatch, name: str, columns: str):
+    monkeypatch.setenv("COLUMNS", columns)
+    code, out, err = flowlang(name, "--help")
+    assert (code, err) == (0, "")
+    assert f"Usage: flowlang {name}" in out
+    assert "Examples\n  " in out
+
+
+@pytest.mark.parametrize(
+    ("words", "sentences"),
+    [
+        (["chek"], ["there is no command `chek`", "did you mean `flowlang check`?"]),
+        (["xyzzy"], ["all commands: flowlang --help"]),
+        (["triage.flow"], ["to run it: flowlang run triage.flow"]),
+        (["--colour"], ["`--colour` is not an option of `flowlang`"]),
+        (["check", "--fromat"], ["`--fromat` is not an option of `flowlang check`"]),
+        (["graph"], ["FLOW is missing", "flowlang graph FLOW"]),
+        (["explain", "unknwon-name"], ["did you mean `unknown-name`?"]),
+        (["completion", "fihs"], ["did you mean `fish`?"]),
+        (["run", "."], ["`.` is a folder", "did you mean `triage.flow`?"]),
+        (["run", "triag.flow"], ["did you mean `triage.flow`?"]),
+        (["run", "-"], ["there is no file `-`"]),
+        (["\x1b[2J"], ["\\x1b[2J"]),
+    ],
+)
+def test_what_is_unknown_is_told_with_the_nearest_name(flowlang, words: list[str], sentences: list[str]):
+    code, out, err = flowlang(*words)
+    assert (code, out) == (2, "")
+    assert all(sentence in err for sentence in sentences), err
+    assert "\x1b" not in err
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=60)
+@given(
+    st.lists(
+        st.sampled_from([*NAMES, "triage.flow", "--json", "--only", "topic", "-"]) | st.text(max_size=8), max_size=5
+    )
+)
+def test_any_words_come_to_an_exit_code(flowlang, words: list[str]):
+    if "run" not in words and "new" not in words and "fmt" not in words:
+        assert flowlang(*words).code in {number for number, _ in EXIT_CODES}
+
+
+def test_a_rule_is_explained_and_all_are_listed(flowlang):
+    assert "unknown-name" in flowlang("explain").out
+    code, out, _ = flowlang("explain", "error[unknown-name]")
+    assert code == 0
+    assert out.startswith("unknown-name: ")
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_completion_scripts_ask_for_what_we_answer(flowlang, shell: str):
+    code, out, _ = flowlang("completion", shell)
+    assert code == 0
+    assert "_FLOWLANG_COMPLETE" in out
+
+
+def test_completion_answers_the_shell(folder: Path):
+    asked = {"_FLOWLANG_COMPLETE": "bash_complete", "COMP_WORDS": "flowlang ch", "COMP_CWORD": "1"}
+    start = "import sys; from flowlang.workbench.cli import main; sys.exit(main())"
+    done = subprocess.run(
+        [sys.executable, "-c", start], env={**os.environ, **asked}, stdout=subprocess.PIPE, text=True, check=True
+    )
+    assert done.stdout == "plain,check\n"
+
+
+def test_a_new_flow_is_right_and_runs_at_once(flowlang, folder: Path):
+    code, out, err = flowlang("new", "notes")
+    assert (code, out) == (0, "")
+    assert "next: flowlang run notes.flow --offline" in err
+    assert flowlang("check", "notes.flow") == (0, "", "no mistakes in 1 file\n")
+    assert flowlang("fmt", "--check", "notes.flow").code == 0
+    code, out, _ = flowlang("run", "notes.flow", "--offline")
+    assert code == 0
+    assert '"report": "' in out
+
+
+def test_new_never_overwrites(flowlang, folder: Path):
+    (folder / "flowlang.toml").write_text("# mine\n", encoding="utf-8")
+    assert flowlang("new").code == 0
+    assert (folder / "hello.flow").exists()
+    assert (folder / "flowlang.toml").read_text(encoding="utf-8") == "# mine\n"
+    (folder / "hello.flow").write_text("mine", encoding="utf-8")
+    code, _, err = flowlang("new")
+    assert code == 2
+    assert "is there already" in err
+    assert (folder / "hello.flow").read_text(encoding="utf-8") == "mine"
+
+
+@pytest.mark.parametrize("name", ["../up", "a b", ".hidden", "-x.flow", "no/such/folder", "x\0y", "é" * 300, "a\nb"])
+def test_new_refuses_what_is_no_name(flowlang, folder: Path, name: str):
+    before = sorted(folder.iterdir())
+    if name == "../up":
+        assert flowlang("new", name).code == 0  # a folder that is there may be named
+        return
+    assert flowlang("new", name).code == 2
+    assert sorted(folder.iterdir()) == before
