@@ -1,14 +1,14 @@
 """A mistake of the author or a failure of the world, told at its place."""
 
-from dataclasses import dataclass
 from typing import Literal
 
+from ..record import record
 from .source import SourceFile, Span
 
 Severity = Literal["error", "warning"]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Diagnostic:
     """One report: `error[rule]: message`, at `span` of `source`, with at most two hints, the fix first."""
 

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from ..diagnostics.source import Span
+from ..record import record
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Name:
     """A name as it is compared: in NFC."""
 
@@ -21,7 +22,7 @@ class Name:
 # ── Texts ──
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Text:
     """A text with what is to be filled in; a text without `{{ }}` has one `str` part, or none if it is empty."""
 
@@ -30,7 +31,7 @@ class Text:
     verbatim: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class FileText:
     """`file "prompts/judge.md"`: `path` as written; the loader reads it."""
 
@@ -38,7 +39,7 @@ class FileText:
     span: Span  # of the quoted path
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Slot:
     """`{{ value }}`."""
 
@@ -46,7 +47,7 @@ class Slot:
     span: Span
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class For:
     """`{{ for name in items }} body {{ end }}`."""
 
@@ -56,7 +57,7 @@ class For:
     span: Span  # of the opening tag
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class If:
     """`{{ if condition }} body {{ else }} other {{ end }}`."""
 
@@ -66,7 +67,7 @@ class If:
     span: Span  # of the opening tag
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class NoBreak:
     """Takes back the line break that was written last: the text's last line held nothing but tags."""
 
@@ -77,7 +78,7 @@ Part = str | Slot | For | If | NoBreak
 # ── Values ──
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Ref:
     """`name` or `name.field.field`."""
 
@@ -88,19 +89,19 @@ class Ref:
         return ".".join(part.text for part in self.parts)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Number:
     value: Decimal
     span: Span
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class YesNo:
     value: bool
     span: Span
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class ListValue:
     """`[a, b]`."""
 
@@ -111,7 +112,7 @@ class ListValue:
 Atom = Ref | Number | YesNo | ListValue | Text | FileText
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class FilterCall:
     """One `| name …`. Which of the fields are filled depends on the filter; see filters.FILTERS."""
 
@@ -125,7 +126,7 @@ class FilterCall:
     choices: tuple[str, ...] = ()  # sort by a `one of`: its choices in declared order, filled in by the checker
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Piped:
     """`head | filter | filter`."""
 
@@ -140,7 +141,7 @@ Value = Atom | Piped
 # ── Conditions ──
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class AnyOf:
     """`a or b`."""
 
@@ -148,7 +149,7 @@ class AnyOf:
     span: Span
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class AllOf:
     """`a and b`."""
 
@@ -156,13 +157,13 @@ class AllOf:
     span: Span
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Not:
     inner: "Condition"
     span: Span
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Compare:
     """`left operator right`; the operator is one of types.OPERATORS, in its plain spelling."""
 
@@ -173,7 +174,7 @@ class Compare:
     span: Span
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class IsOneOf:
     """`left is one of a, b` or `left is not one of a, b`."""
 
@@ -183,7 +184,7 @@ class IsOneOf:
     span: Span
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class IsEmpty:
     """`value is empty` or `value is not empty`."""
 
@@ -198,7 +199,7 @@ Condition = AnyOf | AllOf | Not | Compare | IsOneOf | IsEmpty | Value  # a value
 # ── Types ──
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class NamedType:
     """`text`, `whole number`, `Claim`, `house.Claim`, with `from 0 to 1`, `at least 1`, `at most 10`."""
 
@@ -208,19 +209,19 @@ class NamedType:
     high: Number | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Choice:
     text: str
     span: Span
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class OneOfType:
     choices: tuple[Choice, ...]
     span: Span
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class ListType:
     """`list of T`, `list of 3 T`, `list of 3 to 10 T`, `list of at least 1 T`."""
 
@@ -230,7 +231,7 @@ class ListType:
     high: Number | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class OptionalType:
     item: "TypeExpr"
     span: Span
@@ -242,7 +243,7 @@ TypeExpr = NamedType | OneOfType | ListType | OptionalType
 # ── Lines below a header ──
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Word:
     """A bare word in a setting: a model id, a preset's, step's or tool's name, `30s`, `skip`, `no`."""
 
@@ -250,7 +251,7 @@ class Word:
     span: Span
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class AtMost:
     """`at most 3`."""
 
@@ -258,7 +259,7 @@ class AtMost:
     span: Span
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class OutOf:
     """`4 of 5`."""
 
@@ -267,7 +268,7 @@ class OutOf:
     span: Span
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Function:
     """`"tools.py" lookup`."""
 
@@ -279,7 +280,7 @@ class Function:
 Item = Word | Number | Slot | Text | FileText | AtMost | OutOf | Function
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Setting:
     """`key: item, item`."""
 
@@ -288,14 +289,14 @@ class Setting:
     span: Span
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Returns:
     type: TypeExpr
     key: Name
     span: Span
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Ensure:
     """`ensure: condition`, or `ensure: judge "rule" using preset`."""
 
@@ -304,7 +305,7 @@ class Ensure:
     span: Span
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Judgement:
     """A rule that a model decides."""
 
@@ -313,7 +314,7 @@ class Judgement:
     span: Span
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Each:
     """`claim in claims`: `items` is a name or `name.field`."""
 
@@ -321,7 +322,7 @@ class Each:
     items: Ref
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class RepeatEach:
     """`repeat for each X in A and each Y in B, N at a time`."""
 
@@ -330,7 +331,7 @@ class RepeatEach:
     span: Span
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class RepeatUntil:
     """`repeat until CONDITION, at most N times`."""
 
@@ -339,20 +340,20 @@ class RepeatUntil:
     span: Span
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class When:
     condition: Condition
     span: Span
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class With:
     name: Name
     value: Value
     span: Span
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Takes:
     """`takes NAME: TYPE "what it means"`."""
 
@@ -362,7 +363,7 @@ class Takes:
     span: Span
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class HeaderLine:
     """`header NAME: "…"`."""
 
@@ -371,7 +372,7 @@ class HeaderLine:
     span: Span
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Extra:
     """`extra NAME: value`."""
 
@@ -380,13 +381,13 @@ class Extra:
     span: Span
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Expect:
     condition: Condition
     span: Span
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class JudgeLine:
     """`judge VALUE: "rule"`."""
 
@@ -395,7 +396,7 @@ class JudgeLine:
     span: Span
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Answer:
     """`answer STEP: value`."""
 
@@ -404,7 +405,7 @@ class Answer:
     span: Span
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class ForEachRow:
     """`for each row in "cases.csv"`."""
 
@@ -413,7 +414,7 @@ class ForEachRow:
     span: Span
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Field:
     """A schema's field. `type` is None where the line could not be read: then it has any type."""
 
@@ -445,35 +446,35 @@ Line = (
 # ── Headers ──
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Edition:
     number: Number
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Import:
     path: FileText
     name: Name
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Flow:
     name: Name
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Input:
     name: Name
     type: TypeExpr | None
     default: Atom | None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Preset:
     name: Name
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Schema:
     """`schema NAME` with fields below it, or `schema NAME: type`."""
 
@@ -482,41 +483,41 @@ class Schema:
     description: str
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Snippet:
     name: Name
     text: Text | FileText | None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Tool:
     name: Name
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Let:
     name: Name
     value: Value | None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Step:
     name: Name
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Output:
     name: Name
     value: Value | None  # without one, the value of its own name
     path: Text | None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Limits:
     pass
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Test:
     title: str
     title_span: Span
@@ -541,13 +542,13 @@ class Section:
     unclosed: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class PlacedSection:
     section: Section
     start: int  # offset of the section's header in the file
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class FlowFile:
     """A file, read. `description` is the file's first comment."""
 

@@ -4,16 +4,17 @@ Texts are complete here: snippets are pasted in, `file "…"` is read, a bare ch
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from decimal import Decimal
 
 from ..diagnostics.diagnostic import Diagnostic
 from ..diagnostics.source import SourceFile, Span
+from ..record import record
 from . import ast
 from .types import Type
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Place:
     """Where something stands; the span is absolute in `source`."""
 
@@ -21,7 +22,7 @@ class Place:
     span: Span
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class CheckedInput:
     name: str
     type: Type  # without `optional`
@@ -35,7 +36,7 @@ class CheckedInput:
         return self.default is None and not self.optional
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Parameter:
     """A setting's value. `value` is plain data, or a reference in braces that is filled in when the step runs."""
 
@@ -43,7 +44,7 @@ class Parameter:
     place: Place
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class CheckedPreset:
     """`model` names a model, never a preset. Parameters are keyed by setting name."""
 
@@ -51,7 +52,7 @@ class CheckedPreset:
     parameters: Mapping[str, Parameter]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Message:
     """One message of a prompt step, before it is filled in."""
 
@@ -60,7 +61,7 @@ class Message:
     place: Place
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Ensured:
     """A rule that the answer must keep: a condition, or a text that a model judges."""
 
@@ -71,7 +72,7 @@ class Ensured:
     place: Place
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Loop:
     """One `X in LIST` of `repeat for each`."""
 
@@ -79,7 +80,7 @@ class Loop:
     items: ast.Ref
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class CheckedTool:
     name: str
     about: ast.Text | None
@@ -93,7 +94,7 @@ class CheckedTool:
     place: Place
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class CheckedStep:
     """A step. `reads`: the inputs, lets and steps it names, in order; `waits_for` adds `after:` and `continues:`."""
 
@@ -126,7 +127,7 @@ class CheckedStep:
     waits_for: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class CheckedLet:
     name: str
     value: ast.Value
@@ -135,7 +136,7 @@ class CheckedLet:
     place: Place
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class CheckedOutput:
     """`path` is a file's path below the output folder, or ends with `/`; empty: no file."""
 
@@ -147,7 +148,7 @@ class CheckedOutput:
     place: Place
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class CheckedLimits:
     cost_usd: Decimal | None = None
     calls: int | None = None
@@ -156,7 +157,7 @@ class CheckedLimits:
     expect_reads: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class CheckedFlow:
     """One flow of a file; the main flow's name is empty. Steps and lets keep the order of the file."""
 
@@ -174,7 +175,7 @@ class CheckedFlow:
         return tuple(output.name for output in self.outputs)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class CheckedFile:
     """`flow` is None when a mistake stands in the way of running; `diagnostics` of all files, in order."""
 

@@ -95,8 +95,9 @@ class Loader:
             header = placed.section.header
             if isinstance(header, ast.Import) and header.path.path:
                 self._import(loaded, placed, header, (*chain, path))
-            for text in _file_texts(placed.section):
-                self._load_text(loaded, placed, text)
+            if _may_name_file(source, placed):
+                for text in _file_texts(placed.section):
+                    self._load_text(loaded, placed, text)
         return loaded
 
     def _import(
@@ -183,6 +184,15 @@ def decode(data: bytes, path: str, max_source: int = MAX_SOURCE) -> SourceFile |
         newline = "\r\n" if crlf * 2 >= text_lf.count("\n") and crlf else ("\r" if "\n" not in text else "\n")
         text = text_lf.replace("\r", "\n")
     return SourceFile(path, text, newline, bom)
+
+
+def _may_name_file(source: SourceFile, placed: ast.PlacedSection) -> bool:
+    """Whether the word `file` stands in a section: few have it, and looking through all of them takes long."""
+    section = placed.section
+    end = max(section.header_span.end, section.lines[-1].span.end if section.lines else 0)
+    return source.text.find("file", placed.start, placed.start + end) >= 0 or any(
+        isinstance(line, ast.ForEachRow) for line in section.lines
+    )
 
 
 def _file_texts(section: ast.Section) -> Iterator[ast.FileText]:

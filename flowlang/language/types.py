@@ -1,11 +1,12 @@
 """The types of the language, after names are resolved."""
 
-from dataclasses import dataclass
 from decimal import Decimal
 from typing import Union
 
+from ..record import record
 
-@dataclass(frozen=True, slots=True)
+
+@record
 class TextType:
     """`text`; the bounds count characters."""
 
@@ -13,7 +14,7 @@ class TextType:
     high: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class NumberType:
     """`number` and `whole number`; the bounds are included."""
 
@@ -22,46 +23,46 @@ class NumberType:
     high: Decimal | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class YesNoType:
     pass
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class DateType:
     pass
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class JsonType:
     """`json`: anything; also a cell of a table, whose type is known only when the file is read."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class SecretType:
     """`secret text`."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class DocumentType:
     pass
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class MediaType:
     """`image` or `audio`."""
 
     kind: str
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class ChoiceType:
     """`one of a, b`: the choices in the order of their declaration."""
 
     choices: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class ListOf:
     """`list of T`; `low` and `high` bound the number of items."""
 
@@ -70,21 +71,21 @@ class ListOf:
     high: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Optional:
     """`optional T`: may be empty."""
 
     item: "Type"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class FieldType:
     name: str
     type: "Type"
     description: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class RecordType:
     """A schema's record. `open`: a table's row, or a schema with an unreadable line, whose further fields are `json`."""
 
@@ -100,7 +101,7 @@ class RecordType:
         return JsonType() if self.open else None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Remembering:
     """An answer of a repeated step: `item`, with what it remembers under the loops' names and as `place`."""
 
@@ -108,7 +109,7 @@ class Remembering:
     memory: tuple[tuple[str, "Type"], ...]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Unknown:
     """The type of what has a mistake already: everything fits it, and nothing more is said."""
 

@@ -4,11 +4,13 @@ How they are read, compared and written stands in `reading`, `comparing` and `wr
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import date
 from decimal import Decimal
 from enum import Enum
 from typing import Union
+
+from ..record import record
 
 
 class Empty(Enum):
@@ -20,7 +22,7 @@ class Empty(Enum):
 EMPTY = Empty.EMPTY
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Document:
     """A document's text. `name` is the file's name with its ending, empty for a text that was typed."""
 
@@ -29,7 +31,7 @@ class Document:
     pages: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Media:
     """An image or audio: `kind` is "image" or "audio", `digest` the SHA-256 of `data` in hex."""
 
@@ -40,14 +42,14 @@ class Media:
     data: bytes = field(repr=False)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Secret:
     """A secret text; it stands in a tool's header and nowhere else."""
 
     value: str = field(repr=False)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Remembered:
     """An answer of a repeated step with what it remembers: its items under the loops' names, and `place`."""
 

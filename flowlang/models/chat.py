@@ -1,15 +1,16 @@
 """A chat-completion call as plain data, and the socket for whoever answers it."""
 
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from decimal import Decimal
 from typing import Any
 
 from ..language.types import Type
 from ..language.values import Media
+from ..record import record
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class ToolCall:
     """A call that the model asks for. `arguments` is the JSON text as it came; `rest` keeps unknown fields."""
 
@@ -19,7 +20,7 @@ class ToolCall:
     rest: Mapping[str, Any] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class ChatMessage:
     """One message. `parts` are texts and media in their order; a text-only message has one part at most."""
 
@@ -34,7 +35,7 @@ class ChatMessage:
         return "".join(part for part in self.parts if isinstance(part, str))
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class ToolSpec:
     """A tool as a model is told of it; `parameters` is a JSON Schema object."""
 
@@ -43,7 +44,7 @@ class ToolSpec:
     parameters: Mapping[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class ChatRequest:
     """One question to a model.
 
@@ -61,7 +62,7 @@ class ChatRequest:
     sample: int = 1
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Usage:
     """Tokens of one call; `tokens_cached` is the part of `tokens_in` that the provider had in its cache."""
 
@@ -70,7 +71,7 @@ class Usage:
     tokens_cached: int = 0
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Reply:
     """A finished answer: its text as it came, or the tool calls it asks for."""
 
@@ -83,7 +84,7 @@ class Reply:
     cached: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Chunk:
     """A piece of a streaming answer, in order."""
 

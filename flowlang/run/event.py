@@ -5,20 +5,20 @@ the main flow's steps, else the steps (with their item or round) through which a
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from decimal import Decimal
 
 from ..language.checked import Place
+from ..record import record
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class RunStarted:
     flow: str
     steps: tuple[str, ...]
     offline: bool
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class StepStarted:
     path: str
     step: str
@@ -26,7 +26,7 @@ class StepStarted:
     items: int | None  # how many calls a repeated step makes; None where it does not repeat
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class CallStarted:
     path: str
     step: str
@@ -34,7 +34,7 @@ class CallStarted:
     model: str
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Delta:
     path: str
     step: str
@@ -42,7 +42,7 @@ class Delta:
     text: str
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Dropped:
     """The call is sent again: what it streamed so far is void."""
 
@@ -51,7 +51,7 @@ class Dropped:
     item: int | None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class CallFinished:
     path: str
     step: str
@@ -67,7 +67,7 @@ class CallFinished:
     seconds: float
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class ToolCalled:
     path: str
     step: str
@@ -77,7 +77,7 @@ class ToolCalled:
     seconds: float
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class StepFinished:
     path: str
     step: str
@@ -86,14 +86,14 @@ class StepFinished:
     seconds: float
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class StepSkipped:
     path: str
     step: str
     because: str
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class StepFailed:
     """A step, or with `item` one item of it, failed. `place` is the line to show, `hints` what to do."""
 
@@ -106,7 +106,7 @@ class StepFailed:
     hints: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Noted:
     """Something that the user should know and that is no failure: a condition not reached, items left out."""
 
@@ -115,7 +115,7 @@ class Noted:
     message: str
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class RunFinished:
     outcome: str  # "done", "failed", "limit", "interrupted"
     calls: int

@@ -25,6 +25,7 @@ from ..language.types import (
     spelled,
 )
 from ..language.values import EMPTY, Value, ValueMistake
+from ..plan.columns import columns_read
 from .files import FileMistake
 from .fitting import Misfit, fitted
 from .given import MOST_TEXT_BYTES as MOST_TEXT_BYTES
@@ -75,6 +76,7 @@ def read_inputs(
     for one in flow.inputs.values():
         if one.name not in reading.values and one.name not in reading.wrong:
             reading.take(one, partial(default_of, one))
+    reading.check_columns()
     ordered = {name: reading.values[name] for name in flow.inputs if name in reading.values}
     return Inputs(ordered, tuple(reading.mistakes))
 
@@ -168,6 +170,23 @@ class _Reading:
             raise Misfit("is missing")
         return self.given.value_of_stdin(data, one.type)
 
+    def check_columns(self) -> None:
+        """A table must have the columns that the flow reads; rows that were written as JSON may lack some of them."""
+        for name, columns in columns_read(self.flow).items():
+            rows = self.values.get(name)
+            if not isinstance(rows, tuple) or not rows:
+                continue
+            there = list(dict.fromkeys(column for row in rows if isinstance(row, Mapping) for column in row))
+            missing = [column for column in columns if column not in there]
+            if missing:
+                near = nearest(missing[0], [column for column in there if column not in columns])
+                fix = (f"did you mean to call it `{missing[0]}`, not `{near}`?",) if near is not None else ()
+                told = f"its columns are {', '.join(f'`{column}`' for column in there[:12])}"
+                what = "column" if len(missing) == 1 else "columns"
+                named = ", ".join(f"`{column}`" for column in missing)
+                message = f"`--{name}`: the table has no {what} {named}, and the flow reads {_it(missing)}"
+                self.mistakes.append(InputMistake("bad-file", message, (*fix, told), name))
+
     # ── A JSON file of values ──
 
     def data_of(self, values_file: str) -> Mapping[str, Value]:
@@ -210,6 +229,10 @@ def _how(one: CheckedInput) -> str:
             return f"add `--{one.name} yes` or `--{one.name} no`"
         case _:
             return f"add `--{one.name} …`: {spelled(one.type)}"
+
+
+def _it(some: Sequence[str]) -> str:
+    return "it" if len(some) == 1 else "them"
 
 
 def _folded(name: str) -> str:

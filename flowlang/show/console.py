@@ -4,7 +4,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from ..run.event import Event
-from .progress import Progress, duration
+from .numbers import duration
+from .progress import Progress
 
 QUIET_S = 10.0
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from ..language import ast
 from ..language.checked import CheckedFlow, CheckedInput, CheckedLet, CheckedOutput, CheckedStep
-from ..language.types import YesNoType, bare, spelled
+from ..language.types import ChoiceType, Type, YesNoType, bare, spelled, spelled_choice
 from .phrases import condition_words, text_words, value_words
 from .terminal import visible
 
@@ -45,9 +45,15 @@ def _input(one: CheckedInput) -> str:
     elif one.default is None:
         how = "which must be given"
     else:
-        how = f"{value_words(one.default)} unless something else is given"
+        how = f"{_default(one.default, one.type)} unless something else is given"
     about = f" {_sentence(one.description)}" if one.description else ""
     return f"`{one.name}`, {_a(spelled(one.type))}, {how}.{about}"
+
+
+def _default(value: ast.Atom, of: Type) -> str:
+    if isinstance(of, ChoiceType) and isinstance(value, ast.Text) and len(value.parts) == 1:
+        return spelled_choice(str(value.parts[0]))
+    return value_words(value)
 
 
 def _work(one: CheckedStep | CheckedLet) -> str:

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from ..diagnostics.diagnostic import Diagnostic
 from ..run.event import StepFailed
 from ..run.report import Report
-from .progress import count, duration
+from .numbers import count, duration
 from .snippet import tell
 
 MOST_OF_A_STEP = 3  # failures of one step that are told in full

@@ -43,7 +43,7 @@ def nodes_of(flow: CheckedFlow) -> tuple[Node, ...]:
         notes = (f"to {output.path}",) if output.path else ()
         made.append(Node(output.name, "output", last, notes, output.reads))
     order = {name: place for place, name in enumerate([*flow.inputs, *_by_place(flow)])}
-    return tuple(sorted(made, key=lambda node: (node.level, node.kind == "output", order.get(node.name, 0))))
+    return tuple(sorted(made, key=lambda node: (node.level, -1 if node.kind == "output" else order[node.name])))
 
 
 def draw(flow: CheckedFlow, width: int) -> str:

@@ -9,7 +9,8 @@ from rich.live import Live
 from rich.text import Text
 
 from ..run.event import Event, StepStarted
-from .progress import Progress, Running, duration
+from .numbers import duration
+from .progress import Progress, Running
 from .terminal import visible_line
 
 REDRAWS_PER_SECOND = 4

@@ -10,8 +10,8 @@ from ..language.expression import Scope
 from ..language.template import render
 from ..language.values import Value, ValueMistake
 from ..plan.graph import Plan, PlannedStep
+from .numbers import count, duration
 from .phrases import written
-from .progress import count, duration
 from .terminal import columns, visible, visible_line
 
 _COMPUTED = "it is worked out without a model"

@@ -22,6 +22,7 @@ from ..run.event import (
     StepStarted,
     ToolCalled,
 )
+from .numbers import count, duration
 from .terminal import visible_line
 
 Clock = Callable[[], float]
@@ -189,19 +190,3 @@ def one_line(text: str) -> str:
     """A text that may be anyone's, in one line of our own."""
     text = visible_line(" ".join(text.split()))
     return text if len(text) <= 300 else text[:299] + "…"
-
-
-def count(number: int, word: str) -> str:
-    """`1 step`, `2 steps`."""
-    return f"{number:,} {word}" if number == 1 else f"{number:,} {word}s"
-
-
-def duration(seconds: float) -> str:
-    """`0.4s`, `12s`, `2m05s`, `1h03m`."""
-    if seconds < 10:
-        return f"{max(seconds, 0):.1f}s"
-    whole = round(seconds)
-    if whole < 60:
-        return f"{whole}s"
-    minutes, rest = divmod(whole, 60)
-    return f"{minutes}m{rest:02}s" if minutes < 60 else f"{minutes // 60}h{minutes % 60:02}m"

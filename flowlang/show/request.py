@@ -5,22 +5,21 @@ from decimal import Decimal
 from ..language.values import Media
 from ..language.writing import as_text
 from ..models.chat import ChatMessage, ChatRequest
-from .terminal import visible, visible_line
 
 
 def request_text(request: ChatRequest) -> str:
     """The messages one after the other, and the parameters before them; texts stand as they are sent."""
-    head = [f"model: {visible_line(request.model) or 'none yet'}"]
-    head += [f"{name}: {visible_line(_plain(value))}" for name, value in request.parameters.items()]
+    head = [f"model: {request.model or 'none yet'}"]
+    head += [f"{name}: {_plain(value)}" for name, value in request.parameters.items()]
     if request.tools:
-        head.append("tools: " + ", ".join(visible_line(tool.name) for tool in request.tools))
+        head.append("tools: " + ", ".join(tool.name for tool in request.tools))
     return "\n\n".join(["\n".join(head), *map(_message_text, request.messages)]) + "\n"
 
 
 def _message_text(message: ChatMessage) -> str:
     parts = [part if isinstance(part, str) else _media_text(part) for part in message.parts]
     parts += [f"[calls {call.name}: {call.arguments}]" for call in message.tool_calls]
-    return f"── {message.role} ──\n{visible(''.join(parts))}"
+    return f"── {message.role} ──\n{''.join(parts)}"
 
 
 def _media_text(media: Media) -> str:

@@ -8,7 +8,7 @@ from ..diagnostics.diagnostic import Diagnostic
 from ..language.loader import MAX_SOURCE
 from ..pipeline import check_files
 from ..run.exit import DONE, MISTAKES
-from ..show.progress import count
+from ..show.numbers import count
 from ..show.reports import as_github, as_json, as_sarif
 from ..show.snippet import concise, summary, tell
 from .finding import find_flows

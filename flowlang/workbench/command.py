@@ -1,9 +1,9 @@
 """What a command takes, as data: the words of a command line are read by it, and its help is made of it."""
 
-from dataclasses import dataclass
+from ..record import record
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Word:
     """An argument without a flag. `many` ones take any number."""
 
@@ -13,7 +13,7 @@ class Word:
     many: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Flag:
     """`--name`, with a value if `value` says of what kind; `choices` are the only values it takes."""
 
@@ -24,7 +24,7 @@ class Flag:
     choices: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Command:
     """One command; the module of its name has `perform(given, screen)`, which returns the exit code.
 

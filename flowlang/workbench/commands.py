@@ -7,7 +7,6 @@ from types import ModuleType
 from ..diagnostics.diagnostic import nearest
 from ..run.exit import DONE, WRONG_INPUT
 from .declared import ALL
-from .manual import manual
 from .refusal import Refusal
 from .screen import Screen
 from .words import find_flow, read_words
@@ -21,7 +20,7 @@ def perform(words: Sequence[str], screen: Screen) -> int:
     asks_for_help = "--help" in rest or "-h" in rest
     path = find_flow(rest, command.flags) if command.opens_flow else None
     if asks_for_help and (path is None or not command.takes_inputs):
-        screen.out(manual(command, screen.width))
+        screen.out(_load("manual").manual(command, screen.width))
         return DONE
     if path is None:
         given = read_words(rest, command, {})

@@ -9,7 +9,7 @@ from ..diagnostics.source import SourceFile
 from ..language.format import Formatted, encode, format_source
 from ..language.loader import MAX_SOURCE, Denied, decode
 from ..run.exit import DIFFERENCES, DONE, MISTAKES, WRONG_INPUT
-from ..show.progress import count
+from ..show.numbers import count
 from ..show.terminal import visible, visible_line
 from .finding import find_flows
 from .given import Given

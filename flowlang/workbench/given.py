@@ -1,13 +1,14 @@
 """What a person typed, once it is read."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 
+from ..record import record
 from ..run.exit import WRONG_INPUT
 from .refusal import Refusal
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Given:
     """Words and flags by name; a flag without a value is there as an empty text.
 

@@ -20,6 +20,7 @@ input notes: text = """
   Ana writes to the three customers who were charged twice. Chidi prepares the numbers for the board.
   The summer party is moved to September.
 """
+
 input tone: one of friendly, formal = friendly
 
 schema Task
@@ -27,7 +28,7 @@ schema Task
   who: optional text
   urgent: yes/no
 
-# A list that always fits: every answer is checked against the schema above.
+# The answer always fits: it is checked against the schema above.
 step tasks
   returns: list of 1 to 5 Task
   prompt: """
@@ -36,22 +37,21 @@ step tasks
     List what is to be done after this meeting.
   """
 
-# Waits for `tasks`, because it names it. Both could use another model.
+let urgent = tasks | where urgent is yes | count
+
+# Waits for `tasks`, because it names it.
 step report
-  temperature: 0.3
   prompt: """
     {{ notes }}
 
-    Write a {{ tone }} report of this meeting in at most five sentences. It ends with what is to be done:
     {{ for task in tasks }}
     - {{ task.what }}{{ if task.urgent }} (urgent){{ end }}
     {{ end }}
+
+    Write a {{ tone }} report of this meeting in at most five sentences, and say that {{ urgent }} things are urgent.
   """
 
-let urgent = tasks | where urgent is yes | count
-
 output report
-output urgent
 '''
 
 SETTINGS = """\

@@ -14,7 +14,7 @@ from ..pipeline import compile_flow
 from ..plan.graph import Defaults
 from ..run.exit import MISTAKES, NOT_ALLOWED, WRONG_INPUT
 from ..run.inputs import MOST_TEXT_BYTES, InputMistake, read_inputs
-from ..show.progress import count
+from ..show.numbers import count
 from ..show.snippet import summary, tell
 from ..show.terminal import visible_line
 from .finding import refuse_unless_file
@@ -106,7 +106,7 @@ def pick_step(flow: CheckedFlow, name: str) -> str:
 def tell_all(diagnostics: Sequence[Diagnostic], screen: Screen) -> None:
     """Tells mistakes where they are not the command's result."""
     for diagnostic in diagnostics:
-        screen.err(tell(diagnostic, screen.width, screen.colour_err) + "\n")
+        screen.err(tell(diagnostic, screen.width, screen.colour_err) + "\n\n")
 
 
 def _diagnostic(mistake: InputMistake, place: Place) -> Diagnostic:

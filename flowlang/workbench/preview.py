@@ -22,6 +22,7 @@ from ..run.event import CallStarted, Event, StepFailed, StepSkipped, StepStarted
 from ..run.executor import execute
 from ..run.exit import DONE, FAILED, WRONG_INPUT
 from ..show.request import request_text
+from ..show.terminal import visible
 from .given import Given
 from .opening import defaults_of, open_inputs, open_settings
 from .refusal import Refusal
@@ -57,10 +58,9 @@ def perform(given: Given, flow: CheckedFlow, screen: Screen) -> int:
     request = sought.request.result()
     for line in _remarks(plan, sought, path or name):
         screen.err(line)
-    if given.has("json"):
-        screen.out(json.dumps(body_of(request, name), indent=2, ensure_ascii=False) + "\n")
-    else:
-        screen.out(request_text(request))
+    as_json = given.has("json")
+    text = json.dumps(body_of(request, name), indent=2, ensure_ascii=False) + "\n" if as_json else request_text(request)
+    screen.out(visible(text) if screen.reads_out else text)
     return DONE
 
 

@@ -3,13 +3,14 @@
 import re
 import tomllib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, TypeVar
 
 from ..diagnostics.diagnostic import Diagnostic, nearest
 from ..diagnostics.source import SourceFile, Span
+from ..record import record
 
 FILE = "flowlang.toml"
 LARGEST = 1_000_000  # bytes
@@ -17,7 +18,7 @@ LARGEST = 1_000_000  # bytes
 T = TypeVar("T")
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Provider:
     """`at_once`: calls open at the same time, at first. `extras`: vendor fields that may be sent."""
 
@@ -27,7 +28,7 @@ class Provider:
     extras: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Price:
     """US dollars per million tokens."""
 
@@ -36,7 +37,7 @@ class Price:
     cached: Decimal | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Model:
     """What the project adds to a model's entry; sizes in tokens."""
 
@@ -47,7 +48,7 @@ class Model:
     price: Price = Price()
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Allow:
     """What the project asks to be allowed."""
 
@@ -57,7 +58,7 @@ class Allow:
     read: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Offline:
     """How the built-in model behaves: seconds that an answer takes, and the part of answers (0 to 1) that go wrong."""
 
@@ -66,7 +67,7 @@ class Offline:
     cut_off_rate: float = 0.0
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Settings:
     """`provider` answers for model ids without a provider in front; `model` is asked where a step names none."""
 
@@ -125,7 +126,7 @@ class _Wrong(Exception):
 _Kind = Callable[[object], Any]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class _Reading:
     source: SourceFile
     slips: list[Diagnostic]

@@ -6,9 +6,9 @@ wins over a flag of ours with its name, a yes/no stands alone or with its value,
 
 import unicodedata
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 
 from ..diagnostics.diagnostic import nearest
+from ..record import record
 from ..run.exit import WRONG_INPUT
 from .command import Command, Flag, Word
 from .given import Given
@@ -17,7 +17,7 @@ from .refusal import Refusal, all_in_one
 _YES_NO = ("yes", "no", "true", "false")
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class _Input:
     """A flag that is made from an input; `alone`: it can stand without a value, and then means yes."""
 
@@ -25,14 +25,16 @@ class _Input:
     alone: bool
 
 
-@dataclass(slots=True)
 class _Reading:
-    command: Command
-    inputs: Mapping[str, _Input]
-    words: list[str] = field(default_factory=list)
-    flags: dict[str, list[str]] = field(default_factory=dict)
-    given: dict[str, list[str]] = field(default_factory=dict)
-    slips: list[Refusal] = field(default_factory=list)
+    """The words of one command line, as far as they are read."""
+
+    def __init__(self, command: Command, inputs: Mapping[str, _Input]) -> None:
+        self.command = command
+        self.inputs = inputs
+        self.words: list[str] = []
+        self.flags: dict[str, list[str]] = {}
+        self.given: dict[str, list[str]] = {}
+        self.slips: list[Refusal] = []
 
     def slip(self, message: str, rule: str, *hints: str) -> None:
         self.slips.append(Refusal(WRONG_INPUT, message, hints, rule))

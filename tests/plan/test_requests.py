@@ -15,7 +15,7 @@ from tests.run.scripted import flow_of
 
 TEXT = """
 input who: text
-input heat: optional number
+input heat: number
 schema Claim
   text: text
 step s

@@ -29,6 +29,7 @@ from flowlang.language.types import (
 )
 from flowlang.language.values import EMPTY, Document, Media, Secret, Value
 from flowlang.run.inputs import Inputs, read_inputs
+from tests.run.scripted import flow_of
 
 SOURCE = SourceFile("a.flow", "")
 NOWHERE = Span(0, 0)
@@ -253,3 +254,15 @@ def test_a_bad_file_of_values(text: str, words: str, tmp_path: Path) -> None:
     (tmp_path / "v.json").write_text(text)
     found = read_inputs(flow(x=TextType()), {"x": ("a",)}, values_file="v.json", base=tmp_path)
     assert words in told(found)
+
+
+def test_a_table_must_have_the_columns_that_the_flow_reads(tmp_path: Path) -> None:
+    text = 'input rows: table\nstep a\n  repeat for each r in rows\n  prompt: "{{ r.slogan }} {{ r.id }}"\n'
+    (tmp_path / "rows.csv").write_text("id,slogn\n1,Taste\n")
+    (tmp_path / "some.jsonl").write_text('{"id": 1}\n{"id": 2, "slogan": "x"}\n')
+    wanted = flow_of(text, tmp_path)
+    assert told(read_inputs(wanted, {"rows": ("@rows.csv",)}, base=tmp_path)) == (
+        "bad-file: `--rows`: the table has no column `slogan`, and the flow reads it"
+        " | did you mean to call it `slogan`, not `slogn`? | its columns are `id`, `slogn`"
+    )
+    assert read_inputs(wanted, {"rows": ("@some.jsonl",)}, base=tmp_path).mistakes == ()

@@ -45,7 +45,7 @@ step other
 
 let either = branch | default other
 
-step end
+step last_one
   prompt: "{{ either }} {{ improved | count }}"
 
 flow improve

@@ -20,7 +20,8 @@ from flowlang.run.event import (
 )
 from flowlang.show.console import Console
 from flowlang.show.jsonl import json_lines
-from flowlang.show.progress import Progress, duration
+from flowlang.show.numbers import duration
+from flowlang.show.progress import Progress
 
 PLACE = Place(SourceFile("brief.flow", "step claims\n"), Span(5, 11))
 
@@ -115,7 +116,7 @@ def test_rounds_and_items_of_a_subflow_are_seen_in_its_step():
 
 
 @pytest.mark.parametrize(
-    ("seconds", "told"), [(0.04, "0.0s"), (9.94, "9.9s"), (59.4, "59s"), (125, "2m05s"), (3780, "1h03m")]
+    ("seconds", "told"), [(0.04, "0.04s"), (3.21, "3.2s"), (9.94, "9.9s"), (59.4, "59s"), (125, "2m05s"), (3780, "1h03m")]
 )
 def test_durations_are_short(seconds: float, told: str):
     assert duration(seconds) == told

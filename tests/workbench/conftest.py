@@ -11,7 +11,16 @@ import pytest
 from flowlang.workbench.cli import main
 
 # What would change the looks of what is told, or answer for a key.
-TOLD_BY_ENVIRONMENT = ["BYTESPIKE_API_KEY", "CI", "COLUMNS", "FORCE_COLOR", "GITHUB_ACTIONS", "GITHUB_STEP_SUMMARY", "NO_COLOR", "OPENAI_API_KEY"]
+TOLD_BY_ENVIRONMENT = (
+    "BYTESPIKE_API_KEY",
+    "CI",
+    "COLUMNS",
+    "FORCE_COLOR",
+    "GITHUB_ACTIONS",
+    "GITHUB_STEP_SUMMARY",
+    "NO_COLOR",
+    "OPENAI_API_KEY",
+)
 
 TRIAGE = '''\
 # Sorts a customer's mail and answers it.
@@ -67,6 +76,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The current folder, with `triage.flow` in it, and an environment that says nothing."""
     for name in TOLD_BY_ENVIRONMENT:
         monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).resolve().parents[2]))
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "home"))
     place = tmp_path / "project"

@@ -110,7 +110,7 @@ def test_a_new_flow_is_right_and_runs_at_once(flowlang, folder: Path):
     assert flowlang("fmt", "--check", "notes.flow").code == 0
     code, out, _ = flowlang("run", "notes.flow", "--offline")
     assert code == 0
-    assert '"report": "' in out
+    assert len(out) > 100 and not out.startswith("{")
 
 
 def test_new_never_overwrites(flowlang, folder: Path):

@@ -98,10 +98,9 @@ def test_a_preview_is_the_very_message(flowlang):
     assert err == ""
 
 
-def test_a_preview_for_people_steers_no_terminal(flowlang):
-    out = flowlang("preview", "triage.flow", "topic", "--mail", "\x1b[2J").out
-    assert "\\x1b[2J" in out
-    assert "\x1b" not in out
+def test_a_preview_for_people_is_exact_behind_a_pipe(flowlang):
+    out = flowlang("preview", "triage.flow", "topic", "--mail", "a\x1b[2J").out
+    assert out == "model: gemini-3-flash\n\n── user ──\na\x1b[2J\n\nWhat is this mail about?\n"
 
 
 def test_a_preview_of_a_branch_does_not_hang_on_an_answer_that_nobody_has(flowlang):
