@@ -44,24 +44,28 @@ class Tables:
 def load_tables() -> Tables:
     """The tables of grammar.lark: shipped, remembered or built now."""
     grammar = resources.find_grammar().read_bytes()
-    # Tells one grammar from another; whoever can write where tables are kept can write the program as well.
-    digest = f"{_FORMAT}-{len(grammar)}-{zlib.crc32(grammar):08x}"
+    digest = _digest(grammar)
     if (data := _read(SHIPPED, digest)) is not None:
         return _unpack(data)
     remembered = _cache_path(digest)
     if remembered is not None and (data := _read(remembered, digest)) is not None:
         return _unpack(data)
-    data = build_tables(grammar.decode("utf-8"), digest)
+    data = build_tables(grammar)
     if remembered is not None:
         _remember(remembered, data)
     return _unpack(data)
 
 
-def build_tables(grammar: str, digest: str) -> dict[str, Any]:
+def _digest(grammar: bytes) -> str:
+    """Tells one grammar from another. Whoever can write where tables are kept can write the program as well."""
+    return f"{_FORMAT}-{len(grammar)}-{zlib.crc32(grammar):08x}"
+
+
+def build_tables(grammar: bytes) -> dict[str, Any]:
     """The tables as JSON data."""
     from lark import Lark
 
-    lark = Lark(grammar, parser="lalr", lexer="contextual", start=list(STARTS))
+    lark = Lark(grammar.decode("utf-8"), parser="lalr", lexer="contextual", start=list(STARTS))
     table = lark.parser.parser._parse_table  # type: ignore[attr-defined]
     rules = list(lark.rules)
     number = {rule: index for index, rule in enumerate(rules)}
@@ -75,7 +79,7 @@ def build_tables(grammar: str, digest: str) -> dict[str, Any]:
         lark.terminals, key=lambda t: (-t.priority, -t.pattern.max_width, -len(t.pattern.value), t.name)
     )
     return {
-        "digest": digest,
+        "digest": _digest(grammar),
         "starts": dict(table.start_states),
         "ends": dict(table.end_states),
         "actions": states,

@@ -20,6 +20,7 @@ from ..language.types import (
     ChoiceType,
     DateType,
     DocumentType,
+    FieldType,
     JsonType,
     ListOf,
     MediaType,
@@ -40,6 +41,15 @@ from .errors import BadAnswer
 from .json_places import broken_at, find
 
 WRAPPER = "answer"  # the field that carries what is no record
+# What a judge is asked for.
+JUDGEMENT = RecordType(
+    "Judgement",
+    (
+        FieldType("holds", YesNoType(), "Does the answer keep the rule?"),
+        FieldType("reason", TextType(), "One sentence"),
+    ),
+)
+
 AGAIN = "That answer can't be used: "  # how a question begins that is asked again
 
 _FENCE = re.compile(r"\s*```[A-Za-z]*[ \t]*\n(.*?)\n?[ \t]*```\s*", re.DOTALL)

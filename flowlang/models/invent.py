@@ -28,6 +28,7 @@ from ..language.types import (
     spelled,
 )
 from ..language.values import EMPTY, Value
+from .answer import JUDGEMENT
 from .asked import Asked, topic
 from .choosing import choose
 from .draw import Draw, Path
@@ -108,7 +109,7 @@ class _Writer:
             case NumberType():
                 return self.number(of, supply, path, name)
             case YesNoType():
-                return self.draw.part(*path, "yes") < 0.75
+                return self.asked.again % 2 == 1 or self.draw.part(*path, "yes") < 0.75
             case DateType():
                 found = self.dates(supply)
                 return found or date(2024, 1, 1) + timedelta(days=int(self.draw.part(*path, "day") * 1000))
@@ -134,7 +135,10 @@ class _Writer:
         def filled(one: FieldType) -> Value:
             return self.one(one.type, supply, (*path, one.name), one.name, one.description)
 
-        return {one.name: filled(one) for one in of.fields}
+        record: dict[str, Value] = {one.name: filled(one) for one in of.fields}
+        if of == JUDGEMENT:
+            record["holds"] = True  # a run without a model goes the way that the flow hopes for
+        return record
 
     def many(self, of: ListOf, supply: _Supply, path: Path, name: str, spread: bool) -> Value:
         """A list: each item from another sentence, at the root from all over the material."""
@@ -212,7 +216,9 @@ class _Writer:
 
     def number(self, of: NumberType, supply: _Supply, path: Path, name: str) -> Decimal:
         if of.low is not None and of.high is not None:
-            return _between(of, self.draw.part(*path, "number"))
+            # Asked again: the largest, then the smallest. Most rules about numbers hold of one of them.
+            part = {1: 1.0, 2: 0.0}.get(self.asked.again)
+            return _between(of, self.draw.part(*path, "number") if part is None else part)
         near = self.numbers(of, self.near_text(supply), name)
         found = near or self.numbers(of, self.asked.material[:_SEARCHED], name)
         if found:

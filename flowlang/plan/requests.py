@@ -8,7 +8,7 @@ from ..language.checked import CheckedStep, CheckedTool, Ensured, Message, Param
 from ..language.expression import Scope, evaluate
 from ..language.settings import SETTINGS
 from ..language.template import Rendered, render
-from ..language.types import FieldType, RecordType, TextType, Type, YesNoType
+from ..language.types import FieldType, RecordType, Type
 from ..language.values import EMPTY, ValueMistake, bare, kind_of
 from ..language.writing import number_text
 from ..models.answer import schema_of
@@ -21,14 +21,6 @@ Plain = str | Decimal | bool | tuple[str, ...]
 OF_THE_RUN = frozenset(("model", "tries", "timeout", "fallback", "cache"))
 TRIES = 4
 TIMEOUT_S = 120.0
-
-JUDGEMENT = RecordType(
-    "Judgement",
-    (
-        FieldType("holds", YesNoType(), "Does the answer keep the rule?"),
-        FieldType("reason", TextType(), "One sentence"),
-    ),
-)
 
 
 def asks_of(

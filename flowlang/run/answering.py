@@ -14,11 +14,11 @@ from ..language.expression import Scope, holds
 from ..language.reading import read_json
 from ..language.types import Type, spelled
 from ..language.values import EMPTY, Secret, Value, ValueMistake
-from ..models.answer import read_answer, told_again, told_rule
+from ..models.answer import JUDGEMENT, read_answer, told_again, told_rule
 from ..models.chat import ChatMessage, Reply, ToolCall
 from ..models.errors import BadAnswer, ModelError
 from ..plan.graph import Ask, PlannedStep
-from ..plan.requests import JUDGEMENT, Plain, build_request, judge_messages, rule_text, settled, timeout_s_of, tries_of
+from ..plan.requests import Plain, build_request, judge_messages, rule_text, settled, timeout_s_of, tries_of
 from .budget import Budget
 from .calling import Asker, Gate
 from .event import Emit, ToolCalled

@@ -7,6 +7,7 @@ from ..run.event import StepFailed
 from ..run.report import Report
 from .numbers import count, duration
 from .snippet import tell
+from .terminal import visible_line
 
 MOST_OF_A_STEP = 3  # failures of one step that are told in full
 
@@ -45,8 +46,10 @@ def last_line(report: Report, exit_code: int, flow: str, offline: bool) -> str:
     parts.append(duration(report.seconds))
     if report.skipped:
         parts.append(f"{len(report.skipped)} skipped")
-    if report.failed or report.consequences:
-        parts.append(f"{len(_steps(report.failed) | _steps(report.consequences))} failed")
+    if failed := len(_steps(report.failed) | _steps(report.consequences)):
+        parts.append(f"{failed} failed")
+    if unmet := sum(not one.step for one in report.failed):
+        parts.append(f"{count(unmet, 'expectation')} not met")
     if report.lost:
         parts.append(f"{count(len(report.lost), 'item')} lost")
     if offline:
@@ -85,8 +88,8 @@ def _next(report: Report, flow: str) -> str:
             return f"\nto go further, raise `limits` in {flow} and run it again"
         case "interrupted":
             return "\nthe same command starts it again"
-        case "failed":
-            return f"\nwhat the flow does, step by step: flowlang plan {flow}"
+        case "failed" if first := next((one.step for one in report.failed if one.step and not one.path), ""):
+            return f"\nwhat it was asked: flowlang preview {flow} {visible_line(first)} …"
         case _:
             return ""
 

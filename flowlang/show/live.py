@@ -61,27 +61,29 @@ class LiveView:
         return Group(*lines)
 
     def _line(self, one: Running, width: int) -> Text:
-        """What matters most comes first, so that a narrow screen cuts off the least."""
-        now = duration(self.progress.clock() - one.since)
-        name = one.name
+        """What matters most comes first, and what does not fit is left out whole."""
+        room = width - 1
         # A name gives way to time and progress: half of a narrow line is enough to tell steps apart.
         most = max(6, width // 2 - 1)
-        if len(name) > most:
-            name = name[: most - 1] + "…"
         line = Text(no_wrap=True, overflow="ellipsis")
-        line.append(name, style="bold")
-        line.append(f" {now}", style="cyan")
-        if progress := one.progress():
-            line.append(f" {progress}")
-        if tokens := one.tokens():
-            line.append(f" {tokens:,} tokens", style="dim")
-        if one.cost_usd:
-            line.append(f" ${one.cost_usd:.4f}", style="dim")
-        room = width - line.cell_len - 3
-        if room >= 12 and one.tail:
-            tail = visible_line(" ".join(one.tail.split()))
-            line.append("  " + tail[-room:], style="dim italic")
-        line.truncate(max(1, width - 1), overflow="ellipsis")
+        line.append(one.name if len(one.name) <= most else one.name[: most - 1] + "…", style="bold")
+        seconds = self.progress.clock() - one.since
+        tokens = one.tokens()
+        parts = [
+            (f"{seconds:.1f}s" if seconds < 10 else duration(seconds), "cyan"),
+            (one.progress(), ""),
+            (f"{tokens:,} tokens" if tokens else "", "dim"),
+            (f"${one.cost_usd:.4f}" if one.cost_usd else "", "dim"),
+        ]
+        for text, style in parts:
+            if text and line.cell_len + 1 + len(text) <= room:
+                line.append(f" {text}", style=style)
+        left = room - line.cell_len - 2
+        if left >= 10 and one.tail:
+            tail = Text(visible_line(" ".join(one.tail.split()))[-left:], style="dim italic")
+            tail.truncate(left)
+            line.append("  ").append_text(tail)
+        line.truncate(room, overflow="ellipsis")
         return line
 
 

@@ -40,9 +40,10 @@ def condition_words(condition: ast.Condition) -> str:
         case ast.Not(inner=inner):
             return f"not {_part_words(inner)}"
         case ast.Compare(left=left, operator=operator, right=right):
-            return f"{_operand(left)} {operator} {_operand(right)}"
+            choice = operator in ("is", "is not")
+            return f"{_operand(left)} {operator} {_choice(right) if choice else _operand(right)}"
         case ast.IsOneOf(left=left, options=options, negated=negated):
-            listed = ", ".join(map(_operand, options))
+            listed = ", ".join(map(_choice, options))
             return f"{_operand(left)} {'is not one of' if negated else 'is one of'} {listed}"
         case ast.IsEmpty(value=value, negated=negated):
             return f"{_operand(value)} {'is not empty' if negated else 'is empty'}"
@@ -62,12 +63,14 @@ def _part_words(condition: ast.Condition) -> str:
 
 
 def _operand(value: ast.Value) -> str:
-    if isinstance(value, ast.Piped):
-        return f"({value_words(value)})"
-    # What stands beside a comparison is a choice more often than not: shown bare if it can be.
+    return f"({value_words(value)})" if isinstance(value, ast.Piped) else value_words(value)
+
+
+def _choice(value: ast.Value) -> str:
+    """What stands behind `is`: a choice more often than not, and then bare if it can be."""
     if isinstance(value, ast.Text) and len(value.parts) == 1 and isinstance(value.parts[0], str):
         return spelled_choice(value.parts[0])
-    return value_words(value)
+    return _operand(value)
 
 
 def _filter_words(call: ast.FilterCall) -> str:
@@ -88,7 +91,11 @@ def _filter_words(call: ast.FilterCall) -> str:
 
 
 def _quoted(text: ast.Text) -> str:
-    return '"' + text_words(text).replace('"', '\\"') + '"'
+    words = "".join(map(written, text.parts))
+    words = (
+        text_words(text) if len(words) > 60 else words.replace("\\", "\\\\").replace("\n", "\\n").replace("\t", "\\t")
+    )
+    return '"' + words.replace('"', '\\"') + '"'
 
 
 def written(part: ast.Part) -> str:

@@ -78,6 +78,7 @@ def open_inputs(flow: CheckedFlow, given: Given, screen: Screen, complete: bool 
 
     Not `complete`: what is missing is left out and nothing is read from standard input unless it is asked for.
     """
+    _refuse_no_text(given)
     asks_for_stdin = any("-" in values for values in given.inputs.values())
     stdin = _stdin(screen) if complete or asks_for_stdin else None
     inputs = read_inputs(flow, given.inputs, stdin, values_file=given.flag("inputs"))
@@ -91,6 +92,14 @@ def open_inputs(flow: CheckedFlow, given: Given, screen: Screen, complete: bool 
         screen.err(f"all inputs: flowlang run {visible_line(flow.source.path)} --help")
         raise Ended(code)
     return inputs.values
+
+
+def _refuse_no_text(given: Given) -> None:
+    """A word of the command line may be any bytes; the value of an input is text."""
+    for name, values in given.inputs.items():
+        for value in values:
+            if not value.startswith("@") and any("\ud800" <= character <= "\udfff" for character in value):
+                raise Refusal(WRONG_INPUT, f"`--{name}` holds bytes that are no UTF-8 text", rule="wrong-value")
 
 
 def pick_step(flow: CheckedFlow, name: str) -> str:

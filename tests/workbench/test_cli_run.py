@@ -107,6 +107,7 @@ def test_inputs_from_a_file_and_from_standard_input(folder: Path):
         (["--mail", "@triage.flw"], ["did you mean `triage.flow`?"]),
         (["--mail", "@."], ["is a folder"]),
         (["--mail", ""], ["`--mail`", "is empty"]),
+        (["--mail", "a\udcffb"], ["`--mail`", "no UTF-8 text"]),
         (["--mail", "x", "--polite=maybe"], ["`--polite`"]),
         (["--mail", "x", "--mail", "y"], ["given 2 times"]),
         (["--mail", "x", "--inputs", "no.json"], ["there is no file `no.json`"]),
