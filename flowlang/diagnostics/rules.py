@@ -65,6 +65,8 @@ _RULES = (
     Rule("refused", "the model or its provider said no", when="run"),
     Rule("unreachable", "the model's provider did not answer", when="run"),
     Rule("tool-failed", "a tool did not do its work", when="run"),
+    Rule("failed-before", "a step cannot run because what it reads failed", when="run"),
+    Rule("unmet-expectation", "an `expect` of the limits does not hold", when="run"),
     Rule("limit-reached", "the run came to one of its limits", when="run"),
 )
 

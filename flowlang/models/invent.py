@@ -207,6 +207,9 @@ class _Writer:
     def about(self, short: bool, path: Path) -> str:
         """A text where there is no material: words of the instruction."""
         words = topic(self.asked) or ["offline"]
+        if path and isinstance(number := path[-1], int):  # each item of a list begins with another word
+            at = number % len(words)
+            return words[at] if short else " ".join([*words[at:], *words[:at]][:8])
         names = [word for word in words if word[0].isupper()] or words
         return self.draw.one_of(names, *path, "word") if short else " ".join(words[:8])
 

@@ -143,17 +143,23 @@ def _output_of(node: PlannedStep) -> CheckedOutput:
 def _calls(step: CheckedStep, sub: Plan | None, sizes: "_Sizes") -> int | None:
     if step.kind == "call":
         return 0
+    each = _calls_each(step, sub)
+    if each == 0:
+        return 0
     if step.when is not None:
         return None
-    judged = sum(ensured.judged for ensured in step.ensures)
-    if sub is not None:
-        each = sub.calls if step.until is None or step.times == 1 else None
-    elif step.samples is None:
-        each = 1 + judged
-    else:
-        each = step.samples * (1 + judged) if isinstance(step.samples, int) else None
     items = sizes.items(step)
     return 0 if items == 0 else None if items is None or each is None else items * each
+
+
+def _calls_each(step: CheckedStep, sub: Plan | None) -> int | None:
+    """The calls of one item, or of a step that does not repeat."""
+    if sub is not None:
+        return sub.calls if step.until is None or step.times == 1 or sub.calls == 0 else None
+    answered = 1 + sum(ensured.judged for ensured in step.ensures)
+    if step.samples is None:
+        return answered
+    return step.samples * answered if isinstance(step.samples, int) else None
 
 
 def _sum(numbers: list[int | None]) -> int | None:

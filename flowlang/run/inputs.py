@@ -24,7 +24,7 @@ from ..language.types import (
     YesNoType,
     spelled,
 )
-from ..language.values import EMPTY, Value, ValueMistake
+from ..language.values import EMPTY, Document, Value, ValueMistake
 from ..plan.columns import columns_read
 from .files import FileMistake
 from .fitting import Misfit, fitted
@@ -132,8 +132,9 @@ class _Reading:
         flag = f"--{one.name}"
         try:
             found = value()
-            if found == "" and one.required and isinstance(one.type, TextType):
-                raise Misfit("is empty, and the flow needs a text")
+            empty = found == "" or isinstance(found, Document) and not found.text.strip()
+            if empty and one.required:
+                raise Misfit(f"is empty, and the flow needs a {spelled(one.type)}")
             self.values[one.name] = found
             return
         except FileMistake as mistake:

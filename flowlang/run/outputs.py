@@ -8,6 +8,7 @@ import csv
 import errno
 import os
 import secrets
+import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from io import StringIO
@@ -24,7 +25,7 @@ FORMULA_SIGNS = ("=", "+", "-", "@", "\t", "\r")  # a spreadsheet would run what
 
 
 def check_out_dir(folder: Path) -> FileMistake | None:
-    """What stands in the way of writing files below the folder; None if nothing does. Nothing is created."""
+    """What stands in the way of writing files below the folder; None if nothing does. It leaves nothing behind."""
     existing = folder
     try:
         if "\0" in str(folder):
@@ -34,8 +35,10 @@ def check_out_dir(folder: Path) -> FileMistake | None:
         if not existing.is_dir():
             what = "is a file" if existing.exists() else "leads nowhere"
             return FileMistake(f"`{existing}` {what}, and a folder is needed for outputs", "choose another with --out")
-        if not os.access(existing, os.W_OK | os.X_OK):
-            return FileMistake(f"nothing can be written in the folder `{existing}`", "choose another with --out")
+        # Only trying tells: rights say little of a read-only disk or of folders that are no real ones.
+        Path(tempfile.mkdtemp(prefix=".flowlang-", dir=existing)).rmdir()
+    except PermissionError:
+        return FileMistake(f"nothing can be written in the folder `{existing}`", "choose another with --out")
     except (OSError, ValueError):
         return FileMistake(f"`{folder}` cannot be a folder for outputs", "choose another with --out")
     return None

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 from ..diagnostics.diagnostic import Diagnostic
 from ..run.event import StepFailed
 from ..run.report import Report
+from .github import as_code, listed
 from .numbers import count, duration
 from .snippet import tell
 from .terminal import visible_line
@@ -57,19 +58,16 @@ def last_line(report: Report, exit_code: int, flow: str, offline: bool) -> str:
     return ", ".join(parts) + _next(report, flow)
 
 
-def summary_table(report: Report, flow: str, exit_code: int) -> str:
-    """The run as Markdown, for the summary page of a CI job."""
+def run_summary(report: Report, flow: str, exit_code: int) -> str:
+    """How a run came out."""
     rows = [
-        ("outcome", _OUTCOMES[report.outcome] + f", exit code {exit_code}"),
-        ("steps", f"{report.finished} done, {len(report.skipped)} skipped, {len(_steps(report.failed))} failed"),
-        ("calls", str(report.calls)),
+        ("outcome", f"{_OUTCOMES[report.outcome]}, exit code {exit_code}"),
+        ("steps", f"{report.finished} done, {len(report.skipped)} skipped"),
+        ("calls", f"{report.calls:,}"),
         ("time", duration(report.seconds)),
     ]
-    lines = [f"### flowlang run {_code(flow)}", "", "| | |", "|---|---|", *(f"| {a} | {b} |" for a, b in rows)]
-    for one in failures(report):
-        line, _ = one.source.position(one.span.start)
-        lines += ["", f"- {_code(f'{one.source.path}:{line}')} {_code(one.rule)}: {_code(one.message)}"]
-    return "\n".join(lines) + "\n"
+    table = ["| | |", "|---|---|", *(f"| {name} | {value} |" for name, value in rows)]
+    return "\n".join([f"### flowlang run {as_code(flow)}", "", *table, "", *listed(failures(report))]) + "\n"
 
 
 def _diagnostic(failed: StepFailed) -> Diagnostic:
@@ -96,17 +94,6 @@ def _next(report: Report, flow: str) -> str:
 
 def _steps(failed: Iterable[StepFailed]) -> set[tuple[str, str]]:
     return {(one.path, one.step) for one in failed if one.step}
-
-
-def _code(text: str) -> str:
-    """A text as Markdown code: a fence that is longer than any in it, on one line, without a table's bars."""
-    text = " ".join(text.split()).replace("|", "\\|")
-    longest, run = 0, 0
-    for character in text:
-        run = run + 1 if character == "`" else 0
-        longest = max(longest, run)
-    fence = "`" * (longest + 1)
-    return f"{fence} {text} {fence}" if longest else f"`{text}`"
 
 
 def told_files(paths: Sequence[str]) -> str:

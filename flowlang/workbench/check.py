@@ -8,6 +8,7 @@ from ..diagnostics.diagnostic import Diagnostic
 from ..language.loader import MAX_SOURCE
 from ..pipeline import check_files
 from ..run.exit import DONE, MISTAKES
+from ..show.github import check_summary
 from ..show.numbers import count
 from ..show.reports import as_github, as_json, as_sarif
 from ..show.snippet import concise, summary, tell
@@ -26,8 +27,9 @@ def perform(given: Given, screen: Screen) -> int:
         screen.err(summary(diagnostics))
     else:
         screen.err(f"no mistakes in {count(len(paths), 'file')}")
-    if screen.github and not given.has("output-format") and diagnostics:
+    if screen.github and not given.has("output-format"):
         screen.err(as_github(diagnostics))
+        screen.add_summary(check_summary(diagnostics, len(paths)))
     return MISTAKES if any(one.severity == "error" for one in diagnostics) else DONE
 
 

@@ -51,6 +51,8 @@ def _answer(words: list[str], screen: Screen) -> int:
         from .completion import complete
 
         return complete(instruction)
+    if words[:1] == ["help"] and len(words) == 2:
+        words = [words[1], "--help"]
     if not words or words[0] in ("--help", "-h", "help"):
         screen.out(front_page())
         return DONE if words else WRONG_INPUT

@@ -4,10 +4,14 @@ Click is loaded only here: it takes longer to load than most commands take to ru
 from a flow, which it could not read (see words.py).
 """
 
+from collections.abc import Sequence
+from pathlib import Path
+
 import click
 from click.shell_completion import CompletionItem, get_completion_class, shell_complete
 
 from ..diagnostics.diagnostic import nearest
+from ..pipeline import compile_flow
 from ..run.exit import DONE, WRONG_INPUT
 from .command import Command
 from .declared import ALL
@@ -15,6 +19,7 @@ from .front_page import COMMANDS
 from .given import Given
 from .refusal import Refusal
 from .screen import Screen
+from .words import find_flow
 
 VARIABLE = "_FLOWLANG_COMPLETE"
 SHELLS = ("bash", "zsh", "fish")
@@ -54,10 +59,21 @@ class _One(click.Command):
         self.command = command
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        return args
+        ctx.args = list(args)
+        return ctx.args
 
     def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
-        if incomplete.startswith("-"):
-            flags = [CompletionItem(f"--{flag.name}", help=flag.about) for flag in self.command.flags]
-            return [flag for flag in flags if flag.value.startswith(incomplete)]
-        return [CompletionItem(incomplete, type="file")]
+        if not incomplete.startswith("-"):
+            return [CompletionItem(incomplete, type="file")]
+        flags = [*_inputs(self.command, ctx.args), *((flag.name, flag.about) for flag in self.command.flags)]
+        found = [CompletionItem(f"--{name}", help=" ".join(about.split())) for name, about in flags]
+        return [one for one in found if one.value.startswith(incomplete)]
+
+
+def _inputs(command: Command, words: Sequence[str]) -> list[tuple[str, str]]:
+    """The names and descriptions of the inputs of the flow that was typed, if there is one."""
+    path = find_flow(words, command.flags) if command.takes_inputs else None
+    if path is None or not Path(path).is_file():
+        return []
+    flow = compile_flow(Path(path)).flow
+    return [(one.name, one.description) for one in flow.inputs.values()] if flow is not None else []

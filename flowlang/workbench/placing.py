@@ -2,13 +2,11 @@
 
 import os
 import tempfile
-from contextlib import suppress
 from pathlib import Path
 from typing import TextIO
 
 from ..run.exit import STORE, WRONG_INPUT
 from .refusal import Refusal
-from .screen import Screen
 
 
 def refuse_unless_writable(path: str, flag: str) -> None:
@@ -63,17 +61,11 @@ def open_events(path: str | None) -> TextIO | None:
         return None
     refuse_unless_writable(path, "--events")
     try:
-        return Path(path).open("w", encoding="utf-8", errors="backslashreplace", newline="\n")
+        # Line by line, so that who follows the file sees each event at once, and a kill loses none.
+        return Path(path).open("w", buffering=1, encoding="utf-8", errors="backslashreplace", newline="\n")
     except OSError as error:
         reason = (error.strerror or "unknown reason").lower()
         raise Refusal(WRONG_INPUT, f"`--events`: `{path}` cannot be written: {reason}", rule="bad-file") from None
-
-
-def add_summary(markdown: str, screen: Screen) -> None:
-    """Adds to the summary page of a GitHub job, if there is one; it is no reason to fail."""
-    if path := screen.environment.get("GITHUB_STEP_SUMMARY"):
-        with suppress(OSError, ValueError), Path(path).open("a", encoding="utf-8", errors="backslashreplace") as page:
-            page.write(markdown)
 
 
 def _umask() -> int:

@@ -1,5 +1,6 @@
 """`flowlang run FLOW`: runs it. Whatever can be found wrong is found before anything is sent."""
 
+from contextlib import suppress
 from pathlib import Path
 
 from ..language.checked import CheckedFlow
@@ -11,13 +12,13 @@ from ..run.files import FileMistake
 from ..run.outcome import Failed, Result
 from ..run.outputs import check_out_dir, shown, write_outputs
 from ..run.report import Report, fold
-from ..show.ending import failures, last_line, summary_table, tell_failures, told_files
+from ..show.ending import failures, last_line, run_summary, tell_failures, told_files
 from ..show.reports import as_github
 from ..show.terminal import visible, visible_line
 from .asking import refuse_unless_answered
 from .given import Given
 from .opening import defaults_of, open_inputs, open_settings, pick_step
-from .placing import add_summary, open_events, refuse_unless_writable, write_result
+from .placing import open_events, refuse_unless_writable, write_result
 from .refusal import Refusal
 from .running import run_plan
 from .screen import Screen
@@ -44,11 +45,14 @@ def perform(given: Given, flow: CheckedFlow, screen: Screen) -> int:
         ran = run_plan(plan, inputs, model, offline=offline, at_once=at_once, view=view, events=events)
     finally:
         if events is not None:
-            events.close()
+            with suppress(OSError):
+                events.close()
     report = fold(ran.events)
     code = ran.stopped_by or report.exit_code
     slip = _give_back(ran.result, plan, out, given, screen) if ran.result is not None else None
     _tell(report, code, flow, given, screen)
+    if ran.unwritten:
+        raise Refusal(STORE, f"the events could not be written: {ran.unwritten}", rule="bad-file")
     if slip is not None:
         raise slip
     return code
@@ -90,4 +94,4 @@ def _tell(report: Report, code: int, flow: CheckedFlow, given: Given, screen: Sc
     if screen.github:
         if found := failures(report):
             screen.err(as_github(found))
-        add_summary(summary_table(report, path, code), screen)
+        screen.add_summary(run_summary(report, path, code))

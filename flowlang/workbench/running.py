@@ -4,7 +4,7 @@ import asyncio
 import os
 import signal
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TextIO
 
@@ -23,11 +23,16 @@ _SIGNALS = {signal.SIGINT: INTERRUPTED, signal.SIGTERM: TERMINATED}
 
 @dataclass(slots=True)
 class Ran:
-    """A run that is over. `events` without the many that only stream; `stopped_by` the exit code of a signal, or 0."""
+    """A run that is over.
+
+    `events` without the many that only stream; `stopped_by` is the exit code of a signal, or 0; `unwritten` says why
+    the file of events ends too early, or is empty.
+    """
 
     result: Result | None = None
     events: list[Event] = field(default_factory=list)
     stopped_by: int = 0
+    unwritten: str = ""
 
 
 def run_plan(
@@ -83,20 +88,31 @@ def _to_all(ran: Ran, view: View | None, events: TextIO | None) -> Emit:
     """One listener that hands every event to all."""
     listeners: list[Emit] = []
     if events is not None:
-        listeners.append(json_lines(events.write, time.monotonic))
+        listeners.append(json_lines(_writer(ran, events), time.monotonic))
     if view is not None:
         listeners.append(view.emit)
 
     def emit(event: Event) -> None:
-        streams = isinstance(event, Delta | CallStarted | Dropped)
-        if not streams:
+        if not isinstance(event, Delta | CallStarted | Dropped):
             ran.events.append(event)
         for listen in listeners:
             listen(event)
-        if events is not None and not streams:
-            events.flush()
 
     return emit
+
+
+def _writer(ran: Ran, file: TextIO) -> Callable[[str], None]:
+    """Writes lines to a file until that fails: a full disk is no reason to lose the run."""
+
+    def write(line: str) -> None:
+        if ran.unwritten:
+            return
+        try:
+            file.write(line)
+        except OSError as error:
+            ran.unwritten = (error.strerror or "unknown reason").lower()
+
+    return write
 
 
 def _stop_at_signals(run: "asyncio.Future[Result]", view: View | None, ran: Ran) -> None:

@@ -45,6 +45,17 @@ class Screen:
         if text:
             _write(2, text if text.endswith("\n") else text + "\n")
 
+    def add_summary(self, markdown: str) -> None:
+        """Adds to the summary page of a job of GitHub's, if there is one; that it can't be is no reason to fail."""
+        path = self.environment.get("GITHUB_STEP_SUMMARY")
+        if not path:
+            return
+        try:
+            with open(path, "a", encoding="utf-8", errors="backslashreplace") as page:  # noqa: PTH123 - pathlib is slow
+                page.write(markdown)
+        except (OSError, ValueError):
+            return
+
 
 def prepare_streams() -> None:
     """Makes the standard streams safe to write any text to, also where there are none."""

@@ -116,7 +116,8 @@ def test_rounds_and_items_of_a_subflow_are_seen_in_its_step():
 
 
 @pytest.mark.parametrize(
-    ("seconds", "told"), [(0.04, "0.04s"), (3.21, "3.2s"), (9.94, "9.9s"), (59.4, "59s"), (125, "2m05s"), (3780, "1h03m")]
+    ("seconds", "told"),
+    [(0.04, "0.04s"), (3.21, "3.2s"), (9.94, "9.9s"), (59.4, "59s"), (125, "2m05s"), (3780, "1h03m")],
 )
 def test_durations_are_short(seconds: float, told: str):
     assert duration(seconds) == told

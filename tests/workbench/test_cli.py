@@ -93,13 +93,27 @@ def test_completion_scripts_ask_for_what_we_answer(flowlang, shell: str):
     assert "_FLOWLANG_COMPLETE" in out
 
 
-def test_completion_answers_the_shell(folder: Path):
-    asked = {"_FLOWLANG_COMPLETE": "bash_complete", "COMP_WORDS": "flowlang ch", "COMP_CWORD": "1"}
+@pytest.mark.parametrize(
+    ("typed", "answer"),
+    [
+        ("flowlang ch", "plain,check\n"),
+        ("flowlang run triage.flow --m", "plain,--mail\n"),
+        ("flowlang run triage.flow --of", "plain,--offline\n"),
+        ("flowlang run tri", "file,tri\n"),
+        ("flowlang run nothing.flow --ma", "\n"),
+    ],
+)
+def test_completion_answers_the_shell(folder: Path, typed: str, answer: str):
+    asked = {"_FLOWLANG_COMPLETE": "bash_complete", "COMP_WORDS": typed, "COMP_CWORD": str(typed.count(" "))}
     start = "import sys; from flowlang.workbench.cli import main; sys.exit(main())"
     done = subprocess.run(
         [sys.executable, "-c", start], env={**os.environ, **asked}, stdout=subprocess.PIPE, text=True, check=True
     )
-    assert done.stdout == "plain,check\n"
+    assert done.stdout == answer
+
+
+def test_help_may_be_asked_for_by_its_name(flowlang):
+    assert flowlang("help", "check") == flowlang("check", "--help")
 
 
 def test_a_new_flow_is_right_and_runs_at_once(flowlang, folder: Path):

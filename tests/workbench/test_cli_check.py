@@ -98,10 +98,12 @@ def test_a_file_that_is_too_large_is_a_mistake_of_the_file(flowlang):
 def test_a_log_of_github_gets_annotations_beside_the_report(flowlang, folder: Path, monkeypatch: pytest.MonkeyPatch):
     (folder / "broken.flow").write_text(BROKEN, encoding="utf-8")
     monkeypatch.setenv("GITHUB_ACTIONS", "true")
+    monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(folder / "summary.md"))
     code, out, err = flowlang("check", "broken.flow")
     assert code == 3
     assert "::error" not in out
     assert "::error file=broken.flow,line=3" in err
+    assert "- `broken.flow:3:21` `unknown-name` " in (folder / "summary.md").read_text(encoding="utf-8")
 
 
 def test_colours_are_there_when_they_are_forced(flowlang, folder: Path, monkeypatch: pytest.MonkeyPatch):

@@ -83,6 +83,13 @@ def test_events_are_lines_of_json(flowlang, folder: Path):
     assert [event["at"] for event in events] == sorted(event["at"] for event in events)
 
 
+def test_a_full_disk_under_the_events_loses_no_result(flowlang):
+    code, out, err = flowlang("run", "triage.flow", "--offline", "--mail", "x", "--events", "/dev/full")
+    assert code == 6
+    assert out
+    assert "the events could not be written: no space left on device" in err
+
+
 def test_inputs_from_a_file_and_from_standard_input(folder: Path):
     (folder / "values.json").write_text('{"mail": "From a file", "polite": false}', encoding="utf-8")
     (folder / "echo.flow").write_text("input mail: text\nlet echo = mail | upper\noutput echo\n", encoding="utf-8")
