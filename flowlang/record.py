@@ -17,8 +17,8 @@ def record(cls: type[_T]) -> type[_T]:
     fields: dict[str, Any] = {}
     for name, kind in cls.__dict__.get("__annotations__", {}).items():
         default = cls.__dict__.get(name, MISSING)
-        one = default if isinstance(default, Field) else Field(default, *_REST)
-        one.name, one.type, one._field_type = name, kind, _FIELD  # type: ignore[attr-defined]
+        one: Any = default if isinstance(default, Field) else field(default=default)
+        one.name, one.type, one._field_type = name, kind, _FIELD
         if default is one:
             delattr(cls, name)
             if one.default is not MISSING:
@@ -26,14 +26,12 @@ def record(cls: type[_T]) -> type[_T]:
         fields[name] = one
     changed: Any = cls
     changed.__dataclass_fields__ = fields
-    changed.__match_args__ = tuple(fields)
-    changed._made_new = tuple((n, one.default_factory) for n, one in fields.items() if one.default_factory is not MISSING)
+    setattr(changed, "__match_args__", tuple(fields))  # noqa: B010 - the type checker knows of no other way
+    changed._made_new = tuple(
+        (n, one.default_factory) for n, one in fields.items() if one.default_factory is not MISSING
+    )
     changed.__init__, changed.__eq__, changed.__hash__, changed.__repr__ = _init, _equal, _hash, _shown
     return cls
-
-
-# The further arguments of a plain Field: no factory, in the constructor and everywhere else, no metadata.
-_REST = (MISSING, True, True, None, True, None, False)
 
 
 def _init(self: Any, *values: Any, **named: Any) -> None:

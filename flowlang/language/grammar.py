@@ -66,7 +66,7 @@ def build_tables(grammar: bytes) -> dict[str, Any]:
     from lark import Lark
 
     lark = Lark(grammar.decode("utf-8"), parser="lalr", lexer="contextual", start=list(STARTS))
-    table = lark.parser.parser._parse_table  # type: ignore[attr-defined]
+    table = lark.parser.parser._parse_table
     rules = list(lark.rules)
     number = {rule: index for index, rule in enumerate(rules)}
     states = []
@@ -75,9 +75,7 @@ def build_tables(grammar: bytes) -> dict[str, Any]:
         states.append(
             {name: arg if action.name == "Shift" else -number[arg] - 1 for name, (action, arg) in row.items()}
         )
-    terminals = sorted(
-        lark.terminals, key=lambda t: (-t.priority, -t.pattern.max_width, -len(t.pattern.value), t.name)
-    )
+    terminals = sorted(lark.terminals, key=lambda t: (-t.priority, -t.pattern.max_width, -len(t.pattern.value), t.name))
     return {
         "digest": _digest(grammar),
         "starts": dict(table.start_states),

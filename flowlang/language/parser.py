@@ -140,10 +140,17 @@ class Parser:
         children: list[Node | Token] = []
         if size:
             start, end = spans[-size][0], spans[-1][1]
-            for keep, value in zip(rule.keep, values[-size:], strict=True):
+            first = values[-size]
+            if isinstance(first, list):
+                # A row that grows by an item per reduction: the list itself goes on, a copy each would be quadratic.
+                children = first
+            elif rule.keep[0]:
+                children.append(first)
+            for index in range(1, size):
+                value = values[index - size]
                 if isinstance(value, list):
                     children.extend(value)
-                elif keep:
+                elif rule.keep[index]:
                     children.append(value)
             del states[-size:], values[-size:], spans[-size:]
         else:

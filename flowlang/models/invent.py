@@ -113,6 +113,8 @@ class _Writer:
             case DateType():
                 found = self.dates(supply)
                 return found or date(2024, 1, 1) + timedelta(days=int(self.draw.part(*path, "day") * 1000))
+            case ChoiceType() if self.asked.again:
+                return of.choices[(self.asked.again - 1) % len(of.choices)]
             case ChoiceType():
                 return choose(of.choices, self.context(supply), self.asked.examples, self.draw, *path)
             case ListOf():

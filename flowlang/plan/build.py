@@ -200,17 +200,35 @@ class _Sizes:
 
     def _size_of_name(self, name: str) -> int | None:
         if let := self.flow.lets.get(name):
-            value = let.value
-            if isinstance(value, ast.ListValue):
-                return len(value.items)
-            if isinstance(value, ast.Ref):
-                return self._size(value, {})
+            size = self._size_of_value(let.value)
+            if size is not None:
+                return size
         if (step := self.flow.steps.get(name)) and step.when is None:
             if step.loops and step.failures == 0:
                 return self.items(step)
             if not step.loops and isinstance(step.samples, int):
                 return step.samples
         return None
+
+    def _size_of_value(self, value: ast.Value) -> int | None:
+        match value:
+            case ast.ListValue(items):
+                return len(items)
+            case ast.Ref():
+                return self._size(value, {})
+            case ast.Piped(head, filters):
+                size = self._size_of_value(head)
+                for call in filters:
+                    match call.name, call.arguments:
+                        case ("sort by" | "take", _):
+                            continue
+                        case ("first" | "last", (ast.Number(most),)) if size is not None:
+                            size = min(size, int(most))
+                        case _:
+                            return None
+                return size
+            case _:
+                return None
 
     def _type(self, ref: ast.Ref, loops: Mapping[str, Type]) -> Type | None:
         """The type of what is named; None where it is unknown or may be empty."""

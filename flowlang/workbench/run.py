@@ -74,15 +74,18 @@ def _give_back(result: Result, plan: Plan, out: Path, given: Given, screen: Scre
         screen.err(told_files([visible_line(str(out / path)) for path in written]))
     except FileMistake as mistake:
         slip = Refusal(STORE, mistake.message, mistake.hints, mistake.rule)
-    as_json = given.has("json")
-    if as_json or any(not isinstance(outcome, Failed) for outcome in result.outputs.values()):
-        text = shown(result.outputs, as_json)
-        path = given.flag("output")
-        if path is not None:
-            write_result(path, text)
-            screen.err(f"wrote {visible_line(path)}")
-        else:
-            screen.out(visible(text) if screen.reads_out else text)
+    as_json, path = given.has("json"), given.flag("output")
+    if not as_json and all(isinstance(outcome, Failed) for outcome in result.outputs.values()):
+        return slip
+    text = shown(result.outputs, as_json)
+    if path is None:
+        screen.out(visible(text) if screen.reads_out else text)
+        return slip
+    try:
+        write_result(path, text)
+        screen.err(f"wrote {visible_line(path)}")
+    except Refusal as refused:
+        slip = refused
     return slip
 
 

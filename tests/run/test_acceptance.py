@@ -140,7 +140,7 @@ def test_receipts(total: str) -> None:
 
 
 def test_hard_text() -> None:
-    path = Path(__file__).parent / "hard_text.flow"
+    path = Path(__file__).resolve().parents[1] / "golden/acceptance/hard_text.flow"
     checked = compile_flow(path)
     assert checked.flow is not None
     found = run(checked.flow, echo, {"name": "Ada {{ name }}"})
