@@ -2,17 +2,15 @@
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 from ..diagnostics.diagnostic import nearest
 from . import ast, types
+from .condition_types import type_against, type_item_condition
 from .filters import FILTERS
-from .types import Type, Unknown, bare, spelled
+from .lookup import UNKNOWN, Typing
+from .matching import in_words, unwrapped
+from .types import Type, Unknown, bare
 
-if TYPE_CHECKING:
-    from .typed import Typer
-
-UNKNOWN = Unknown()
 _TEXT = types.TextType()
 _NUMBER = types.NumberType()
 _WHOLE = types.NumberType(whole=True)
@@ -69,8 +67,10 @@ _KNOWN_ELSEWHERE = {
 }
 
 
-def filter_type(typer: "Typer", call: ast.FilterCall, given: Type) -> tuple[ast.FilterCall, Type]:
-    """The call, complete, and the type of what it gives."""
+def filter_type(
+    typer: Typing, call: ast.FilterCall, given: Type, dealt: bool = False
+) -> tuple[ast.FilterCall, Type]:
+    """The call, complete, and the type of what it gives. `dealt`: what `default` names may be empty itself."""
     row = FILTERS.get(call.name)
     if row is None:
         _tell_unknown(typer, call)
@@ -81,10 +81,10 @@ def filter_type(typer: "Typer", call: ast.FilterCall, given: Type) -> tuple[ast.
             message, span = f"`{row.name}` takes nothing behind it", call.arguments[0].span
         else:
             message, span = f"`{row.name}` needs something behind it", call.name_span
-        typer.tell("syntax", message, span, f"it is written `{row.form}`")
+        typer.look.tell("syntax", message, span, f"it is written `{row.form}`")
         return call, UNKNOWN
     if call.name == "default":
-        return _default(typer, call, given)
+        return _default(typer, call, given, dealt)
     call = _complete_arguments(typer, call)
     kind = bare(given)
     if isinstance(kind, Unknown):
@@ -93,9 +93,9 @@ def filter_type(typer: "Typer", call: ast.FilterCall, given: Type) -> tuple[ast.
     wanted = _wanted(call.name)
     if wanted is not None and not isinstance(kind, types.JsonType) and not _is(kind, wanted):
         hint = _hint(call.name, kind)
-        typer.tell(
+        typer.look.tell(
             "wrong-type",
-            f"`{call.name}` works on {'text' if wanted == 'text' else f'a {wanted}'}, and this is {_words_for(kind)}",
+            f"`{call.name}` works on {'text' if wanted == 'text' else f'a {wanted}'}, and this is {in_words(kind)}",
             call.name_span,
             *hint,
         )
@@ -135,7 +135,7 @@ def _hint(name: str, kind: Type) -> tuple[str, ...]:
     return ()
 
 
-def _complete_arguments(typer: "Typer", call: ast.FilterCall) -> ast.FilterCall:
+def _complete_arguments(typer: Typing, call: ast.FilterCall) -> ast.FilterCall:
     """Checks the plain arguments: N is a whole number or number, the others are texts."""
     if not call.arguments:
         return call
@@ -146,44 +146,46 @@ def _complete_arguments(typer: "Typer", call: ast.FilterCall) -> ast.FilterCall:
         inner = bare(kind)
         if call.name in ("join", "split", "replace"):
             if not isinstance(inner, types.TextType | types.ChoiceType | types.JsonType | Unknown):
-                message = f"`{call.name}` takes a text in quotes here, not {_words_for(inner)}"
-                typer.tell("wrong-type", message, argument.span)
+                message = f"`{call.name}` takes a text in quotes here, not {in_words(inner)}"
+                typer.look.tell("wrong-type", message, argument.span)
         elif not isinstance(inner, types.NumberType | types.JsonType | Unknown):
-            message = f"`{call.name}` takes a number here, not {_words_for(inner)}"
-            typer.tell("wrong-type", message, argument.span)
+            message = f"`{call.name}` takes a number here, not {in_words(inner)}"
+            typer.look.tell("wrong-type", message, argument.span)
         elif isinstance(argument, ast.Number) and call.name not in ("plus", "minus", "times", "divided by"):
             lowest = 0 if call.name in ("round", "first", "last") else 1
             if argument.value != argument.value.to_integral_value():
-                typer.tell("wrong-value", f"`{call.name}` takes a whole number", argument.span)
+                typer.look.tell("wrong-value", f"`{call.name}` takes a whole number", argument.span)
             elif argument.value < lowest:
-                typer.tell("out-of-range", f"`{call.name}` takes a number of at least {lowest}", argument.span)
+                typer.look.tell("out-of-range", f"`{call.name}` takes a number of at least {lowest}", argument.span)
     if call.name == "chunks of" and len(call.arguments) == 2:
         size, overlap = call.arguments
         if isinstance(size, ast.Number) and isinstance(overlap, ast.Number) and overlap.value >= size.value:
-            typer.tell("out-of-range", "pieces can't overlap by as many words as they have", overlap.span)
+            typer.look.tell("out-of-range", "pieces can't overlap by as many words as they have", overlap.span)
     return replace(call, arguments=tuple(done))
 
 
-def _visit(typer: "Typer", call: ast.FilterCall) -> None:
+def _visit(typer: Typing, call: ast.FilterCall) -> None:
     """Looks at what stands behind a filter whose input has a mistake already."""
     if call.condition is not None:
-        typer.of_item(UNKNOWN, call.condition)
+        type_item_condition(typer, UNKNOWN, call.condition)
 
 
-def _tell_unknown(typer: "Typer", call: ast.FilterCall) -> None:
+def _tell_unknown(typer: Typing, call: ast.FilterCall) -> None:
     better = _KNOWN_ELSEWHERE.get(call.name.lower()) or nearest(call.name, list(FILTERS))
     hints = (f"did you mean `{FILTERS[better].form}`? It gives {FILTERS[better].help}",) if better else ()
     if not hints:
         hints = ("the filters are " + ", ".join(FILTERS),)
-    typer.tell("unknown-filter", f"there is no filter called `{call.name}`", call.name_span, *hints)
+    typer.look.tell("unknown-filter", f"there is no filter called `{call.name}`", call.name_span, *hints)
     for argument in call.arguments:
         if not isinstance(argument, ast.Ref):
             typer.value(argument)
 
 
-def _default(typer: "Typer", call: ast.FilterCall, given: Type) -> tuple[ast.FilterCall, Type]:
+def _default(
+    typer: Typing, call: ast.FilterCall, given: Type, dealt: bool
+) -> tuple[ast.FilterCall, Type]:
     argument = call.arguments[0]
-    resolved, other = typer.against(argument, given)
+    resolved, other = type_against(typer, argument, given, dealt)
     call = replace(call, arguments=(resolved,))  # type: ignore[arg-type]
     kind = given.item if isinstance(given, types.Optional) else given
     a, b = bare(kind), bare(other)
@@ -202,82 +204,77 @@ def _default(typer: "Typer", call: ast.FilterCall, given: Type) -> tuple[ast.Fil
     if isinstance(a, types.ListOf) != isinstance(b, types.ListOf) and not isinstance(
         a, types.JsonType
     ) and not isinstance(b, types.JsonType):
-        message = f"`default` stands in for {_words_for(a)} here, so it can't be {_words_for(b)}"
-        typer.tell("wrong-type", message, argument.span)
+        message = f"`default` stands in for {in_words(a)} here, so it can't be {in_words(b)}"
+        typer.look.tell("wrong-type", message, argument.span)
     return call, types.JsonType()
 
 
 # ── One function per shape of result ──
 
-_Rule = Callable[["Typer", ast.FilterCall, Type], tuple[ast.FilterCall, Type]]
+_Rule = Callable[[Typing, ast.FilterCall, Type], tuple[ast.FilterCall, Type]]
 
 
-def _where(typer: "Typer", call: ast.FilterCall, kind: Type) -> tuple[ast.FilterCall, Type]:
+def _where(typer: Typing, call: ast.FilterCall, kind: Type) -> tuple[ast.FilterCall, Type]:
     assert isinstance(kind, types.ListOf) and call.condition is not None
-    condition, item = typer.of_item(kind.item, call.condition)
+    condition, item = type_item_condition(typer, kind.item, call.condition)
     return replace(call, condition=condition), types.ListOf(item)
 
 
-def _share(typer: "Typer", call: ast.FilterCall, kind: Type) -> tuple[ast.FilterCall, Type]:
+def _share(typer: Typing, call: ast.FilterCall, kind: Type) -> tuple[ast.FilterCall, Type]:
     assert isinstance(kind, types.ListOf) and call.condition is not None
-    condition, _ = typer.of_item(kind.item, call.condition)
+    condition, _ = type_item_condition(typer, kind.item, call.condition)
     return replace(call, condition=condition), _NUMBER
 
 
-def _sort_by(typer: "Typer", call: ast.FilterCall, kind: Type) -> tuple[ast.FilterCall, Type]:
+def _sort_by(typer: Typing, call: ast.FilterCall, kind: Type) -> tuple[ast.FilterCall, Type]:
     assert isinstance(kind, types.ListOf) and call.path is not None
-    key = bare(typer.item_path(kind.item, call.path))
+    key = bare(typer.look.item_path(kind.item, call.path))
     if isinstance(key, types.ListOf | types.RecordType | types.MediaType):
-        message = f"`{call.path}` is {_words_for(key)}, which has no order"
-        typer.tell("wrong-type", message, call.path.span, "sort by a text, a number, a date or a choice")
+        message = f"`{call.path}` is {in_words(key)}, which has no order"
+        typer.look.tell("wrong-type", message, call.path.span, "sort by a text, a number, a date or a choice")
     choices = key.choices if isinstance(key, types.ChoiceType) else ()
     return replace(call, choices=choices), kind
 
 
-def _group_by(typer: "Typer", call: ast.FilterCall, kind: Type) -> tuple[ast.FilterCall, Type]:
+def _group_by(typer: Typing, call: ast.FilterCall, kind: Type) -> tuple[ast.FilterCall, Type]:
     assert isinstance(kind, types.ListOf) and call.path is not None
-    key = typer.item_path(kind.item, call.path)
+    key = typer.look.item_path(kind.item, call.path)
     fields = (types.FieldType("key", bare(key)), types.FieldType("items", types.ListOf(kind.item)))
     return call, types.ListOf(types.RecordType("group", fields))
 
 
-def _take(typer: "Typer", call: ast.FilterCall, kind: Type) -> tuple[ast.FilterCall, Type]:
+def _take(typer: Typing, call: ast.FilterCall, kind: Type) -> tuple[ast.FilterCall, Type]:
     assert isinstance(kind, types.ListOf) and call.path is not None
-    taken = typer.item_path(kind.item, call.path)
+    taken = typer.look.item_path(kind.item, call.path)
     return call, types.ListOf(taken)
 
 
-def _first_or_last(typer: "Typer", call: ast.FilterCall, kind: Type) -> tuple[ast.FilterCall, Type]:
+def _first_or_last(typer: Typing, call: ast.FilterCall, kind: Type) -> tuple[ast.FilterCall, Type]:
     assert isinstance(kind, types.ListOf)
     return call, types.ListOf(kind.item) if call.arguments else kind.item
 
 
-def _same(typer: "Typer", call: ast.FilterCall, kind: Type) -> tuple[ast.FilterCall, Type]:
+def _same(typer: Typing, call: ast.FilterCall, kind: Type) -> tuple[ast.FilterCall, Type]:
     return call, types.ListOf(kind.item) if isinstance(kind, types.ListOf) else kind
 
 
-def _item(typer: "Typer", call: ast.FilterCall, kind: Type) -> tuple[ast.FilterCall, Type]:
+def _item(typer: Typing, call: ast.FilterCall, kind: Type) -> tuple[ast.FilterCall, Type]:
     assert isinstance(kind, types.ListOf)
     return call, kind.item
 
 
-def _flatten(typer: "Typer", call: ast.FilterCall, kind: Type) -> tuple[ast.FilterCall, Type]:
+def _flatten(typer: Typing, call: ast.FilterCall, kind: Type) -> tuple[ast.FilterCall, Type]:
     assert isinstance(kind, types.ListOf)
-    memory: tuple[tuple[str, Type], ...] = ()
-    inner = kind.item
-    while isinstance(inner, types.Remembering | types.Optional):
-        if isinstance(inner, types.Remembering):
-            memory = (*memory, *inner.memory)
-        inner = inner.item
+    inner, memory = unwrapped(kind.item)
     if isinstance(inner, types.ListOf):
-        return call, types.ListOf(types.Remembering(inner.item, memory) if memory else inner.item)
+        return call, types.ListOf(types.Remembering(inner.item, tuple(memory.items())) if memory else inner.item)
     if not isinstance(inner, types.JsonType | Unknown):
-        message = f"`flatten` makes one list of lists, and these items are {_words_for(inner)}"
-        typer.tell("wrong-type", message, call.name_span)
+        message = f"`flatten` makes one list of lists, and these items are {in_words(inner)}"
+        typer.look.tell("wrong-type", message, call.name_span)
     return call, types.ListOf(UNKNOWN)
 
 
-def _aggregate(typer: "Typer", call: ast.FilterCall, kind: Type) -> tuple[ast.FilterCall, Type]:
+def _aggregate(typer: Typing, call: ast.FilterCall, kind: Type) -> tuple[ast.FilterCall, Type]:
     assert isinstance(kind, types.ListOf)
     item = bare(kind.item)
     dates = call.name in ("smallest", "largest")
@@ -290,24 +287,24 @@ def _aggregate(typer: "Typer", call: ast.FilterCall, kind: Type) -> tuple[ast.Fi
         return call, item
     what = "numbers or dates" if dates else "numbers"
     hint = "take the number out of each: `| take amount`" if isinstance(item, types.RecordType) else ""
-    message = f"`{call.name}` works on a list of {what}, and these items are {_words_for(item)}"
-    typer.tell("wrong-type", message, call.name_span, *((hint,) if hint else ()))
+    message = f"`{call.name}` works on a list of {what}, and these items are {in_words(item)}"
+    typer.look.tell("wrong-type", message, call.name_span, *((hint,) if hint else ()))
     return call, UNKNOWN
 
 
-def _joined(typer: "Typer", call: ast.FilterCall, kind: Type) -> tuple[ast.FilterCall, Type]:
+def _joined(typer: Typing, call: ast.FilterCall, kind: Type) -> tuple[ast.FilterCall, Type]:
     assert isinstance(kind, types.ListOf)
     if isinstance(bare(kind.item), types.MediaType):
-        typer.tell("wrong-type", f"`{call.name}` can't write {_words_for(kind.item)} as text", call.name_span)
+        typer.look.tell("wrong-type", f"`{call.name}` can't write {in_words(kind.item)} as text", call.name_span)
     return call, _TEXT
 
 
-def _table(typer: "Typer", call: ast.FilterCall, kind: Type) -> tuple[ast.FilterCall, Type]:
+def _table(typer: Typing, call: ast.FilterCall, kind: Type) -> tuple[ast.FilterCall, Type]:
     assert isinstance(kind, types.ListOf)
     item = bare(kind.item)
     if not isinstance(item, types.RecordType | types.JsonType | Unknown):
-        message = f"`table` works on a list of records, and these items are {_words_for(item)}"
-        typer.tell("wrong-type", message, call.name_span, "write them as lines with `| bullets`")
+        message = f"`table` works on a list of records, and these items are {in_words(item)}"
+        typer.look.tell("wrong-type", message, call.name_span, "write them as lines with `| bullets`")
     return call, _TEXT
 
 
@@ -353,23 +350,3 @@ _TYPES: dict[str, _Rule] = {
     "json": _gives(_TEXT),
     "parse json": _gives(types.JsonType()),
 }
-
-
-def _words_for(kind: Type) -> str:
-    inner = bare(kind)
-    match inner:
-        case types.ListOf():
-            return "a list"
-        case types.RecordType():
-            return f"a record (`{inner.name}`)"
-        case types.NumberType():
-            return "a number"
-        case types.TextType():
-            return "a text"
-        case types.YesNoType():
-            return "yes or no"
-        case types.ChoiceType():
-            return "a choice"
-        case types.MediaType(kind="image") | types.MediaType(kind="audio"):
-            return f"an {inner.kind}"
-    return f"a {spelled(inner)}"
