@@ -116,7 +116,8 @@ def _place(path: str, line: int, column: int, rule: str) -> str:
 
 
 def test_the_cases_are_read_as_they_are_written() -> None:
-    text = "### a\nstep x\n#^ syntax: odd\n  #  ^ not-a-rule\n### b\none\n# @1 \"ne\" cycle\n#### c\n# @+\n  two\n#   ^ cycle\n"
+    text = "### a\nstep x\n#^ syntax: odd\n  #  ^ not-a-rule\n"
+    text += '### b\none\n# @1 "ne" cycle\n#### c\n# @+\n  two\n#   ^ cycle\n'
     (a, first), (b, second) = read_cases(text)
     assert (a, first.files) == ("a", {MAIN: ["step x", "  #  ^ not-a-rule"]})
     assert first.expected == [Expected(MAIN, 1, 1, "syntax", "odd")]

@@ -1,9 +1,9 @@
 """Whole flows, from their text to their results: checked, planned, laid out and run without a network.
 
 Beside `golden/run/NAME.flow` stand `NAME.plan` and `NAME.out`, and where there is something to say `NAME.inputs` (the
-flags), `NAME.files/` (what lies beside the flow) and `NAME.written/` (what the run writes). Answers are of types that
-leave the built-in model no choice, so every value can be worked out by hand: do that before you keep what `--update`
-writes.
+flags), `NAME.files/` (what lies beside the flow), `NAME.written/` (what the run writes) and `NAME.messages` (what some
+steps send, by the words of `preview`). Answers are of types that leave the built-in model no choice, so every value
+can be worked out by hand: do that before you keep what `--update` writes.
 """
 
 import json
@@ -18,6 +18,7 @@ from flowlang.workbench.cli import main
 
 GOLDEN = Path(__file__).resolve().parent / "golden" / "run"
 NAMES = sorted(path.name.removesuffix(".flow") for path in GOLDEN.glob("*.flow"))
+WITH_MESSAGES = [name for name in NAMES if (GOLDEN / f"{name}.messages").exists()]
 TOLD_BY_ENVIRONMENT = ("CI", "FORCE_COLOR", "GITHUB_ACTIONS", "NO_COLOR", "OPENAI_API_KEY", "BYTESPIKE_API_KEY")
 
 
@@ -46,11 +47,11 @@ def update(request: pytest.FixtureRequest) -> bool:
 
 def test_it_is_right_in_any_layout(case: str, capsys: pytest.CaptureFixture[str]) -> None:
     flow, inputs = f"{case}.flow", _inputs(case)
-    assert _done(capsys, "check", flow) == ""
+    assert _mistakes(capsys, flow) == []
     plan = _done(capsys, "plan", flow, "--json", *inputs)
     _done(capsys, "fmt", flow)
     _done(capsys, "fmt", "--check", flow)
-    assert _done(capsys, "check", flow) == ""
+    assert _mistakes(capsys, flow) == []
     assert _done(capsys, "plan", flow, "--json", *inputs) == plan
 
 
@@ -69,6 +70,16 @@ def test_its_run(case: str, capsys: pytest.CaptureFixture[str], update: bool) ->
         if written.is_dir():
             shutil.copytree(written, wanted)
     assert _files(written) == _files(wanted)
+
+
+@pytest.mark.parametrize("case", WITH_MESSAGES, indirect=True)
+def test_its_messages(case: str, capsys: pytest.CaptureFixture[str], update: bool) -> None:
+    golden = GOLDEN / f"{case}.messages"
+    found = {}
+    for words in json.loads(golden.read_text(encoding="utf-8")):
+        body = json.loads(_done(capsys, "preview", f"{case}.flow", *words.split(), "--json", *_inputs(case)))
+        found[words] = body["messages"]
+    _compare(golden, json.dumps(found, indent=2, ensure_ascii=False) + "\n", update)
 
 
 def test_its_events_tell_what_its_plan_says(case: str, capsys: pytest.CaptureFixture[str]) -> None:
@@ -91,14 +102,18 @@ def _inputs(case: str) -> list[str]:
 
 
 def _done(capsys: pytest.CaptureFixture[str], *words: str) -> str:
-    """What a command prints that must succeed. `check` says on standard error what it finds."""
+    """What a command prints that must succeed."""
     capsys.readouterr()
     code = main(list(words))
     told = capsys.readouterr()
     assert code == 0, told.err
-    if words[0] == "check":
-        assert "warning" not in told.err
     return told.out
+
+
+def _mistakes(capsys: pytest.CaptureFixture[str], flow: str) -> list[object]:
+    """What `check` finds, warnings included."""
+    main(["check", flow, "--output-format", "json"])
+    return list(json.loads(capsys.readouterr().out))
 
 
 def _compare(golden: Path, found: str, update: bool) -> None:

@@ -50,6 +50,7 @@ class Declared:
 
     section: ast.Section
     here: Here
+    end: int  # where the next section starts
 
     @property
     def kind(self) -> str:
@@ -76,9 +77,7 @@ class Reports:
     diagnostics: list[Diagnostic] = field(default_factory=list)
     _seen: set[tuple[str, int, int, str]] = field(default_factory=set)
 
-    def add(
-        self, here: Here, rule: str, message: str, span: Span, *hints: str, severity: Severity = "error"
-    ) -> None:
+    def add(self, here: Here, rule: str, message: str, span: Span, *hints: str, severity: Severity = "error") -> None:
         """Tells of a mistake; the same rule at the same place is told once."""
         found = Diagnostic(rule, message, here.source, span.moved(here.start), hints, severity)
         key = (found.source.path, found.span.start, found.span.end, rule)
@@ -133,9 +132,10 @@ def keep_book(loaded: LoadedFile, reports: Reports) -> FileBook:
     book = FileBook(loaded)
     main = flow = FlowBook("", None, loaded.file.description)
     book.flows[""] = main
-    first_flow = True
-    for index, placed in enumerate(loaded.file.sections):
-        declared = Declared(placed.section, Here(loaded.source, placed.start))
+    sections = loaded.file.sections
+    ends = [*(placed.start for placed in sections[1:]), len(loaded.source.text)]
+    for index, placed in enumerate(sections):
+        declared = Declared(placed.section, Here(loaded.source, placed.start), ends[index])
         match placed.section.header:
             case ast.Edition(number):
                 if index:
@@ -150,7 +150,6 @@ def keep_book(loaded: LoadedFile, reports: Reports) -> FileBook:
                 flow = FlowBook(name.text, declared, placed.section.description)
                 if _is_new(name, declared, book.flows, book, reports):
                     book.flows[name.text] = flow
-                first_flow = False
             case ast.Preset(name):
                 book.all_presets.append(declared)
                 _declare(name, declared, book.presets, reports)
@@ -192,7 +191,6 @@ def keep_book(loaded: LoadedFile, reports: Reports) -> FileBook:
                 if any(test.section.header.title == title for test in flow.tests):  # type: ignore[union-attr]
                     reports.add(declared.here, "duplicate-name", "there is a test with this title already", span)
                 flow.tests.append(declared)
-    del first_flow
     for flow in book.flows.values():
         _share_names(book, flow, reports)
     return book
@@ -232,9 +230,7 @@ def _declare(name: ast.Name, declared: Declared, book: dict[str, Declared], repo
             _tell_double(name, declared, first, reports)
 
 
-def _is_new(
-    name: ast.Name, declared: Declared, flows: dict[str, FlowBook], book: FileBook, reports: Reports
-) -> bool:
+def _is_new(name: ast.Name, declared: Declared, flows: dict[str, FlowBook], book: FileBook, reports: Reports) -> bool:
     if not _can_be_name(name, declared, reports):
         return False
     other = flows.get(name.text)

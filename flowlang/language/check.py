@@ -15,9 +15,11 @@ from .check_flow import FlowCheck
 from .check_step import StepCheck
 from .check_tool import check_tool
 from .checked import CheckedFile, CheckedFlow, CheckedStep, CheckedTool
-from .loader import LoadedFile, Loader, LoadedText
-from .typed import Snippet
+from .circles import find_circles, shortened, what_is_needed_first
+from .loader import LoadedFile, LoadedText, Loader
+from .lookup import Snippet, refs_in
 from .type_names import TypeNames
+from .typed import Typer
 
 
 def check(loader: Loader, loaded: LoadedFile | None) -> CheckedFile:
@@ -27,19 +29,20 @@ def check(loader: Loader, loaded: LoadedFile | None) -> CheckedFile:
     if loaded is not None:
         files: dict[str, FileCheck] = {}
         main = FileCheck.open(loaded, reports, files)
+        flows = [flow for file in files.values() for flow in file.flows.values()]
+        for flow in what_is_needed_first(flows, _runs):
+            flow.look_ahead()
         for file in files.values():
             file.check()
-        main.check_runs(files)
+        _check_runs(flows, reports)
     diagnostics = sorted(reports.diagnostics, key=_in_file_order(loader))
     errors = any(one.severity == "error" for one in diagnostics)
     if errors:
         diagnostics = [one for one in diagnostics if one.severity == "error"]
-    flows: dict[str, CheckedFlow] = {}
-    if main is not None and not errors:
-        flows = {name: main.linked(name) for name in main.flows}
+    linked = {} if main is None or errors else _linked(main)
     return CheckedFile(
-        flow=flows.pop("", None),
-        flows=flows,
+        flow=linked.pop("", None),
+        flows=linked,
         diagnostics=tuple(diagnostics),
         sources=tuple(loader.sources),
     )
@@ -65,10 +68,8 @@ class FileCheck:
         self.imports: dict[str, FileCheck] = {}
         self.types = TypeNames(self.book, reports, {})
         self.flows: dict[str, FlowCheck] = {name: FlowCheck(self, book) for name, book in self.book.flows.items()}
-        self.checked: dict[str, CheckedFlow | None] = {}
         self._tools: dict[str, CheckedTool | None] = {}
         self._steps: dict[int, CheckedStep | None] = {}
-        self._linked: dict[str, CheckedFlow] = {}
 
     @classmethod
     def open(cls, loaded: LoadedFile, reports: Reports, files: "dict[str, FileCheck]") -> "FileCheck":
@@ -76,9 +77,7 @@ class FileCheck:
         if loaded.path not in files:
             files[loaded.path] = check = cls(loaded, reports)
             check.imports = {alias: cls.open(other, reports, files) for alias, other in loaded.imports.items()}
-            check.types = TypeNames(
-                check.book, reports, {alias: other.types for alias, other in check.imports.items()}
-            )
+            check.types = TypeNames(check.book, reports, {alias: other.types for alias, other in check.imports.items()})
         return files[loaded.path]
 
     # ── What serves every flow ──
@@ -96,6 +95,14 @@ class FileCheck:
                     return Snippet(loaded.parts, Here(loaded.source, 0))
         return Snippet((), declared.here)
 
+    def member(self, alias: str, name: str) -> Snippet | None:
+        """The snippet of an imported file, None if it has none of that name; empty if the file could not be read."""
+        other = self.imports.get(alias)
+        if other is None:
+            return Snippet((), self.here)
+        declared = other.book.snippets.get(name)
+        return None if declared is None else other.snippet(declared)
+
     def text_of(self, file: ast.FileText, here: Here) -> LoadedText | None:
         """What `file "…"` reads, in whichever of the loaded files it stands."""
         if here.source is self.loaded.source:
@@ -107,7 +114,7 @@ class FileCheck:
 
     def find_flow(self, word: ast.Word, here: Here) -> FlowCheck | None:
         """The flow that a word names: `improve`, `house` for an imported file's main flow, `house.verify`."""
-        alias, dot, name = word.text.partition(".")
+        alias, _dot, name = word.text.partition(".")
         if alias in self.book.imports:
             other = self.imports.get(alias)
             if other is None:
@@ -135,7 +142,10 @@ class FileCheck:
             other = self.imports.get(alias)
             if other is None or name in other.book.tools:
                 return None if other is None else other.tool(name)
-            self.reports.add(here, "unknown-name", f"`{alias}` has no tool called `{name}`", word.span)
+            near = nearest(name, list(other.book.tools))
+            hints = (f"did you mean `{alias}.{near}`?",) if near else ()
+            span = Span(word.span.start + len(alias) + 1, word.span.end)
+            self.reports.add(here, "unknown-name", f"`{alias}` has no tool called `{name}`", span, *hints)
             return None
         if word.text in self.book.tools:
             return self.tool(word.text)
@@ -168,14 +178,14 @@ class FileCheck:
                 self.types.schema(declared.name.text)
             else:
                 self.types.of_schema(declared)
-        main.check_presets()
+        main.presets.check(Typer.at(main, self.here))
         for declared in self.book.all_tools:
             if self.book.tools.get(declared.name.text) is declared:
                 self.tool(declared.name.text)
             else:
                 check_tool(self, declared)
-        for name, flow in self.flows.items():
-            self.checked[name] = flow.check()
+        for flow in self.flows.values():
+            flow.checked = flow.check()
         self._check_snippets(main)
 
     def _check_snippets(self, main: FlowCheck) -> None:
@@ -187,43 +197,53 @@ class FileCheck:
                 line = declared.section.lines[0]
                 self.reports.add(declared.here, "unknown-setting", "nothing stands below an import", line.span)
 
-    def check_runs(self, files: "dict[str, FileCheck]") -> None:
-        """Tells of flows that run themselves, also over others."""
-        done: set[int] = set()
-        for file in files.values():
-            for flow in file.flows.values():
-                self._follow(flow, [], done)
+        edges = {name: _snippets_in(declared, self.book) for name, declared in self.book.snippets.items()}
+        for circle, (here, span) in find_circles(edges):
+            message = "these snippets are pasted into each other"
+            self.reports.add(here, "cycle", message, span, shortened(circle), "leave one of them out")
 
-    def _follow(self, flow: FlowCheck, chain: list[FlowCheck], done: set[int]) -> None:
-        if id(flow) in done:
-            return
+
+def _runs(flow: FlowCheck) -> dict[FlowCheck, tuple[Here, Span]]:
+    """The flows that a flow runs, with the first place of each."""
+    found: dict[FlowCheck, tuple[Here, Span]] = {}
+    for step in flow.steps.values():
+        setting, target = step.setting("run"), step.target
+        if step.kind == "run" and setting is not None and isinstance(target, FlowCheck):
+            found.setdefault(target, (step.here, setting.items[0].span))
+    return found
+
+
+def _check_runs(flows: list[FlowCheck], reports: Reports) -> None:
+    """Tells of flows that run themselves, also over others."""
+    for circle, (here, span) in find_circles({flow: _runs(flow) for flow in flows}):
+        names = [one.book.name or one.file.loaded.source.path for one in circle]
+        message = "these flows run each other, so none would ever end"
+        if len(circle) == 2:
+            message = "this flow runs itself, so it would never end"
+        reports.add(here, "cycle", message, span, shortened(names), "use `repeat until` for a loop")
+
+
+def _linked(main: FileCheck) -> dict[str, CheckedFlow]:
+    """The flows of a file, whose `run:` steps hold the flows that they run."""
+    done: dict[FlowCheck, CheckedFlow] = {}
+    for flow in what_is_needed_first(main.flows.values(), _runs):
+        checked = flow.checked
+        assert checked is not None
+        steps = dict(checked.steps)
         for step in flow.steps.values():
-            target = step.target if step.kind == "run" else None
-            if target is None:
-                continue
-            here = [*chain, flow]
-            if target in here:
-                names = [one.book.name or one.file.loaded.source.path for one in (*here[here.index(target) :], target)]
-                setting = step.setting("run")
-                assert setting is not None
-                message = "these flows run each other, so none would ever end"
-                if target is flow:
-                    message = "this flow runs itself, so it would never end"
-                hint = "use `repeat until` for a loop"
-                self.reports.add(step.here, "cycle", message, setting.items[0].span, " -> ".join(names), hint)
-            else:
-                self._follow(target, here, done)
-        done.add(id(flow))
+            if isinstance(step.target, FlowCheck):
+                steps[step.name.text] = replace(steps[step.name.text], run=done[step.target])
+        done[flow] = replace(checked, steps=steps)
+    return {name: done[flow] for name, flow in main.flows.items()}
 
-    def linked(self, name: str) -> CheckedFlow:
-        """A flow whose `run:` steps hold the flows that they run."""
-        if name not in self._linked:
-            checked = self.checked[name]
-            assert checked is not None
-            steps = dict(checked.steps)
-            for step in self.flows[name].steps.values():
-                if step.target is not None:
-                    target = step.target.file.linked(step.target.book.name)
-                    steps[step.name.text] = replace(steps[step.name.text], run=target)
-            self._linked[name] = replace(checked, steps=steps)
-        return self._linked[name]
+
+def _snippets_in(declared: Declared, book: FileBook) -> dict[str, tuple[Here, Span]]:
+    """The snippets of the same file that a snippet names, with the first place of each."""
+    header = declared.section.header
+    assert isinstance(header, ast.Snippet)
+    found: dict[str, tuple[Here, Span]] = {}
+    for ref in refs_in(header.text.parts) if isinstance(header.text, ast.Text) else ():
+        name = ref.parts[0]
+        if len(ref.parts) == 1 and name.text in book.snippets:
+            found.setdefault(name.text, (declared.here, ref.span))
+    return found

@@ -1,21 +1,18 @@
 """Checks `limits`: the most that a run may cost, and what must hold in the end."""
 
 from decimal import Decimal
-from typing import TYPE_CHECKING
 
 from ..diagnostics.source import Span
 from . import ast
 from .check_settings import SettingReader, check_lines
 from .checked import CheckedLimits, Place
+from .neighbours import Flow
 from .settings import SETTINGS
 from .typed import Typer
 from .types import Type
 
-if TYPE_CHECKING:
-    from .check_flow import FlowCheck
 
-
-def check_limits(flow: "FlowCheck") -> CheckedLimits:
+def check_limits(flow: Flow) -> CheckedLimits:
     """The limits of a flow; empty without a `limits` section."""
     found: dict[str, Decimal] = {}
     expects: list[tuple[ast.Condition, str, Place]] = []
@@ -24,19 +21,19 @@ def check_limits(flow: "FlowCheck") -> CheckedLimits:
         section, here = declared.section, declared.here
         if section.unclosed:
             continue
-        typer = Typer(flow, here, locals=outputs_by_name(flow), lenient=True)
-        reader = SettingReader(typer, {})
+        typer = Typer.at(flow, here, outputs_by_name(flow), lenient=True)
+        reader = SettingReader(typer)
         lines = check_lines(section, "limits", here, flow.reports)
         if not lines and not section.broken and not section.lines:
             message = "these limits are empty"
             flow.reports.add(here, "missing-setting", message, Span(0, 6), "for example `cost: 2.00`, `time: 10m`")
         for line in lines:
             if isinstance(line, ast.Expect):
-                condition, _, _ = typer.condition(line.condition)
+                condition = typer.condition(line.condition).condition
                 span = line.condition.span
                 words = here.source.text[here.start + span.start : here.start + span.end]
                 expects.append((condition, " ".join(words.split()), reader.place(span)))
-                reads.update(typer.reads)
+                reads.update(typer.look.reads)
             elif isinstance(line, ast.Setting):
                 parameter = reader.read(line, SETTINGS[("limits", line.key.text)])
                 if parameter is not None and isinstance(parameter.value, Decimal):
@@ -47,6 +44,6 @@ def check_limits(flow: "FlowCheck") -> CheckedLimits:
     )
 
 
-def outputs_by_name(flow: "FlowCheck") -> dict[str, Type]:
+def outputs_by_name(flow: Flow) -> dict[str, Type]:
     """The types of outputs whose name is nothing else's: what a test may name besides inputs, lets and steps."""
     return {name: kind for name, _, kind, _ in flow.outputs() if name not in flow.book.names}

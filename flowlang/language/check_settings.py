@@ -1,14 +1,14 @@
 """Settings: which may stand where, what each takes, and what they come to as plain data."""
 
 import re
-from collections.abc import Mapping
 from decimal import Decimal
 
 from ..diagnostics.diagnostic import nearest
 from ..diagnostics.source import Span
 from . import ast, types
-from .book import Here, Reports
+from .book import Declared, Here, Reports
 from .checked import Parameter, Place
+from .matching import looks_like_number, plain_text
 from .settings import CONTROLS, SETTINGS, Row, homes_of, keys_of
 from .typed import Typer
 from .types import Unknown, bare, spelled
@@ -55,6 +55,8 @@ def check_lines(section: ast.Section, word: str, here: Here, reports: Reports) -
                     _tell_control(label, span, CONTROLS[kind], word, here, reports)
                     continue
                 many = kind in _REPEATABLE
+                if isinstance(line, ast.Extra | ast.HeaderLine):
+                    label, span, many = f"{label} {line.name.text}", line.name.span, False
         if not many and label in seen:
             line_number, _ = here.source.position(here.start + seen[label].start)
             hint = f"the first is on line {line_number}; leave one of them out"
@@ -94,6 +96,29 @@ def _tell_control(label: str, span: Span, homes: tuple[str, ...], word: str, her
     reports.add(here, "unknown-setting", message, span, f"it belongs in a {' or a '.join(homes)}")
 
 
+def may_have_meant(declared: Declared, *keys: str) -> bool:
+    """Whether a line of this section that has a mistake may have been one of these settings."""
+    section, here = declared.section, declared.here
+    word = declared.kind
+    lost = [one for one in section.lines if isinstance(one, ast.Setting) and (word, one.key.text) not in SETTINGS]
+    for line in lost:
+        near = nearest(line.key.text, list(keys_of(word)))
+        text = isinstance(line.items[0], ast.Text | ast.FileText)
+        if near in keys or (near is None and text and "prompt" in keys):
+            return True
+    if not section.broken:
+        return False
+    kept = [one.span for one in section.lines]
+    start = section.header_span.end
+    for line_of_text in here.source.text[here.start + start : declared.end].split("\n"):
+        first = re.match(r"\s*([\w-]+)", line_of_text)
+        inside = any(span.start <= start + len(line_of_text) - len(line_of_text.lstrip()) < span.end for span in kept)
+        if first is not None and not inside and nearest(first[1], list(keys)) is not None:
+            return True
+        start += len(line_of_text) + 1
+    return False
+
+
 def read_duration(text: str) -> Decimal | None:
     """Seconds of `30s`, `5m`, `1h30m`, `7d`; None if it is no duration."""
     if not _DURATION.fullmatch(text):
@@ -104,19 +129,18 @@ def read_duration(text: str) -> Decimal | None:
 class SettingReader:
     """Turns settings into parameters: plain data, or a reference in braces."""
 
-    def __init__(self, typer: Typer, presets: "Mapping[str, Mapping[str, Parameter]]") -> None:
+    def __init__(self, typer: Typer) -> None:
         self._typer = typer
-        self._presets = presets
 
     def place(self, span: Span) -> Place:
         """Where a span of the present section stands."""
-        return Place(self._typer.here.source, span.moved(self._typer.here.start))
+        return Place(self._typer.look.here.source, span.moved(self._typer.look.here.start))
 
     def read(self, setting: ast.Setting, row: Row) -> Parameter | None:
         """What a parameter's setting comes to; None if it has a mistake, which is told."""
         if row.takes == "texts":
             return self._texts(setting)
-        item = self._only(setting, row)
+        item = self.only(setting, row)
         if item is None:
             return None
         if isinstance(item, ast.Slot):
@@ -142,11 +166,20 @@ class SettingReader:
                 self._typer.tell("wrong-value", f"`{setting.key.text}` does not take this", item.span, hint)
         return None
 
-    def _only(self, setting: ast.Setting, row: Row) -> ast.Item | None:
+    def only(self, setting: ast.Setting, row: Row) -> ast.Item | None:
+        """The one value of a setting; None if there are several, which is told."""
+        first = setting.items[0]
         if len(setting.items) == 1:
-            return setting.items[0]
-        message = f"`{setting.key.text}` takes one value"
-        self._typer.tell("wrong-value", message, setting.items[1].span, "leave out what stands behind the comma")
+            return first
+        message, second = f"`{setting.key.text}` takes one value", setting.items[1]
+        if isinstance(first, ast.Number) and isinstance(second, ast.Number) and second.span.start == first.span.end + 1:
+            span = Span(first.span.start, second.span.end)
+            comma = f"{first.value}.{second.value}"
+            if row.takes == "whole" and len(str(second.value)) == 3:
+                comma = f"{first.value}{second.value}"
+            self._typer.tell("wrong-value", "a number is written without a comma", span, f"write `{comma}`")
+        else:
+            self._typer.tell("wrong-value", message, second.span, "leave out what stands behind the comma")
         return None
 
     def _slot(self, slot: ast.Slot, row: Row) -> Parameter | None:
@@ -172,10 +205,10 @@ class SettingReader:
     def _number(self, item: ast.Item, row: Row, key: str) -> Parameter | None:
         if not isinstance(item, ast.Number):
             plain = _text_of(item)
-            hint = ()
-            if isinstance(item, ast.Text) and plain.replace(".", "", 1).lstrip("-").isdigit():
+            hint: tuple[str, ...] = ()
+            if isinstance(item, ast.Text) and looks_like_number(plain):
                 hint = (f"write it without quotes: `{key}: {plain}`",)
-            elif isinstance(item, ast.Word):
+            elif isinstance(item, ast.Word) and self._typer.look.knows(plain):
                 hint = (f"a reference wears braces: `{key}: {{{{ {plain} }}}}`",)
             self._typer.tell("wrong-type", f"`{key}` takes a number", item.span, *hint)
             return None
@@ -183,7 +216,7 @@ class SettingReader:
         if row.takes == "whole" and number != number.to_integral_value():
             self._typer.tell("wrong-type", f"`{key}` takes a whole number", item.span)
             return None
-        if row.low is not None and number < row.low or row.high is not None and number > row.high:
+        if (row.low is not None and number < row.low) or (row.high is not None and number > row.high):
             allowed = f"at least {row.low}" if row.high is None else f"from {row.low} to {row.high}"
             self._typer.tell("out-of-range", f"`{key}` is a number {allowed}", item.span)
             return None
@@ -204,7 +237,9 @@ class SettingReader:
         texts: list[str] = []
         for item in setting.items:
             if not isinstance(item, ast.Text):
-                self._typer.tell("wrong-type", f"`{setting.key.text}` takes texts in quotes", item.span, 'write `"END"`')
+                self._typer.tell(
+                    "wrong-type", f"`{setting.key.text}` takes texts in quotes", item.span, 'write `"END"`'
+                )
                 return None
             texts.append(_text_of(item))
         if len(texts) > 4:
@@ -212,11 +247,9 @@ class SettingReader:
             return None
         return Parameter(tuple(texts), self.place(setting.items[0].span))
 
-    def model(self, item: ast.Item, key: str) -> Mapping[str, Parameter] | None:
-        """The parameters that a preset's name or a model id brings; None if it is neither, which is told."""
+    def model(self, item: ast.Item, key: str) -> dict[str, Parameter] | None:
+        """The parameter that a model id brings; None if it is none, which is told."""
         if isinstance(item, ast.Word) and item.text:
-            if item.text in self._presets:
-                return self._presets[item.text]
             return {"model": Parameter(item.text, self.place(item.span))}
         if not (isinstance(item, ast.Word) and not item.text):
             hint = "write it without quotes" if isinstance(item, ast.Text) else "for example `gemini-3-1-pro`"
@@ -226,8 +259,8 @@ class SettingReader:
 
 def _text_of(item: ast.Item) -> str:
     match item:
-        case ast.Text(parts):
-            return "".join(part for part in parts if isinstance(part, str))
+        case ast.Text():
+            return plain_text(item)
         case ast.Word(text):
             return text
     return ""

@@ -3,41 +3,42 @@
 from collections.abc import Mapping
 from decimal import Decimal
 from functools import cached_property
-from typing import TYPE_CHECKING, TypeVar
+from typing import TypeVar
 
-from ..diagnostics.diagnostic import nearest
 from ..diagnostics.source import Span
 from . import ast, types
 from .book import Declared
-from .check_settings import SettingReader, check_lines
+from .check_continues import check_continues
+from .check_settings import SettingReader, check_lines, may_have_meant
+from .check_with import check_with
 from .checked import CheckedStep, CheckedTool, Ensured, Loop, Message, Parameter, Place
+from .lookup import UNKNOWN
+from .matching import in_words, with_article
+from .neighbours import Flow
 from .settings import SETTINGS
-from .typed import Typer, fits, in_words
-from .types import Type, Unknown, bare, spelled
+from .typed import Typer
+from .types import Type, Unknown, bare
 
-if TYPE_CHECKING:
-    from .check_flow import FlowCheck
-
-UNKNOWN = Unknown()
 _L = TypeVar("_L")
 _MOST_ROUNDS = 10_000
 _MESSAGES = ("system", "user", "assistant", "prompt")
 _ONLY_PROMPT = (*_MESSAGES, "continues", "returns", "samples", "uses", "rounds", "ensure", "model")
-_PICKS = frozenset(("where", "sort by", "first", "last", "unique"))
+_OF_NO_MODEL = ("tries", "timeout", "cache")  # parameters that a tool's call can have, too
 
 
 class StepCheck:
     """One step of a flow. Types are worked out when somebody asks, so the order in the file means nothing."""
 
-    def __init__(self, flow: "FlowCheck", declared: Declared) -> None:
+    def __init__(self, flow: Flow, declared: Declared) -> None:
         self.flow = flow
         self.declared = declared
         self.section = declared.section
         self.here = declared.here
         self.name = declared.name
-        self.typer = Typer(flow, self.here)
+        self.typer = Typer.at(flow, self.here)
+        self.look = self.typer.look
         self._reports = flow.reports
-        self._settings_read = SettingReader(self.typer, flow.presets)
+        self._settings_read = SettingReader(self.typer)
 
     # ── The lines, by what they are ──
 
@@ -53,9 +54,14 @@ class StepCheck:
     def _line(self, kind: type[_L]) -> _L | None:
         return next((one for one in self.lines if isinstance(one, kind)), None)
 
+    @property
+    def repeats(self) -> bool:
+        """Whether it is a `repeat for each`."""
+        return self._line(ast.RepeatEach) is not None
+
     @cached_property
     def kind(self) -> str:
-        """"prompt", "run" or "call"."""
+        """ "prompt", "run" or "call"."""
         return "run" if self.setting("run") else "call" if self.setting("call") else "prompt"
 
     # ── Types ──
@@ -73,16 +79,8 @@ class StepCheck:
         returns = self._line(ast.Returns)
         if returns is None:
             # The line that says so may be among those that can't be read.
-            return UNKNOWN if self._lost("returns") else types.TextType()
+            return UNKNOWN if may_have_meant(self.declared, "returns") else types.TextType()
         return self.flow.file.types.resolve(returns.type, self.here, answer=True)
-
-    def _lost(self, key: str) -> bool:
-        """Whether a broken line of this step may have been the setting `key`."""
-        if not self.section.broken:
-            return False
-        source = self.here.source.text
-        end = self.section.lines[-1].span.end if self.section.lines else 0
-        return f"{key}" in source[self.here.start : self.here.start + max(end, self.section.header_span.end) + 400]
 
     @cached_property
     def loops(self) -> tuple[tuple[ast.Each, Type], ...]:
@@ -90,11 +88,11 @@ class StepCheck:
         repeat = self._line(ast.RepeatEach)
         found: list[tuple[ast.Each, Type]] = []
         for each in repeat.each if repeat else ():
-            quiet = Typer(self.flow, self.here, dict(self.typer.locals))
-            _, kind = quiet.ref(each.items, dealt=True)
+            quiet = Typer.at(self.flow, self.here, dict(self.look.locals))
+            _, kind = quiet.value(each.items, dealt=True)
             item = self._item_of(kind, each)
             found.append((each, item))
-            self.typer.locals[each.name.text] = item
+            self.look.locals[each.name.text] = item
         return tuple(found)
 
     def _item_of(self, kind: Type, each: ast.Each) -> Type:
@@ -121,7 +119,7 @@ class StepCheck:
         return kind
 
     @cached_property
-    def target(self) -> "FlowCheck | None":
+    def target(self) -> Flow | None:
         """The flow that `run:` names."""
         setting = self.setting("run")
         item = setting.items[0] if setting else None
@@ -130,7 +128,7 @@ class StepCheck:
                 message = "`run` takes a flow's name"
                 self._reports.add(self.here, "wrong-value", message, item.span, "write it without quotes")
             return None
-        return self.flow.find_flow(item, self.here)
+        return self.flow.file.find_flow(item, self.here)
 
     @cached_property
     def tool(self) -> CheckedTool | None:
@@ -156,18 +154,19 @@ class StepCheck:
         when = self._line(ast.When)
         when_done: ast.Condition | None = None
         if when is not None:
-            when_done, holding, _ = typer.condition(when.condition)
-            typer.facts |= holding
+            typed = typer.condition(when.condition)
+            when_done = typed.condition
+            typer.look.facts |= typed.holding
         for each, _ in self.loops:
-            typer.ref(each.items)
-        used_before = set(typer.used)
-        typer.used.clear()
+            typer.value(each.items)
+        typer.look.used.clear()
         messages = self._check_messages()
-        self._warn_unnamed(used_before)
+        self._warn_unnamed()
         parameters, fallback = self._check_parameters()
         with_ = self._check_with()
         until, until_place, times = self._check_until()
-        continues = self._check_continues()
+        lists = tuple(each.items for each, _ in self.loops)
+        continues = check_continues(self.setting("continues"), lists, self.flow, typer)
         tools, rounds = self._check_tools()
         repeat = self._line(ast.RepeatEach)
         at_a_time = self._count(repeat.at_a_time, 1, None, "N at a time") if repeat and repeat.at_a_time else None
@@ -216,7 +215,7 @@ class StepCheck:
     def _reads_in_order(self) -> tuple[str, ...]:
         """The names it reads, as they stand in the step; those of pasted texts last."""
         end = len(self.here.source.text)
-        reads = self.typer.reads
+        reads = self.look.reads
         places = {n: span.start if here == self.here else end + i for i, (n, (here, span)) in enumerate(reads.items())}
         return tuple(sorted((n for n in reads if n != self.name.text), key=places.__getitem__))
 
@@ -226,36 +225,46 @@ class StepCheck:
         work = [self.setting(key) for key in ("prompt", "run", "call")]
         present = [one for one in work if one is not None]
         if not present:
-            if not self.section.broken:
+            if not self.section.broken and not may_have_meant(self.declared, "prompt", "run", "call"):
                 message = f"the step `{name.text}` has nothing to do"
                 hint = "it needs a `prompt:`, or a flow to `run:`, or a tool to `call:`"
                 self._reports.add(self.here, "missing-setting", message, name.span, hint)
             return
         if self.kind != "prompt":
             for line in self.lines:
-                key = line.key if isinstance(line, ast.Setting | ast.Returns | ast.Ensure) else None
-                if key is not None and (key.text in _ONLY_PROMPT or key.text == "call" != self.kind):
-                    message = f"a step with `{self.kind}:` asks no model, so it takes no `{key.text}`"
-                    self._reports.add(self.here, "unknown-setting", message, key.span, "leave one of them out")
-        if self.kind == "prompt":
-            for with_line in self.lines:
-                if isinstance(with_line, ast.With):
-                    message = "`with` hands a value to a flow or tool, and this step asks a model"
-                    hint = "it goes with `run:` and `call:`; a prompt names what it needs in `{{ }}`"
-                    span = Span(with_line.span.start, with_line.span.start + 4)
-                    self._reports.add(self.here, "unknown-setting", message, span, hint)
-        self._check_partner("failures", ast.RepeatEach, "`repeat for each`")
-        if self.setting("rounds") and not self.setting("uses"):
-            self._tell_partner("rounds", "`uses:`")
+                self._check_no_model(line)
+            for more in present[0].items[1:2]:
+                message = f"`{self.kind}` takes one {'flow' if self.kind == 'run' else 'tool'}"
+                self._reports.add(self.here, "wrong-value", message, more.span, "give the other one a step of its own")
+        elif not self.section.broken:
+            for with_line in (line for line in self.lines if isinstance(line, ast.With)):
+                message = "`with` hands a value to a flow or tool, and this step asks a model"
+                hint = "it goes with `run:` and `call:`; a prompt names what it needs in `{{ }}`"
+                span = Span(with_line.span.start, with_line.span.start + 4)
+                self._reports.add(self.here, "unknown-setting", message, span, hint)
+        if not self.section.broken:
+            self._check_partner("failures", self.repeats, "`repeat for each`")
+            self._check_partner("rounds", self.setting("uses") is not None, "`uses:`")
 
-    def _check_partner(self, key: str, partner: type[ast.Line], words: str) -> None:
-        if self.setting(key) is not None and self._line(partner) is None and not self.section.broken:
-            self._tell_partner(key, words)
+    def _check_no_model(self, line: ast.Line) -> None:
+        """A line that is about a model's answer, in a step that asks none."""
+        if isinstance(line, ast.Extra):
+            key = ast.Name("extra", Span(line.span.start, line.span.start + len("extra")))
+        elif isinstance(line, ast.Setting | ast.Returns | ast.Ensure):
+            key = line.key
+        else:
+            return
+        row = SETTINGS.get(("step", key.text))
+        parameter = key.text == "extra" or (row is not None and row.parameter and key.text not in _OF_NO_MODEL)
+        if parameter or key.text in _ONLY_PROMPT or key.text == "call" != self.kind:
+            message = f"a step with `{self.kind}:` asks no model, so it takes no `{key.text}`"
+            self._reports.add(self.here, "unknown-setting", message, key.span, "leave one of them out")
 
-    def _tell_partner(self, key: str, words: str) -> None:
+    def _check_partner(self, key: str, there: bool, words: str) -> None:
         setting = self.setting(key)
-        assert setting is not None
-        self._reports.add(self.here, "missing-setting", f"`{key}` goes with {words}, which is not here", setting.key.span)
+        if setting is not None and not there:
+            message = f"`{key}` goes with {words}, which is not here"
+            self._reports.add(self.here, "unknown-setting", message, setting.key.span, "leave it out, or add that")
 
     def _check_loops(self) -> tuple[Loop, ...]:
         fields = bare(self.answer_type)
@@ -263,14 +272,13 @@ class StepCheck:
         seen: set[str] = set()
         for each, _ in self.loops:
             name = each.name
-            self.typer.check_name(name)
+            self.look.check_name(name)
             if name.text in names:
                 message = f"`{name.text}` is also a field of the answer, which would hide it"
                 self._reports.add(self.here, "duplicate-name", message, name.span, "give the item another name")
             elif name.text in self.flow.book.names:
                 declared = self.flow.book.names[name.text]
-                article = "an" if declared.kind[0] in "aeiou" else "a"
-                message = f"there is {article} {declared.kind} called `{name.text}` already"
+                message = f"there is {with_article(declared.kind)} called `{name.text}` already"
                 hint = f"it stands on line {declared.line()}; give the item another name"
                 self._reports.add(self.here, "duplicate-name", message, name.span, hint)
             elif name.text in seen:
@@ -278,7 +286,7 @@ class StepCheck:
                 self._reports.add(self.here, "duplicate-name", message, name.span)
             seen.add(name.text)
         if self.loops:
-            self.typer.locals["place"] = types.NumberType(whole=True)
+            self.look.locals["place"] = types.NumberType(whole=True)
         return tuple(Loop(each.name.text, each.items) for each, _ in self.loops)
 
     def _check_messages(self) -> tuple[Message, ...]:
@@ -293,7 +301,7 @@ class StepCheck:
                 continue
             if key == "prompt":
                 prompt = Message("user", text, self._place(line.span))
-                if not text.parts and not self.section.broken:
+                if _is_blank(line.items[0]) and not self.section.broken:
                     self._reports.add(self.here, "wrong-value", "this prompt is empty", line.items[0].span)
             else:
                 messages.append(Message(key, text, self._place(line.span)))
@@ -306,18 +314,17 @@ class StepCheck:
             hint = 'put quotes around it, or `"""` on the lines before and after a text of several lines'
             self._reports.add(self.here, "syntax", "a text stands in quotes", span, hint)
             return None
-        before, self.typer.media = self.typer.media, media
-        resolved, _ = self.typer.value(item)
-        self.typer.media = before
-        assert isinstance(resolved, ast.Text)
+        self.typer.media = media
+        resolved = self.typer.text(item)
+        self.typer.media = False
         return resolved
 
-    def _warn_unnamed(self, used_before: set[str]) -> None:
+    def _warn_unnamed(self) -> None:
         repeat = self._line(ast.RepeatEach)
         names = {each.name.text for each, _ in self.loops}
         if repeat is None or self.kind != "prompt" or self.section.broken or self.setting("continues"):
             return
-        if not self.typer.used & (names | {"place"}):
+        if not self.look.used & (names | {"place"}):
             shown = " and ".join(f"`{{{{ {name} }}}}`" for name in sorted(names))
             message = f"the prompt never names {shown}, so every item gets the same question"
             span = Span(repeat.span.start, repeat.span.start + len("repeat"))
@@ -337,11 +344,8 @@ class StepCheck:
             if not row.parameter:
                 continue
             if row.takes == "model":
-                if len(line.items) > 1:
-                    message = "a step asks one model"
-                    hint = "further ones stand in `fallback:`"
-                    self._reports.add(self.here, "wrong-value", message, line.items[1].span, hint)
-                merged.update(self._model(line.items[0], "model") or {})
+                item = self._settings_read.only(line, row)
+                merged.update((item and self._model(item, "model")) or {})
             elif row.takes == "models":
                 fallback = [found for item in line.items if (found := self._model(item, "fallback"))]
             elif (parameter := self._settings_read.read(line, row)) is not None:
@@ -398,39 +402,12 @@ class StepCheck:
     # ── Flows and tools ──
 
     def _check_with(self) -> tuple[tuple[str, ast.Value], ...]:
-        given: list[tuple[str, ast.Value]] = []
+        lines = tuple(line for line in self.lines if isinstance(line, ast.With))
         wanted = self._wanted()
-        seen: set[str] = set()
-        for line in self.lines:
-            if not isinstance(line, ast.With):
-                continue
-            name = line.name
-            kind = None if wanted is None else wanted.get(name.text)
-            if wanted is not None and kind is None and self.kind != "prompt":
-                near = nearest(name.text, list(wanted))
-                hints = (f"did you mean `{near}`?",) if near else (f"it takes {_listed(list(wanted))}",)
-                what = "flow" if self.kind == "run" else "tool"
-                message = f"the {what} has no {'input' if what == 'flow' else 'value'} called `{name.text}`"
-                self._reports.add(self.here, "unknown-name", message, name.span, *hints)
-            if name.text in seen:
-                self._reports.add(self.here, "duplicate-setting", f"`{name.text}` is given already", name.span)
-            seen.add(name.text)
-            optional, secret = kind is not None and kind[1], kind is not None and isinstance(bare(kind[0]), types.SecretType)
-            self.typer.secrets, before = secret, self.typer.secrets
-            resolved, found = self.typer.value(line.value, dealt=optional)
-            self.typer.secrets = before
-            given.append((name.text, resolved))
-            if kind is not None:
-                self._check_given(line, found, kind[0], name.text)
-        if wanted is not None and self.kind != "prompt" and not self.section.broken:
-            missing = [name for name, (_, optional) in wanted.items() if not optional and name not in seen]
-            if missing:
-                key = self.setting(self.kind)
-                assert key is not None
-                message = f"`{_word(key.items[0])}` needs a value for {_listed(missing)}"
-                hint = f"add a line `with {missing[0]}: …`"
-                self._reports.add(self.here, "missing-input", message, key.items[0].span, hint)
-        return tuple(given)
+        target = setting.items[0] if self.kind != "prompt" and (setting := self.setting(self.kind)) else None
+        if wanted is not None and isinstance(target, ast.Word):
+            return check_with(lines, wanted, target, self.kind, not self.section.broken, self.typer)
+        return tuple((line.name.text, self.typer.value(line.value, dealt=True)[0]) for line in lines)
 
     def _wanted(self) -> dict[str, tuple[Type, bool]] | None:
         """What the flow or tool takes: type, and whether it can be left out. None if it is not known."""
@@ -440,16 +417,6 @@ class StepCheck:
             return {name: (kind, isinstance(kind, types.Optional)) for name, kind, _ in self.tool.takes}
         return None
 
-    def _check_given(self, line: ast.With, found: Type, kind: Type, name: str) -> None:
-        value = line.value
-        if isinstance(value, ast.Text) and isinstance(bare(kind), types.ChoiceType | types.DateType):
-            self.flow.check_plain(value, bare(kind), self.here)
-        elif not fits(found, kind) and not isinstance(bare(found), Unknown):
-            message = f"`{name}` takes {in_words(kind)}, and this is {in_words(found)}"
-            self._reports.add(self.here, "wrong-type", message, value.span)
-        elif isinstance(value, ast.Number):
-            self.flow.check_plain(value, bare(kind), self.here)
-
     def _check_until(self) -> tuple[ast.Condition | None, Place | None, int]:
         repeat = self._line(ast.RepeatUntil)
         if repeat is None:
@@ -458,56 +425,12 @@ class StepCheck:
         if self.kind != "run" and not self.section.broken:
             message = "`repeat until` repeats a flow, so it goes with `run:`"
             hint = "put the steps of one round into a `flow`, and run that"
-            self._reports.add(self.here, "missing-setting", message, span, hint)
-        self.typer.locals[self.name.text] = self.answer_type
-        condition, _, _ = self.typer.condition(repeat.condition)
-        del self.typer.locals[self.name.text]
+            self._reports.add(self.here, "unknown-setting", message, span, hint)
+        self.look.locals[self.name.text] = self.answer_type
+        condition = self.typer.condition(repeat.condition).condition
+        del self.look.locals[self.name.text]
         times = self._count(repeat.times, 1, _MOST_ROUNDS, "at most N times") or 1
         return condition, self._place(repeat.span), times
-
-    def _check_continues(self) -> str | None:
-        setting = self.setting("continues")
-        item = setting.items[0] if setting else None
-        if setting is None or item is None:
-            return None
-        if not isinstance(item, ast.Word) or len(setting.items) > 1:
-            message = "`continues` takes one step's name"
-            self._reports.add(self.here, "wrong-value", message, setting.items[-1].span)
-            return None
-        step = self.flow.find_step(item, self.here)
-        if step is None:
-            return None
-        self.typer.reads.setdefault(item.text, (self.here, item.span))
-        if step.kind != "prompt":
-            message = f"`{item.text}` asks no model, so there is no conversation to go on with"
-            self._reports.add(self.here, "wrong-type", message, item.span)
-        elif step.setting("samples") is not None:
-            message = f"`{item.text}` is asked several times (`samples`), so it has no one conversation"
-            self._reports.add(self.here, "wrong-value", message, item.span)
-        elif step._line(ast.RepeatEach) is not None and not self._goes_over(step.name.text):
-            message = f"`{item.text}` repeats, so there is a conversation for each of its answers"
-            hint = f"add `repeat for each answer in {item.text}`"
-            self._reports.add(self.here, "wrong-type", message, item.span, hint)
-        return item.text
-
-    def _goes_over(self, name: str) -> bool:
-        """Whether this step repeats over that step's answers, or over lets that only pick or order them."""
-        return any(len(each.items.parts) == 1 and self._leads_to(each.items.parts[0].text, name, 0) for each, _ in self.loops)
-
-    def _leads_to(self, name: str, step: str, depth: int) -> bool:
-        if name == step:
-            return True
-        declared = self.flow.book.names.get(name)
-        header = declared.section.header if declared else None
-        if not isinstance(header, ast.Let) or depth > 64:
-            return False
-        match header.value:
-            case ast.Ref(parts=(only,)):
-                return self._leads_to(only.text, step, depth + 1)
-            case ast.Piped(head=ast.Ref(parts=(only,)), filters=filters):
-                picks = all(f.name in _PICKS and (f.arguments or f.name not in ("first", "last")) for f in filters)
-                return picks and self._leads_to(only.text, step, depth + 1)
-        return False
 
     def _check_tools(self) -> tuple[tuple[CheckedTool, ...], int | ast.Value | None]:
         setting = self.setting("uses")
@@ -520,9 +443,9 @@ class StepCheck:
         for item in setting.items if setting else ():
             if not isinstance(item, ast.Word):
                 self._reports.add(self.here, "wrong-value", "`after` takes steps' names", item.span)
-            elif self.flow.find_step(item, self.here) is not None:
+            elif self.flow.find_step(ast.Name(item.text, item.span), self.here) is not None:
                 names.append(item.text)
-                self.flow.waits.setdefault(self.name.text, {}).setdefault(item.text, (self.here, item.span))
+                self.flow.wait(self.name.text, item.text, self.here, item.span)
         return tuple(names)
 
     def _check_ensures(self) -> tuple[Ensured, ...]:
@@ -533,19 +456,15 @@ class StepCheck:
                 continue
             words = self._source(line.rule.span)
             if isinstance(line.rule, ast.Judgement):
-                judged, _ = self.typer.value(line.rule.rule)
+                judged = self.typer.text(line.rule.rule)
                 using: Mapping[str, Parameter] = {}
                 if line.rule.using is not None:
                     using = self._model(line.rule.using, "using") or {}
-                assert isinstance(judged, ast.Text)
                 ensures.append(Ensured(judged, True, using, words, self._place(line.span)))
                 continue
-            self.typer.locals[own] = self.answer_type
-            condition, _, _ = self.typer.condition(line.rule)
-            del self.typer.locals[own]
-            if own not in self.typer.used and not self.section.broken:
-                message = f"this rule says nothing of the answer, which is called `{own}` here"
-                self._reports.add(self.here, "unknown-name", message, line.rule.span, f"write for example `{own} is not empty`")
+            self.look.locals[own] = self.answer_type
+            condition = self.typer.condition(line.rule).condition
+            del self.look.locals[own]
             ensures.append(Ensured(condition, False, {}, words, self._place(line.span)))
         return tuple(ensures)
 
@@ -572,11 +491,6 @@ def _is_text(kind: Type) -> bool:
     return isinstance(kind, types.TextType | types.DocumentType)
 
 
-def _word(item: ast.Item) -> str:
-    return item.text if isinstance(item, ast.Word) else spelled(UNKNOWN)
-
-
-def _listed(words: list[str]) -> str:
-    return ", ".join(f"`{word}`" for word in words) or "nothing"
-
-
+def _is_blank(item: ast.Item) -> bool:
+    """Whether a text has nothing in it, as it is written."""
+    return isinstance(item, ast.Text) and all(isinstance(part, str) and not part.strip() for part in item.parts)

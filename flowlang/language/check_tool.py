@@ -1,23 +1,19 @@
 """Checks a `tool`: one way to reach it, what it takes, and texts that name nothing else."""
 
-from typing import TYPE_CHECKING
-
 from ..diagnostics.source import Span
 from . import ast, types
 from .book import Declared, tell_bad_name
 from .check_settings import check_lines
 from .checked import CheckedTool, Place
 from .names import name_mistake
+from .neighbours import File
 from .typed import Typer
 from .types import Type
-
-if TYPE_CHECKING:
-    from .check import FileCheck
 
 _METHODS = ("get", "post", "command", "python")
 
 
-def check_tool(file: "FileCheck", declared: Declared) -> CheckedTool | None:
+def check_tool(file: File, declared: Declared) -> CheckedTool | None:
     """The tool, checked; None if it has a mistake that leaves nothing to call."""
     section, here, reports = declared.section, declared.here, file.reports
     if section.unclosed:
@@ -31,16 +27,10 @@ def check_tool(file: "FileCheck", declared: Declared) -> CheckedTool | None:
             elif line.name.text in takes:
                 reports.add(here, "duplicate-name", f"this tool takes `{line.name.text}` already", line.name.span)
             takes.setdefault(line.name.text, (file.types.resolve(line.type, here, answer=True), line.description))
-    flow = file.flows[""]
-    secrets = frozenset(
-        name
-        for one in file.flows.values()
-        for name, (kind, _) in one.wanted_inputs().items()
-        if isinstance(types.bare(kind), types.SecretType)
-    )
-    typer = Typer(flow, here, locals={name: kind for name, (kind, _) in takes.items()}, lenient=True)
-    typer.locals |= {name: types.SecretType() for name in secrets if name not in takes}
-    typer.only = frozenset(typer.locals)
+    locals = {name: kind for name, (kind, _) in takes.items()}
+    typer = Typer.at(file.flows[""], here, locals, lenient=True)
+    typer.look.only = frozenset(locals)
+    secrets = _secrets(file) - locals.keys()
     about: ast.Text | None = None
     body: ast.Text | None = None
     method, target, function = "", ast.Text((), Span(0, 0)), ""
@@ -50,14 +40,16 @@ def check_tool(file: "FileCheck", declared: Declared) -> CheckedTool | None:
     for line in lines:
         match line:
             case ast.HeaderLine(name, text):
-                headers.append((name.text, _resolved(typer, text)))
+                headers.append((name.text, _header(file, typer, text, secrets)))
             case ast.Returns(of):
                 returns = file.types.resolve(of, here, answer=True)
             case ast.Setting(key, items):
                 word = key.text
                 if word in _METHODS:
                     if chosen is not None:
-                        message = f"a tool has one of `get`, `post`, `command` and `python`, and `{chosen.text}` is here"
+                        message = (
+                            f"a tool has one of `get`, `post`, `command` and `python`, and `{chosen.text}` is here"
+                        )
                         reports.add(here, "duplicate-setting", message, key.span)
                         continue
                     chosen = key
@@ -71,11 +63,11 @@ def check_tool(file: "FileCheck", declared: Declared) -> CheckedTool | None:
                 item = items[0]
                 if len(items) > 1 or not isinstance(item, ast.Text | ast.FileText):
                     hint = 'put quotes around it: `"…"`'
-                    reports.add(here, "syntax", "a text stands in quotes", Span(item.span.start, items[-1].span.end), hint)
+                    reports.add(
+                        here, "syntax", "a text stands in quotes", Span(item.span.start, items[-1].span.end), hint
+                    )
                     continue
-                secret_free(typer, secrets - takes.keys())
-                resolved = _resolved(typer, item)
-                typer.locals |= {name: types.SecretType() for name in secrets if name not in takes}
+                resolved = typer.text(item)
                 match word:
                     case "about":
                         about = resolved
@@ -95,18 +87,28 @@ def check_tool(file: "FileCheck", declared: Declared) -> CheckedTool | None:
         return None
     given = tuple((name, kind, description) for name, (kind, description) in takes.items())
     place = Place(here.source, declared.name.span.moved(here.start))
-    return CheckedTool(
-        declared.name.text, about, given, method, target, function, tuple(headers), body, returns, place
+    return CheckedTool(declared.name.text, about, given, method, target, function, tuple(headers), body, returns, place)
+
+
+def _secrets(file: File) -> frozenset[str]:
+    """The secret inputs of all flows: a tool sees those of the flow whose step uses it."""
+    return frozenset(
+        name
+        for flow in file.flows.values()
+        for name, (kind, _) in flow.wanted_inputs().items()
+        if isinstance(types.bare(kind), types.SecretType)
     )
 
 
-def secret_free(typer: Typer, secrets: frozenset[str] | set[str]) -> None:
-    """Takes the secrets out of reach: only a header may name them."""
-    for name in secrets:
-        typer.locals.pop(name, None)
-
-
-def _resolved(typer: Typer, text: ast.Text | ast.FileText) -> ast.Text:
-    resolved, _ = typer.value(text)
-    assert isinstance(resolved, ast.Text)
+def _header(file: File, typer: Typer, text: ast.Text | ast.FileText, secrets: frozenset[str]) -> ast.Text:
+    """A header's text: the one place that may name a secret."""
+    look = typer.look
+    before = look.locals, look.only
+    look.locals = {**look.locals, **{name: types.SecretType() for name in secrets}}
+    look.only = frozenset(look.locals)
+    resolved = typer.text(text)
+    look.locals, look.only = before
+    for flow in file.flows.values():
+        for name in secrets & look.used:
+            flow.find(name)  # it is used
     return resolved

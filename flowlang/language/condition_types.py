@@ -123,10 +123,7 @@ def _several(typer: Typing, condition: ast.AllOf | ast.AnyOf, parts: tuple[ast.C
     before: ast.Condition | None = None
     for part in parts:
         with typer.look.knowing(summed):
-            if before is not None and _goes_on(typer, before, part):
-                typed = Typed(part)
-            else:
-                typed = type_condition(typer, part)
+            typed = Typed(part) if before is not None and _goes_on(typer, before, part) else type_condition(typer, part)
         resolved.append(typed.condition)
         summed |= typed.holding if all_of else typed.failing
         other = typed.failing if all_of else typed.holding
@@ -210,7 +207,7 @@ def _is_one_of(typer: Typing, condition: ast.IsOneOf) -> ast.IsOneOf:
 
 def _tell_no_use(look: Lookup, left: ast.Value) -> None:
     """Inside `where`: a comparison that looks at nothing of the item."""
-    if look.item is None or look.field_used or isinstance(left, ast.Ref) and not look.knows(left.parts[0].text):
+    if look.item is None or look.field_used or (isinstance(left, ast.Ref) and not look.knows(left.parts[0].text)):
         return
     item = bare(look.item)
     fields = [one.name for one in item.fields] if isinstance(item, types.RecordType) else []

@@ -16,9 +16,8 @@ _NUMBER = types.NumberType()
 _WHOLE = types.NumberType(whole=True)
 
 _ON_LISTS = frozenset(
-    ("where", "sort by", "group by", "first", "last", "take", "unique", "flatten", "count", "sum", "average")
-    + ("smallest", "largest", "most_common", "share", "join", "bullets", "numbered", "table")
-)
+    ("where", "share", "sort by", "group by", "first", "last", "take", "unique", "flatten", "join", "bullets")
+) | frozenset(("count", "sum", "average", "smallest", "largest", "most_common", "numbered", "table"))
 _ON_TEXTS = frozenset(
     ("split", "lines", "words", "chunks of", "trim", "upper", "lower", "replace", "shorten to", "parse json")
 )
@@ -67,16 +66,18 @@ _KNOWN_ELSEWHERE = {
 }
 
 
-def filter_type(
-    typer: Typing, call: ast.FilterCall, given: Type, dealt: bool = False
-) -> tuple[ast.FilterCall, Type]:
+def filter_type(typer: Typing, call: ast.FilterCall, given: Type, dealt: bool = False) -> tuple[ast.FilterCall, Type]:
     """The call, complete, and the type of what it gives. `dealt`: what `default` names may be empty itself."""
     row = FILTERS.get(call.name)
     if row is None:
         _tell_unknown(typer, call)
         return call, UNKNOWN
     count = len(call.arguments)
-    if row.condition and call.condition is None or row.path and call.path is None or not row.least <= count <= row.most:
+    if (
+        (row.condition and call.condition is None)
+        or (row.path and call.path is None)
+        or not row.least <= count <= row.most
+    ):
         if count > row.most:
             message, span = f"`{row.name}` takes nothing behind it", call.arguments[0].span
         else:
@@ -181,9 +182,7 @@ def _tell_unknown(typer: Typing, call: ast.FilterCall) -> None:
             typer.value(argument)
 
 
-def _default(
-    typer: Typing, call: ast.FilterCall, given: Type, dealt: bool
-) -> tuple[ast.FilterCall, Type]:
+def _default(typer: Typing, call: ast.FilterCall, given: Type, dealt: bool) -> tuple[ast.FilterCall, Type]:
     argument = call.arguments[0]
     resolved, other = type_against(typer, argument, given, dealt)
     call = replace(call, arguments=(resolved,))  # type: ignore[arg-type]
@@ -201,9 +200,11 @@ def _default(
         return call, kind
     if _is(a, "text") and _is(b, "text"):
         return call, _TEXT
-    if isinstance(a, types.ListOf) != isinstance(b, types.ListOf) and not isinstance(
-        a, types.JsonType
-    ) and not isinstance(b, types.JsonType):
+    if (
+        isinstance(a, types.ListOf) != isinstance(b, types.ListOf)
+        and not isinstance(a, types.JsonType)
+        and not isinstance(b, types.JsonType)
+    ):
         message = f"`default` stands in for {in_words(a)} here, so it can't be {in_words(b)}"
         typer.look.tell("wrong-type", message, argument.span)
     return call, types.JsonType()

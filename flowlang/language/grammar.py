@@ -15,18 +15,22 @@ from ..record import record
 
 STARTS = ("start", "answers", "any_header", "line", "field", "tag")
 SHIPPED = Path(__file__).with_name("tables.json")
-_FORMAT = 1
+_FORMAT = 2
 
 
 @record
 class Rule:
-    """A production. `keep` tells per symbol whether its value becomes a child; `inline`: its children join the parent's."""
+    """A production. `keep` tells per symbol whether its value becomes a child; `inline`: its children join the parent's.
+
+    `passes`: it has one symbol and gives that one's value on as it is.
+    """
 
     name: str
-    keep: tuple[bool, ...]
+    keep: list[bool]
     inline: bool
     unwrap: bool  # with one child, the child itself
     origin: str
+    passes: bool
 
 
 @record
@@ -92,7 +96,7 @@ def _pack_rule(rule: Any) -> list[Any]:
     everything = rule.options.keep_all_tokens
     keep = [not symbol.is_term or everything or not symbol.filter_out for symbol in rule.expansion]
     unwrap = bool(rule.options.expand1) and rule.alias is None
-    return [rule.alias or origin, keep, origin.startswith("_"), unwrap, origin]
+    return [rule.alias or origin, keep, origin.startswith("_"), unwrap, origin, unwrap and keep == [True]]
 
 
 def _unpack(data: dict[str, Any]) -> Tables:
@@ -100,7 +104,7 @@ def _unpack(data: dict[str, Any]) -> Tables:
         starts=data["starts"],
         ends=data["ends"],
         actions=data["actions"],
-        rules=[Rule(name, tuple(keep), inline, unwrap, origin) for name, keep, inline, unwrap, origin in data["rules"]],
+        rules=[Rule(*rule) for rule in data["rules"]],
         terminals=dict(data["terminals"]),
         ignored=frozenset(data["ignored"]),
     )

@@ -135,7 +135,7 @@ class Loader:
         self.sources.append(source)
         words = source.text.removesuffix("\n")
         parts: tuple[ast.Part, ...] = (words,) if words else ()
-        if isinstance(placed.section.header, ast.Step | ast.Snippet | ast.Tool | ast.Let):
+        if isinstance(placed.section.header, ast.Step | ast.Snippet | ast.Tool | ast.Let | ast.Output):
             mistakes: list[Mistake] = []
             parts = TextReader(lower_tag_at(mistakes), mistakes).file(words)
             self.diagnostics.extend(mistake.at(source, 0) for mistake in mistakes)

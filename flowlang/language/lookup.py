@@ -41,7 +41,7 @@ class Names(Protocol):
     def find(self, name: str) -> tuple[Type, bool] | Snippet | None:
         """The type of an input, let or step and whether it counts as read; a snippet; or None."""
 
-    def member(self, alias: str, name: str) -> Snippet | None | bool:
+    def member(self, alias: str, name: str) -> Snippet | bool | None:
         """The snippet of an imported file, None if it has none of that name, False if there is no such import."""
 
     def candidates(self) -> dict[str, Declared]:
@@ -159,7 +159,10 @@ class Lookup:
         first = ref.parts[0]
         name = first.text
         if self.only is not None and name not in self.only:
-            self.names.find(name)
+            other = self.names.find(name)
+            if isinstance(other, tuple) and isinstance(bare(other[0]), types.SecretType):
+                self._tell_secret(first)
+                return None
             near = nearest(name, sorted(self.only))
             hints = [f"did you mean `{near}`?"] if near else []
             hints.append(f"add a line `takes {name}: text`")
@@ -184,10 +187,13 @@ class Lookup:
         if counts:
             self.reads.setdefault(name, (self.here, first.span))
         if isinstance(bare(kind), types.SecretType) and not self.secrets:
-            hint = "a tool's `header` line may use it, and `with` may hand it to a `secret text` input"
-            self.tell("wrong-type", f"`{name}` is a secret, and a secret is never part of a text", first.span, hint)
+            self._tell_secret(first)
             return UNKNOWN
         return kind
+
+    def _tell_secret(self, name: ast.Name) -> None:
+        hint = "a tool's `header` line may use it, and `with` may hand it to a `secret text` input"
+        self.tell("wrong-type", f"`{name.text}` is a secret, and a secret is never part of a text", name.span, hint)
 
     def _tell_unknown(self, name: ast.Name) -> None:
         if self.names.is_swallowed(name.text):
@@ -197,12 +203,12 @@ class Lookup:
         if isinstance(record, types.RecordType):
             fields = [one.name for one in record.fields]
             near = nearest(name.text, [*fields, *declared, *self.locals])
-            hints = (f"did you mean `{near}`?",) if near else (f"`{record.name}` has {listed(fields)}",)
+            hint = f"did you mean `{near}`?" if near else f"`{record.name}` has {listed(fields)}"
             message = f"`{record.name}` has no field `{name.text}`, and nothing else is called that"
-            self.tell("unknown-field", message, name.span, *hints)
+            self.tell("unknown-field", message, name.span, hint)
             return
         near = nearest(name.text, [*self.locals, *declared])
-        hints = ()
+        hints: tuple[str, ...] = ()
         if near in self.locals:
             hints = (f"did you mean `{near}`?",)
         elif near is not None:
@@ -339,3 +345,50 @@ def _swallowed_at(name: str, here: Here) -> int | None:
         return None
     opening = text.rfind('"""', 0, found.start())
     return None if opening < 0 else here.source.position(opening)[0]
+
+
+def refs_in(parts: tuple[ast.Part, ...]) -> Iterator[ast.Ref]:
+    """Every name that a text fills in, goes through or asks about, as it is written."""
+    for part in parts:
+        match part:
+            case ast.Slot(value):
+                yield from refs_of(value)
+            case ast.For(items=items, body=body):
+                yield from refs_of(items)
+                yield from refs_in(body)
+            case ast.If(condition, body, other):
+                yield from refs_of(condition)
+                yield from refs_in(body)
+                yield from refs_in(other)
+
+
+def refs_of(node: ast.Condition) -> Iterator[ast.Ref]:
+    """Every name in a value or condition, as it is written; those of items included."""
+    match node:
+        case ast.Ref():
+            yield node
+        case ast.Text(parts):
+            yield from refs_in(parts)
+        case ast.ListValue(items):
+            for item in items:
+                yield from refs_of(item)
+        case ast.Piped(head, filters):
+            yield from refs_of(head)
+            for call in filters:
+                if call.condition is not None:
+                    yield from refs_of(call.condition)
+                for argument in call.arguments:
+                    yield from refs_of(argument)
+        case ast.AllOf(parts) | ast.AnyOf(parts):
+            for part in parts:
+                yield from refs_of(part)
+        case ast.Not(inner):
+            yield from refs_of(inner)
+        case ast.Compare(left=left, right=right):
+            yield from refs_of(left)
+            yield from refs_of(right)
+        case ast.IsOneOf(left=left, options=options):
+            for one in (left, *options):
+                yield from refs_of(one)
+        case ast.IsEmpty(value=value):
+            yield from refs_of(value)

@@ -3,7 +3,26 @@
 import re
 import unicodedata
 
-RESERVED = frozenset("and or not is yes no empty contains in if else for end each it place".split())
+RESERVED = frozenset(
+    (
+        "and",
+        "or",
+        "not",
+        "is",
+        "yes",
+        "no",
+        "empty",
+        "contains",
+        "in",
+        "if",
+        "else",
+        "for",
+        "end",
+        "each",
+        "it",
+        "place",
+    )
+)
 
 # Scripts that are written together. Kanji and kana are one script to those who write them.
 _TOGETHER = {"CJK": "JAPANESE", "HIRAGANA": "JAPANESE", "KATAKANA": "JAPANESE", "KATAKANA-HIRAGANA": "JAPANESE"}

@@ -12,6 +12,7 @@ from functools import cache
 from .grammar import Rule, Tables, load_tables
 
 END = "$END"
+MAX_WORDS = 250_000  # words and signs of one line; a text counts as one
 _Matcher = Callable[[str, int, int], re.Match[str] | None]
 
 
@@ -47,10 +48,14 @@ class Node:
 
 @dataclass(frozen=True, slots=True)
 class Unreadable:
-    """The text does not go on as the grammar wants: from `offset` on, where one of `expected` should stand."""
+    """The text does not go on as the grammar wants: from `offset` on, where one of `expected` should stand.
+
+    A line of more than MAX_WORDS words is not read to its end: it is `too_long`.
+    """
 
     offset: int
-    expected: frozenset[str]
+    expected: frozenset[str] = frozenset()
+    too_long: bool = False
 
 
 class Parser:
@@ -72,18 +77,31 @@ class Parser:
         values: list[Node | Token | list[Node | Token]] = []
         spans: list[tuple[int, int]] = []
         position = begin
+        left = MAX_WORDS
         while True:
             state = states[-1]
-            name, stop = self._next(state, text, position, end)
-            while name is None:
-                if stop < 0:
-                    return Unreadable(position, frozenset(n for n in actions[state] if n.isupper() or n == END))
+            candidates = self._candidates[state]
+            while True:
+                name, stop = END, position
+                if position >= end:
+                    break
+                first = text[position]
+                for name, match, ignored in candidates.get(first) or self._find_candidates(state, first):
+                    if (found := match(text, position, end)) is not None:
+                        stop = found.end()
+                        break
+                else:
+                    return Unreadable(position, self._accepted(states))
+                if not ignored:
+                    break
                 position = stop
-                name, stop = self._next(state, text, position, end)
+            left -= 1
+            if left < 0:
+                return Unreadable(position, too_long=True)
             while True:
                 action = actions[states[-1]].get(name)
                 if action is None:
-                    return Unreadable(position, frozenset(n for n in actions[states[-1]] if n.isupper() or n == END))
+                    return Unreadable(position, self._accepted(states))
                 if action >= 0:
                     states.append(action)
                     if name == END:
@@ -93,9 +111,34 @@ class Parser:
                     position = stop
                     break
                 rule = rules[-action - 1]
-                self._reduce(rule, states, values, spans, position)
+                if rule.passes:
+                    states[-1] = actions[states[-2]][rule.origin]
+                else:
+                    self._reduce(rule, states, values, spans, position)
                 if states[-1] == final and name == END:
                     return _only(values[0])
+
+    def _accepted(self, states: list[int]) -> frozenset[str]:
+        """What could really have stood here: a state alone also lists what only fits elsewhere."""
+        names = [name for name in self._tables.actions[states[-1]] if name.isupper() or name == END]
+        return frozenset(name for name in names if self._is_accepted(states, name))
+
+    def _is_accepted(self, states: list[int], name: str) -> bool:
+        actions, rules = self._tables.actions, self._tables.rules
+        states = states[-2 * len(actions) :]
+        while (action := actions[states[-1]].get(name)) is not None:
+            if action >= 0:
+                return True
+            rule = rules[-action - 1]
+            if len(rule.keep) >= len(states):
+                return True
+            del states[len(states) - len(rule.keep) :]
+            if rule.origin not in actions[states[-1]]:
+                return True
+            states.append(actions[states[-1]][rule.origin])
+            if name == END and states[-1] in self._tables.ends.values():
+                return True
+        return False
 
     def words(self, start: str, text: str) -> list[Token] | None:
         """Every word and sign of the text in order, also those that the tree leaves out; None if it can't be read."""
@@ -172,10 +215,7 @@ class Parser:
             return END, position
         first = text[position]
         by_first = self._candidates[state]
-        candidates = by_first.get(first)
-        if candidates is None:
-            candidates = by_first[first] = self._find_candidates(state, first)
-        for name, match, ignored in candidates:
+        for name, match, ignored in by_first.get(first) or self._find_candidates(state, first):
             found = match(text, position, end)
             if found is not None:
                 return (None if ignored else name), found.end()
@@ -190,7 +230,8 @@ class Parser:
                 if name not in self._matchers:
                     self._matchers[name] = re.compile(pattern).match
                 found.append((name, self._matchers[name], name in ignored))
-        return tuple(found)
+        self._candidates[state][first] = candidates = tuple(found)
+        return candidates
 
 
 def _only(value: "Node | Token | list[Node | Token]") -> Node | Token:

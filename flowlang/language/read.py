@@ -126,7 +126,7 @@ class _Reader:
         head = section.header
         text = self._text[head.start : head.end]
         word = section.guess or _leading_word(text)
-        templated = word in ("step", "snippet", "tool", "let")
+        templated = word in ("step", "snippet", "tool", "let", "output")
         tree: Node | Token | Unreadable | None = None
         unclosed = head.unclosed is not None
         if section.guess:

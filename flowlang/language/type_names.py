@@ -48,7 +48,7 @@ _ELSEWHERE = {
     "secret": "secret text",
     "datetime": "date",
 }
-MAX_DEPTH = 64
+MAX_DEPTH = 64  # of schemas in each other
 
 
 class TypeNames:
@@ -59,6 +59,8 @@ class TypeNames:
         self._reports = reports
         self._imported = imported
         self._schemas: dict[str, Type] = {}
+        self._depths: dict[str, int] = {}
+        self._deepest = 0  # of the schemas that the present one names
         self._resolving: list[str] = []
 
     def schema(self, name: str) -> Type | None:
@@ -67,9 +69,12 @@ class TypeNames:
         if declared is None:
             return None
         if name not in self._schemas:
+            before, self._deepest = self._deepest, 0
             self._resolving.append(name)
             self._schemas[name] = self.of_schema(declared)
             self._resolving.pop()
+            self._depths[name] = self._deepest + 1
+            self._deepest = before
         return self._schemas[name]
 
     def of_schema(self, declared: Declared) -> Type:
@@ -141,14 +146,17 @@ class TypeNames:
                 message = "the size of a list is a whole number, 0 or more"
                 self._reports.add(here, "out-of-range", message, number.span)
                 return None, None
-        self._check_order(low, high, here)
+        if not self._can_be_met(low, high, here):
+            return None, None
         return (None if low is None else int(low.value)), (None if high is None else int(high.value))
 
-    def _check_order(self, low: ast.Number | None, high: ast.Number | None, here: Here) -> None:
+    def _can_be_met(self, low: ast.Number | None, high: ast.Number | None, here: Here) -> bool:
         if low is not None and high is not None and low.value > high.value:
             message = f"nothing can be from {low.value} to {high.value}"
             hint = f"write `{high.value} to {low.value}`"
             self._reports.add(here, "out-of-range", message, Span(low.span.start, high.span.end), hint)
+            return False
+        return True
 
     def _named(self, of: ast.NamedType, here: Here, answer: bool) -> Type:
         name = of.name.text
@@ -170,7 +178,8 @@ class TypeNames:
             return UNKNOWN
         if of.low is None and of.high is None:
             return kind
-        self._check_order(of.low, of.high, here)
+        if not self._can_be_met(of.low, of.high, here):
+            return kind
         low = None if of.low is None else of.low.value
         high = None if of.high is None else of.high.value
         match kind:
@@ -208,20 +217,27 @@ class TypeNames:
             message = "these schemas contain each other, so none could ever be filled in"
             self._reports.add(here, "cycle", message, name.span, " -> ".join(around))
             return UNKNOWN
-        found = self.schema(name.text)
+        found = self.schema(name.text) if len(self._resolving) < MAX_DEPTH else UNKNOWN
+        self._deepest = max(self._deepest, self._depths.get(name.text, 0))
+        if found is UNKNOWN or self._deepest >= MAX_DEPTH:
+            if self._deepest >= MAX_DEPTH or len(self._resolving) >= MAX_DEPTH:
+                message = f"these schemas stand in each other, more than {MAX_DEPTH} deep"
+                self._reports.add(here, "out-of-range", message, name.span, "make the records flatter")
+            self._deepest = 0
+            return UNKNOWN
         if found is not None:
             return found
         known = [*BUILT_IN_TYPES, *self._book.schemas, *(f"{a}." for a in self._imported)]
         better = _ELSEWHERE.get(name.text.casefold()) or nearest(name.text, known)
-        hints = []
+        advice: str
         if better in self._book.schemas:
             declared = self._book.schemas[better]
-            hints.append(f"did you mean `{better}`? {declared.told()}")
+            advice = f"did you mean `{better}`? {declared.told()}"
         elif better:
-            hints.append(f"did you mean `{better}`?")
+            advice = f"did you mean `{better}`?"
         else:
-            hints.append(f"types are {', '.join(BUILT_IN_TYPES)}, one of, list of, optional, and schemas")
-        self._reports.add(here, "unknown-type", f"there is no type or schema called `{name.text}`", name.span, *hints)
+            advice = f"types are {', '.join(BUILT_IN_TYPES)}, one of, list of, optional, and schemas"
+        self._reports.add(here, "unknown-type", f"there is no type or schema called `{name.text}`", name.span, advice)
         return UNKNOWN
 
 

@@ -17,6 +17,8 @@ from .matching import alike, in_words
 from .types import Type, Unknown, bare
 
 _TEXT = types.TextType()
+_MOST_DEEP = 32  # snippets in snippets
+_MOST_PASTES = 1000  # in one declaration, the snippets of snippets included
 
 
 @dataclass
@@ -26,6 +28,7 @@ class Typer:
     look: Lookup
     media: bool = False  # whether an image or audio may be filled in
     _pasting: tuple[str, ...] = ()
+    _pastes: int = 0
 
     @classmethod
     def at(cls, names: Names, here: Here, locals: dict[str, Type] | None = None, lenient: bool = False) -> "Typer":
@@ -113,6 +116,13 @@ class Typer:
             circle = (*self._pasting[self._pasting.index(key) :], key)
             if any("." in name for name in circle):  # a circle within one file is told by check.py
                 self.tell("cycle", "these snippets are pasted into each other", ref.span, " -> ".join(circle))
+            return ast.Text((), ref.span), _TEXT
+        self._pastes += 1
+        if len(self._pasting) >= _MOST_DEEP or self._pastes > _MOST_PASTES:
+            if self._pastes <= _MOST_PASTES + 1:
+                deep = len(self._pasting) >= _MOST_DEEP
+                most = f"{_MOST_DEEP} deep" if deep else f"{_MOST_PASTES} in all"
+                self.tell("out-of-range", f"snippets are pasted into snippets here, more than {most}", ref.span)
             return ast.Text((), ref.span), _TEXT
         before = self.look.here, self._pasting
         self.look.here, self._pasting = snippet.here, (*self._pasting, key)

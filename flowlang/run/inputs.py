@@ -132,7 +132,7 @@ class _Reading:
         flag = f"--{one.name}"
         try:
             found = value()
-            empty = found == "" or isinstance(found, Document) and not found.text.strip()
+            empty = found == "" or (isinstance(found, Document) and not found.text.strip())
             if empty and one.required:
                 raise Misfit(f"is empty, and the flow needs a {spelled(one.type)}")
             self.values[one.name] = found

@@ -31,24 +31,24 @@ from .screen import Screen
 
 @dataclass(slots=True)
 class _Sought:
-    """The call to catch: of a step, and of one of its items; and what there is to say if it never comes."""
+    """The call to catch: of a step, and of one of its items, None for the first; and what to say if it never comes."""
 
     path: str  # the step that runs a flow, for a step inside that flow
     step: str
-    item: int
+    item: int | None
     calls_now: CallStarted | None = None
     request: "asyncio.Future[ChatRequest]" = field(default_factory=lambda: asyncio.get_running_loop().create_future())
     items: int | None = None
     why_not: str = ""
 
     def fits(self, path: str, step: str, item: int | None) -> bool:
-        return path.partition("[")[0] == self.path and step == self.step and item in (None, self.item)
+        return path.partition("[")[0] == self.path and step == self.step and (item is None or self.item in (None, item))
 
 
 def perform(given: Given, flow: CheckedFlow, screen: Screen) -> int:
     """Prints the messages, or with `--json` the request's body."""
     path, name = _pick(flow, given.word("STEP"))
-    item = given.number("item", 1) or 1
+    item = given.number("item", 1)
     settings = open_settings(flow.source.path, screen)
     plan = _without_condition(build(flow, defaults_of(settings), path or name), path or name)
     inputs = open_inputs(flow, given, screen)
@@ -92,7 +92,7 @@ def _without_condition(plan: Plan, name: str) -> Plan:
     return replace(plan, nodes={**plan.nodes, name: replace(node, of=replace(node.of, when=None))})
 
 
-async def _caught(plan: Plan, inputs: Mapping[str, Value], path: str, name: str, item: int) -> _Sought:
+async def _caught(plan: Plan, inputs: Mapping[str, Value], path: str, name: str, item: int | None) -> _Sought:
     """Runs the plan until the sought call begins, or there is nothing left to run."""
     sought = _Sought(path, name, item)
     answer = offline_model(OfflineSettings())
@@ -114,6 +114,7 @@ async def _caught(plan: Plan, inputs: Mapping[str, Value], path: str, name: str,
         # Nothing can come between the event that tells of a call and the call: both are in one task, without a wait.
         call = sought.calls_now
         if call is not None and sought.fits(call.path, call.step, call.item) and not sought.request.done():
+            sought.item = call.item
             sought.request.set_result(request)
         return await answer(request, stream)
 
@@ -125,7 +126,9 @@ async def _caught(plan: Plan, inputs: Mapping[str, Value], path: str, name: str,
 
 
 def _no_item(sought: _Sought) -> str:
-    if sought.items is not None:
+    if sought.items is not None and sought.item is not None:
+        if sought.item <= sought.items:
+            return f"the step's `when` does not pick item {sought.item}"
         return f"there is no item {sought.item}, only {sought.items}"
     return "its turn never came"
 
@@ -137,5 +140,5 @@ def _remarks(plan: Plan, sought: _Sought, name: str) -> list[str]:
     if others:
         remarks.append(f"nobody has asked {', '.join(others)} yet: the built-in offline model stands in")
     if sought.items is not None:
-        remarks.append(f"item {sought.item} of {sought.items}; another one: --item N")
+        remarks.append(f"item {sought.item}, of {sought.items} in all; another one: --item N")
     return remarks

@@ -23,7 +23,7 @@ from flowlang.language.types import (
     YesNoType,
 )
 from flowlang.language.values import Media
-from flowlang.models.answer import read_answer, schema_of, told_rule
+from flowlang.models.answer import JUDGEMENT, read_answer, schema_of, told_rule
 from flowlang.models.chat import ChatMessage, ChatRequest, Chunk, Reply, ToolCall, ToolSpec
 from flowlang.models.errors import CutOff, Unreachable
 from flowlang.models.offline import OfflineSettings, offline_model
@@ -322,3 +322,24 @@ def test_structured_answers_are_json_as_the_schema_says() -> None:
     reply, _ = ask(request("Pick one.", of=ChoiceType(("a", "b"))))
     assert json.loads(reply.text).keys() == {"answer"}
     assert reply.model == "offline"
+
+
+def test_a_judge_lets_every_answer_pass():
+    rules = ("Is it kind?", "Does it rhyme?", "Is it about boats?", "Is it short?", "Is it true?", "Is it new?")
+    assert all(answer(FILING, ("assistant", "Boats."), rule, of=JUDGEMENT)["holds"] is True for rule in rules)
+
+
+def test_an_answer_that_broke_a_rule_is_followed_by_another_one():
+    score, mood = NumberType(True, Decimal(1), Decimal(10)), ChoiceType(("low", "middle", "high"))
+    for of, wanted in ((score, {1, 10}), (mood, {"low", "middle", "high"}), (YesNoType(), {True})):
+        said: list[str | tuple[str, str]] = ["How is it?"]
+        given = []
+        for _ in range(4):
+            given.append(answer(*said, of=of))
+            said += [("assistant", str(given[-1])), told_rule("it is another one")]
+        assert wanted <= set(given[1:])
+
+
+def test_texts_of_a_list_differ_where_there_is_nothing_to_draw_them_from():
+    first, second = answer("Name two rivers of the north.", of=ListOf(TextType(), 2, 2))
+    assert first != second

@@ -1,0 +1,234 @@
+"""Slips in the lines below a header: settings, control lines, a schema's fields, and what is none of them."""
+
+import re
+
+from ..diagnostics.diagnostic import nearest
+from ..diagnostics.source import Span
+from .cut import SECTION_WORDS
+from .header_slips import bad_name
+from .mistake import Mistake
+from .parser import Unreadable
+from .pieces import (
+    BLANK,
+    COLONS,
+    EQUALS,
+    TEXT,
+    TEXT_KEYS,
+    WORD,
+    Explain,
+    first_line,
+    is_name,
+    rest_of_line,
+    starts_text,
+    syntax,
+    unquoted,
+)
+
+CONTROL_WORDS = ("repeat", "when", "with", "takes", "header", "extra", "expect", "judge", "answer", "for each")
+_CONTROL = re.compile(rf"(?:{'|'.join(CONTROL_WORDS).replace(' ', f'{BLANK}+')}|for)(?![\w-])")
+_COLON_BEHIND = re.compile(
+    rf"(repeat(?:{BLANK}+(?:for{BLANK}+each|until))?|for{BLANK}+each|{'|'.join(CONTROL_WORDS[:-1])}){BLANK}*[{COLONS}]"
+)
+_EACH = "repeat for each claim in claims, 8 at a time"
+
+
+def control_with_colon(text: str) -> Mistake | None:
+    """`when: ready`, `repeat for each: …`: a control word that is written like a setting."""
+    found = _COLON_BEHIND.match(text)
+    if found is None:
+        return None
+    word, rest = found.group(1), first_line(text)[found.end() :].strip()
+    return syntax(f"`{word}` takes no colon", Span(0, found.end()), f"write `{f'{word} {rest}'.strip()}`")
+
+
+def _control_with_colon(text: str, _: Unreadable) -> Mistake | None:
+    return control_with_colon(text)
+
+
+def _wrong_sign_for_colon(text: str, unreadable: Unreadable) -> Mistake | None:
+    """`max_tokens = 500`, `model := fast`, `model -> fast`; also behind the name of a `with` or `header`."""
+    found = re.match(rf"(?:(?:with|takes|header|extra){BLANK}+)?([^\W\d_][\w-]*){BLANK}*(:=|->|=>|[{EQUALS}](?![{EQUALS}]))", text)
+    if found is None or not found.start(2) <= unreadable.offset <= found.end(2):
+        if found is None or found.group(2)[0] not in "-=":
+            return None
+    if _CONTROL.fullmatch(found.group(1)):
+        return None
+    hint = f"write `{text[: found.end(1)]}: {first_line(text)[found.end() :].strip()}`"
+    return syntax("a setting takes a colon", Span(found.start(2), found.end(2)), hint)
+
+
+def _unquoted_text(text: str, _: Unreadable) -> Mistake | None:
+    """`prompt: List the claims`; also what stands behind a text that was closed too early."""
+    found = re.match(rf"({'|'.join(TEXT_KEYS)}){BLANK}*[{COLONS}]{BLANK}*", text)
+    if found is None or found.end() >= len(text) or text[found.end()] == "\n":
+        return None
+    start = found.end()
+    if (path := re.compile(rf"file{BLANK}+(?=[^\s\"\u201c-\u201f][^\s]*[./])").match(text, start)) is not None:
+        hint = f'write `file "{first_line(text)[path.end() :].strip()}"`'
+        return syntax("the file's name stands in quotes", rest_of_line(text, path.end()), hint)
+    if not starts_text(text, start):
+        return unquoted(text, start) if not text.startswith("{{", start) or "}}" in text[start:] else None
+    string = TEXT.match(text, start)
+    if string is None or string.group().startswith('"""'):
+        return None
+    behind = string.end() + len(text[string.end() :]) - len(text[string.end() :].lstrip(" \t\u00a0"))
+    if behind >= len(text) or text[behind] in "\n#,;/":
+        return None
+    hint = 'a quote inside a text is written `\\"`, or the text stands between `"""` lines'
+    return syntax("the text ends before this, at the second quote", rest_of_line(text, behind), hint)
+
+
+def _fixed_forms(text: str, _: Unreadable) -> Mistake | None:
+    """`failures: skipped 3` and its like: settings with a grammar of their own."""
+    found = re.match(rf"([^\W\d_][\w-]*){BLANK}*[{COLONS}]{BLANK}*(?=\S)", text)
+    forms = {"failures": "`stop`, `skip` or `at most 3`", "passes": "`4 of 5`", "python": '`"tools.py" lookup`'}
+    if found is None or found.group(1) not in forms:
+        return None
+    return Mistake("wrong-value", f"`{found.group(1)}` takes {forms[found.group(1)]}", rest_of_line(text, found.end()))
+
+
+# ── Control lines ──
+
+
+def _repeat(text: str, unreadable: Unreadable) -> Mistake | None:
+    if not re.match(r"repeat(?![\w-])", text):
+        return None
+    offset = unreadable.offset
+    until = re.match(rf"repeat{BLANK}+until(?![\w-])", text)
+    if until is None and not re.match(rf"repeat{BLANK}+for{BLANK}+each(?![\w-])", text):
+        hint = f"write `{_EACH}`, or `repeat until CONDITION, at most 3 times`"
+        return syntax("this is no way to repeat a step", Span(0, len(first_line(text))), hint)
+    last = re.search(r"[,\uff0c]\s*(\S[^,\uff0c]*)$", text)
+    if last and offset >= last.start():
+        right = ", at most 3 times" if until else ", 8 at a time"
+        return syntax("the end of this line can't be read", Span(last.start(1), last.start(1) + len(last.group(1).rstrip())), f"write `{right}`")
+    if until:
+        limit = re.compile(rf"(?:at{BLANK}+most|max(?:imum)?|up{BLANK}+to|for)(?![\w-]).*").search(text, min(until.end(), offset))
+        if offset >= len(text.rstrip()) or limit is not None:
+            span = Span(limit.start(), limit.start() + len(limit.group().rstrip())) if limit else Span(0, len(first_line(text)))
+            message = "a loop says after how many rounds it ends at the latest"
+            return syntax(message, span, "end the line with `, at most 3 times`")
+        return None
+    if text.startswith("{{", offset):
+        return None
+    if re.compile(r"\d+\s*at\b").match(text, offset):
+        return syntax("a comma is missing here", rest_of_line(text, offset), "write `, 8 at a time`")
+    if "_IN" in unreadable.expected and offset < len(text.rstrip()):
+        return syntax("`in` is missing here", rest_of_line(text, offset), f"write `{_EACH}`")
+    if offset >= len(text.rstrip()):
+        return None
+    return syntax("this line can't be read from here on", rest_of_line(text, offset), f"write `{_EACH}`")
+
+
+def _named_control(text: str, unreadable: Unreadable) -> Mistake | None:
+    """`with x "1"`, `takes city text`: a name without its colon."""
+    found = re.match(rf"(with|takes|header|extra|judge|answer){BLANK}+(?=\S)", text)
+    if found is None or "_COLON" not in unreadable.expected or unreadable.offset >= len(text.rstrip()):
+        return None
+    here = rest_of_line(text, unreadable.offset)
+    before, rest = text[: here.start].rstrip(), text[here.start : here.end]
+    if text[here.start] in EQUALS:
+        rest = rest[1:].lstrip()
+        here = Span(here.start, here.start + 1)
+    return syntax(f"`{found.group(1)}` takes a colon behind the name", here, f"write `{before}: {rest}`")
+
+
+# ── Fields of a schema ──
+
+
+def _field_name(text: str, unreadable: Unreadable) -> Mistake | None:
+    found = re.match(rf"([^\n{COLONS}]*?){BLANK}*[{COLONS}]", text)
+    if found is None or not found.group(1) or is_name(found.group(1)) or unreadable.offset > found.end():
+        return None
+    name = found.group(1)
+    if re.search(rf"[{EQUALS}]|(?<!\w)[\"'].*[\"']\s*[{COLONS}].*[{COLONS}]", name):
+        return None
+    if dash := re.match(rf"[-*•]{BLANK}+", name):
+        return syntax("a field begins with its name", Span(0, 1), f"write `{text[dash.end() :].strip()}`")
+    if name.endswith("?") and is_name(name[:-1]):
+        hint = f"write `{name[:-1]}: optional {first_line(text)[found.end() :].strip()}`"
+        return syntax("what may be missing is said before the type", Span(len(name) - 1, len(name)), hint)
+    mistake = bad_name("field", name, 0)
+    return Mistake("bad-name", mistake.message, mistake.span, tuple(h.replace("`field ", "`") for h in mistake.hints))
+
+
+def _field_without_colon(text: str, unreadable: Unreadable) -> Mistake | None:
+    found = re.match(rf"([^\W\d_][\w-]*){BLANK}+(?=[\w\[\"])", text)
+    if found is None or unreadable.offset != found.end() or re.search(rf"[{COLONS}]", first_line(text).split('"')[0]):
+        return None
+    rest = first_line(text)[found.end() :]
+    if len(re.sub(r'"[^"]*"?', "", rest).split()) > 8 or rest[-1] in ".!?":
+        return None
+    hint = f"write `{found.group(1)}: {rest}`"
+    return syntax("a colon is missing behind the field's name", Span(0, len(first_line(text))), hint)
+
+
+def _field_alone(text: str, unreadable: Unreadable) -> Mistake | None:
+    """A line of a schema that is no field at all."""
+    if re.search(rf"[{COLONS}{EQUALS}]", first_line(text)) or (WORD.fullmatch(text.strip()) and "{" not in text):
+        return None
+    return stray(Span(0, len(first_line(text)))) if text[0] != '"' else None
+
+
+# ── Lines that are no setting ──
+
+
+def unknown_line(text: str, keys: tuple[str, ...]) -> Mistake | None:
+    """A line that begins neither with a key and a colon nor with a control word. `keys` may stand in its section."""
+    line = first_line(text)
+    found = WORD.match(text)
+    whole = Span(0, len(line))
+    if found is None:
+        return stray(whole) if text[0] not in "|(" else None
+    word, rest = found.group(), line[found.end() :]
+    if re.match(rf"{BLANK}*[{COLONS}]", rest) or word in ("repeat", "when", "with", "takes", "header", "extra", "expect"):
+        return None
+    if word in ("judge", "answer", "for") and rest.strip():
+        return _loop_of_a_test(text) if word == "for" and "prompt" in keys else None
+    if word in keys:
+        if re.match(rf"{BLANK}+[\w'’-]+(?:{BLANK}+[\w'’-]+){{3,}}", rest) and word not in TEXT_KEYS:
+            return stray(whole)
+        return syntax("a colon is missing behind the setting", whole, f"write `{word}: {rest.strip()}`".replace(": :", ":"))
+    if re.fullmatch(rf"{BLANK}*(?:[^\W\d_][\w-]*)?", rest) and (near := nearest(word, list(SECTION_WORDS))):
+        return unknown_section(word, near)
+    if rest.strip() and (near := nearest(word, [*CONTROL_WORDS])):
+        hint = f"did you mean `{near}`?"
+        return Mistake("unknown-setting", f"no line begins with `{word}`", Span(0, len(word)), (hint,))
+    if rest.strip() and (near := nearest(word, list(keys))) and not _is_prose(line):
+        hint = f"did you mean `{near}: {rest.strip()}`?"
+        return Mistake("unknown-setting", f"there is no setting `{word}`", Span(0, len(word)), (hint,))
+    if not _is_prose(line) and (near := nearest(word, list(SECTION_WORDS))):
+        return unknown_section(word, near)
+    if re.fullmatch(rf"{BLANK}+[^\W\d_][\w-]*{BLANK}*(?:[{COLONS}{EQUALS}].*)?", rest):
+        return unknown_section(word, None)
+    return stray(whole)
+
+
+def _is_prose(line: str) -> bool:
+    """Whether a line reads like a sentence: five words or more, or an end of a sentence."""
+    return len(re.findall(r"[\w'’-]+", line)) >= 5 and "|" not in line and not re.search(rf"[{COLONS}{EQUALS}\"]", line)
+
+
+def _loop_of_a_test(text: str) -> Mistake | None:
+    found = re.match(rf"for{BLANK}+each(?![\w-])", text)
+    if found is None:
+        return None
+    message = "`for each` belongs in a test; a step repeats with `repeat for each`"
+    return Mistake("unknown-setting", message, Span(0, found.end()), (f"write `repeat {first_line(text)}`",))
+
+
+def unknown_section(word: str, near: str | None) -> Mistake:
+    """The report that a line opens no section."""
+    hint = f"did you mean `{near}`?" if near else f"sections are {', '.join(SECTION_WORDS[1:])}"
+    return Mistake("unknown-section", f"there is no section called `{word}`", Span(0, len(word)), (hint,))
+
+
+def stray(span: Span) -> Mistake:
+    """The report that a text stands where none can stand."""
+    hint = 'a text stands in quotes behind its setting: `prompt: "…"`; a comment begins with `#`'
+    return Mistake("stray-text", "this text belongs to nothing", span, (hint,))
+
+
+SLIPS: tuple[Explain, ...] = (_control_with_colon, _wrong_sign_for_colon, _unquoted_text, _fixed_forms)
+CONTROL_SLIPS: tuple[Explain, ...] = (_named_control, _repeat)
+FIELD_SLIPS: tuple[Explain, ...] = (_wrong_sign_for_colon, _field_name, _field_without_colon, _field_alone)
