@@ -16,6 +16,7 @@ from .language.check import check
 from .language.checked import CheckedFile
 from .language.loader import MAX_SOURCE, STANDARD, Denied, Loader, Read
 from .language.read import Remembered
+from .models.catalog import facts_of
 from .project import find_root, read_below
 
 
@@ -45,7 +46,7 @@ def check_text(text: str, path: str = "example.flow") -> list[Diagnostic]:
         return Denied("not-found", f"there is no file `{name}`")
 
     loader = Loader(read)
-    return list(check(loader, loader.load(path)).diagnostics)
+    return list(check(loader, loader.load(path), facts_of).diagnostics)
 
 
 @dataclass
@@ -67,7 +68,7 @@ class Workspace:
 
         loader = Loader(read, self.max_source, show, self._remembered)
         with _without_collection():
-            return check(loader, loader.load(relative))
+            return check(loader, loader.load(relative), facts_of)
 
 
 @contextmanager

@@ -21,6 +21,7 @@ FOR_ALL = ("__init__", "record", "resources")
 # What is imported when it is used, for start-up time: the file, and what it fetches late. Kept exact by a test.
 LATE: dict[str, set[str]] = {
     "language/grammar.py": {"lark", "platformdirs"},
+    "models/catalog.py": {"tomllib"},
     "run/documents.py": {"pypdf"},
     "workbench/cli.py": {
         "flowlang.workbench.commands",

@@ -1,6 +1,6 @@
 """The names of a file and of its flows: what is declared where, and what is declared twice."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from ..diagnostics.diagnostic import Diagnostic, Severity, nearest
@@ -76,6 +76,12 @@ class Reports:
 
     diagnostics: list[Diagnostic] = field(default_factory=list)
     _seen: set[tuple[str, int, int, str]] = field(default_factory=set)
+    _looks: int = 300_000  # candidates that are still compared for did-you-mean: a file of noise has no end of them
+
+    def nearest(self, word: str, candidates: Sequence[str]) -> str | None:
+        """What was probably meant; None if nothing is near, and when too much was asked already."""
+        self._looks -= len(candidates)
+        return nearest(word, list(candidates)) if self._looks > 0 else None
 
     def add(self, here: Here, rule: str, message: str, span: Span, *hints: str, severity: Severity = "error") -> None:
         """Tells of a mistake; the same rule at the same place is told once."""

@@ -16,14 +16,15 @@ from .check_step import StepCheck
 from .check_tool import check_tool
 from .checked import CheckedFile, CheckedFlow, CheckedStep, CheckedTool
 from .circles import find_circles, shortened, what_is_needed_first
+from .facts import FactsOf, check_model, know_nothing
 from .loader import LoadedFile, LoadedText, Loader
 from .lookup import Snippet, refs_in
 from .type_names import TypeNames
 from .typed import Typer
 
 
-def check(loader: Loader, loaded: LoadedFile | None) -> CheckedFile:
-    """What is wrong with a file and its imports; the checked flow, if nothing is."""
+def check(loader: Loader, loaded: LoadedFile | None, facts_of: FactsOf = know_nothing) -> CheckedFile:
+    """What is wrong with a file and its imports; the checked flow, if nothing is. `facts_of` knows the models."""
     reports = Reports(list(loader.diagnostics))
     main: FileCheck | None = None
     if loaded is not None:
@@ -35,6 +36,9 @@ def check(loader: Loader, loaded: LoadedFile | None) -> CheckedFile:
         for file in files.values():
             file.check()
         _check_runs(flows, reports)
+        for flow in flows:
+            for step in flow.checked.steps.values() if flow.checked else ():
+                check_model(step, facts_of, reports)
     diagnostics = sorted(reports.diagnostics, key=_in_file_order(loader))
     errors = any(one.severity == "error" for one in diagnostics)
     if errors:

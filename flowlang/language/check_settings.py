@@ -79,7 +79,7 @@ def _tell_setting(line: ast.Line, key: ast.Name, word: str, here: Here, reports:
         reports.add(here, "unknown-setting", f"{mine} no `{name}`", key.span, f"it belongs in {place}")
         return
     known = keys_of(word)
-    near = nearest(name, [*known, *(w for k, w in _CONTROL_WORDS.items() if word in CONTROLS[k])])
+    near = reports.nearest(name, [*known, *(w for k, w in _CONTROL_WORDS.items() if word in CONTROLS[k])])
     hints: tuple[str, ...] = ()
     if near:
         hints = (f"did you mean `{near}`?",)

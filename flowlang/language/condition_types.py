@@ -7,7 +7,6 @@ optional that is told once, in the comparison, is not told again behind it.
 from dataclasses import dataclass, replace
 from datetime import date
 
-from ..diagnostics.diagnostic import nearest
 from ..diagnostics.source import Span
 from . import ast, types
 from .lookup import NO_FACTS, UNKNOWN, Facts, Lookup, Typing, no_such_name
@@ -102,13 +101,13 @@ def _tell_bare_word(look: Lookup, word: str, left: Type, span: Span) -> None:
         case types.ChoiceType(choices):
             _tell_no_choice(look, word, choices, span)
         case types.TextType() if not look.names.is_swallowed(word):
-            near = nearest(word, [*look.locals, *look.names.candidates()])
+            near = look.names.reports.nearest(word, [*look.locals, *look.names.candidates()])
             hints = (f"did you mean `{near}`?",) if near else ()
             look.tell("unknown-name", no_such_name(word), span, *hints, f'a text stands in quotes: `"{word}"`')
 
 
 def _tell_no_choice(look: Lookup, word: str, choices: tuple[str, ...], span: Span) -> None:
-    near = nearest(word, list(choices))
+    near = look.names.reports.nearest(word, choices)
     hints = (f"did you mean `{near}`?",) if near else ()
     look.tell("wrong-value", f"`{word}` is none of the choices {listed(list(choices))}", span, *hints)
 

@@ -20,7 +20,9 @@ _BLANKS = re.compile(r"[^\S\n]*")
 _FENCE = re.compile(r'"{3,}')
 _FENCE_REST = re.compile(r"[^\S\n]*(?:verbatim(?![\w-])[^\S\n]*)?(?:#[^\n]*)?(?=\n|\Z)")
 # Anything of a line that is no comment and no block: strings first, so that a `#` in one counts for nothing.
-_PIECE = re.compile(r'"(?!"")(?:[^"\\\n]|\\[^\n])*"|[\u201c-\u201f][^\u201c-\u201f\n]*[\u201c-\u201f]|[^"#\n\u201c-\u201f]+|"(?!"")|[\u201c-\u201f]')
+_PIECE = re.compile(
+    r'"(?!"")(?:[^"\\\n]|\\[^\n])*"|[\u201c-\u201f][^\u201c-\u201f\n]*[\u201c-\u201f]|[^"#\n\u201c-\u201f]+|"(?!"")|[\u201c-\u201f]'
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +89,10 @@ def _cut_line(text: str, start: int) -> LogicalLine:
                     end = position - (len(piece.group()) - len(piece.group().rstrip()) if piece else 0)
                 continue
             opening = Span(fence.start(), fence.end())
+            if position == start:  # a block opens behind a setting's colon, never on a line of its own
+                position = end = fence.end()
+                slip = opening
+                continue
             if fence.end() - fence.start() >= 6 and _FENCE_REST.match(text, fence.end()) is None:
                 position = end = fence.end()  # `""""""`: an empty text, written with too many quotes
                 slip = slip or opening

@@ -3,7 +3,6 @@
 from collections.abc import Callable
 from dataclasses import replace
 
-from ..diagnostics.diagnostic import nearest
 from . import ast, types
 from .condition_types import type_against, type_item_condition
 from .filters import FILTERS
@@ -172,7 +171,7 @@ def _visit(typer: Typing, call: ast.FilterCall) -> None:
 
 
 def _tell_unknown(typer: Typing, call: ast.FilterCall) -> None:
-    better = _KNOWN_ELSEWHERE.get(call.name.lower()) or nearest(call.name, list(FILTERS))
+    better = _KNOWN_ELSEWHERE.get(call.name.lower()) or typer.look.names.reports.nearest(call.name, list(FILTERS))
     hints = (f"did you mean `{FILTERS[better].form}`? It gives {FILTERS[better].help}",) if better else ()
     if not hints:
         hints = ("the filters are " + ", ".join(FILTERS),)

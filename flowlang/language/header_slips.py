@@ -144,7 +144,9 @@ def _form(text: str, unreadable: Unreadable) -> Mistake | None:
             return syntax("an output takes a colon", Span(offset, offset + 1), f"write `{before}: …`")
         case "output" if re.compile(r"to(?![\w-])").match(text, offset):
             path = rest_of_line(text, offset + 2 + len(text[offset + 2 :]) - len(text[offset + 2 :].lstrip()))
-            return syntax("the file's name stands in quotes", path if path.end > path.start else here, 'write `to "brief.md"`')
+            return syntax(
+                "the file's name stands in quotes", path if path.end > path.start else here, 'write `to "brief.md"`'
+            )
         case "input" | "schema" | "snippet" if equals and "_COLON" in unreadable.expected:
             return syntax(f"{article(kind)} takes a colon", Span(offset, offset + 1), f"write `{before}: …`")
         case "input" if colon and "_EQUALS" in unreadable.expected:
@@ -155,7 +157,9 @@ def _form(text: str, unreadable: Unreadable) -> Mistake | None:
         case "snippet" if sign and sign not in ':"\u201c\u201d{' and "STRING" in unreadable.expected:
             return unquoted(text, offset)
         case "schema" if not text[offset:].strip() and before[-1] in COLONS:
-            return syntax("the line of a schema ends before the colon", Span(len(before) - 1, len(before)), "leave it out")
+            return syntax(
+                "the line of a schema ends before the colon", Span(len(before) - 1, len(before)), "leave it out"
+            )
         case "step" | "preset" | "tool" | "flow" | "limits" if sign:
             whose = "a `limits`" if kind == "limits" else f"a {kind}"
             hint = "what belongs to it stands in the lines below, one setting each"

@@ -7,7 +7,7 @@ from ..diagnostics.source import Span
 from .cut import SECTION_WORDS
 from .header_slips import bad_name
 from .mistake import Mistake
-from .parser import Unreadable
+from .parser import Node, Token, Unreadable
 from .pieces import (
     BLANK,
     COLONS,
@@ -32,6 +32,10 @@ _COLON_BEHIND = re.compile(
 _EACH = "repeat for each claim in claims, 8 at a time"
 
 
+_ELSEWHERE = {"if": "when", "unless": "when not", "foreach": "repeat for each", "loop": "repeat for each"}
+_ELSEWHERE |= {"while": "repeat until", "until": "repeat until", "each": "repeat for each", "assert": "expect"}
+
+
 def control_with_colon(text: str) -> Mistake | None:
     """`when: ready`, `repeat for each: …`: a control word that is written like a setting."""
     found = _COLON_BEHIND.match(text)
@@ -41,13 +45,25 @@ def control_with_colon(text: str) -> Mistake | None:
     return syntax(f"`{word}` takes no colon", Span(0, found.end()), f"write `{f'{word} {rest}'.strip()}`")
 
 
+def hidden_slip(tree: Node, text: str) -> Unreadable | None:
+    """Where a setting goes wrong that can be read: `when: ready`, or a text without quotes that is one word."""
+    if (mistake := control_with_colon(text)) is not None:
+        return Unreadable(mistake.span.end - 1)
+    key, value = tree.children[0], tree.children[1]
+    if isinstance(key, Token) and key.text in TEXT_KEYS and isinstance(value, Token):
+        return Unreadable(value.start) if value.type in ("WORD", "NUMBER", "SLOT") else None
+    return None
+
+
 def _control_with_colon(text: str, _: Unreadable) -> Mistake | None:
     return control_with_colon(text)
 
 
 def _wrong_sign_for_colon(text: str, unreadable: Unreadable) -> Mistake | None:
     """`max_tokens = 500`, `model := fast`, `model -> fast`; also behind the name of a `with` or `header`."""
-    found = re.match(rf"(?:(?:with|takes|header|extra){BLANK}+)?([^\W\d_][\w-]*){BLANK}*(:=|->|=>|[{EQUALS}](?![{EQUALS}]))", text)
+    found = re.match(
+        rf"(?:(?:with|takes|header|extra){BLANK}+)?([^\W\d_][\w-]*){BLANK}*(:=|->|=>|[{EQUALS}](?![{EQUALS}]))", text
+    )
     if found is None or not found.start(2) <= unreadable.offset <= found.end(2):
         if found is None or found.group(2)[0] not in "-=":
             return None
@@ -66,6 +82,10 @@ def _unquoted_text(text: str, _: Unreadable) -> Mistake | None:
     if (path := re.compile(rf"file{BLANK}+(?=[^\s\"\u201c-\u201f][^\s]*[./])").match(text, start)) is not None:
         hint = f'write `file "{first_line(text)[path.end() :].strip()}"`'
         return syntax("the file's name stands in quotes", rest_of_line(text, path.end()), hint)
+    if re.compile("[\u201c-\u201f]{3}").match(text, start):
+        return syntax(
+            "the quotes around a text of several lines are straight", rest_of_line(text, start), 'write `"""`'
+        )
     if not starts_text(text, start):
         return unquoted(text, start) if not text.startswith("{{", start) or "}}" in text[start:] else None
     string = TEXT.match(text, start)
@@ -76,6 +96,16 @@ def _unquoted_text(text: str, _: Unreadable) -> Mistake | None:
         return None
     hint = 'a quote inside a text is written `\\"`, or the text stands between `"""` lines'
     return syntax("the text ends before this, at the second quote", rest_of_line(text, behind), hint)
+
+
+def _stray_continuation(text: str, unreadable: Unreadable) -> Mistake | None:
+    """A line of words below a text that begins with `and` or `or`, and so seems to go on with it."""
+    found = re.match(rf"({'|'.join(TEXT_KEYS)}){BLANK}*[{COLONS}]", text)
+    start = text.rfind("\n", 0, unreadable.offset) + 1
+    if found is None or not start:
+        return None
+    start += len(text[start:]) - len(text[start:].lstrip())
+    return stray(rest_of_line(text, start)) if re.compile(r"(?:and|or)(?![\w-])").match(text, start) else None
 
 
 def _fixed_forms(text: str, _: Unreadable) -> Mistake | None:
@@ -98,14 +128,27 @@ def _repeat(text: str, unreadable: Unreadable) -> Mistake | None:
     if until is None and not re.match(rf"repeat{BLANK}+for{BLANK}+each(?![\w-])", text):
         hint = f"write `{_EACH}`, or `repeat until CONDITION, at most 3 times`"
         return syntax("this is no way to repeat a step", Span(0, len(first_line(text))), hint)
+    named = re.match(rf"repeat{BLANK}+for{BLANK}+each{BLANK}+(.*?){BLANK}+in(?![\w-])", text)
+    if named and not is_name(named.group(1)):
+        return _control_name("loop", named.group(1), named.start(1))
     last = re.search(r"[,\uff0c]\s*(\S[^,\uff0c]*)$", text)
     if last and offset >= last.start():
         right = ", at most 3 times" if until else ", 8 at a time"
-        return syntax("the end of this line can't be read", Span(last.start(1), last.start(1) + len(last.group(1).rstrip())), f"write `{right}`")
+        return syntax(
+            "the end of this line can't be read",
+            Span(last.start(1), last.start(1) + len(last.group(1).rstrip())),
+            f"write `{right}`",
+        )
     if until:
-        limit = re.compile(rf"(?:at{BLANK}+most|max(?:imum)?|up{BLANK}+to|for)(?![\w-]).*").search(text, min(until.end(), offset))
-        if offset >= len(text.rstrip()) or limit is not None:
-            span = Span(limit.start(), limit.start() + len(limit.group().rstrip())) if limit else Span(0, len(first_line(text)))
+        limit = re.compile(rf"(?:at{BLANK}+most|max(?:imum)?|up{BLANK}+to|for)(?![\w-]).*").search(
+            text, min(until.end(), offset)
+        )
+        if offset >= len(text.rstrip()) or (limit is not None and offset >= limit.start()):
+            span = (
+                Span(limit.start(), limit.start() + len(limit.group().rstrip()))
+                if limit
+                else Span(0, len(first_line(text)))
+            )
             message = "a loop says after how many rounds it ends at the latest"
             return syntax(message, span, "end the line with `, at most 3 times`")
         return None
@@ -120,11 +163,19 @@ def _repeat(text: str, unreadable: Unreadable) -> Mistake | None:
     return syntax("this line can't be read from here on", rest_of_line(text, offset), f"write `{_EACH}`")
 
 
+def _control_name(what: str, name: str, start: int) -> Mistake:
+    mistake = bad_name(what, name, start)
+    return Mistake("bad-name", mistake.message, mistake.span, tuple(h.replace(f"`{what} ", "`") for h in mistake.hints))
+
+
 def _named_control(text: str, unreadable: Unreadable) -> Mistake | None:
     """`with x "1"`, `takes city text`: a name without its colon."""
     found = re.match(rf"(with|takes|header|extra|judge|answer){BLANK}+(?=\S)", text)
     if found is None or "_COLON" not in unreadable.expected or unreadable.offset >= len(text.rstrip()):
         return None
+    behind = re.compile(rf"[^\n{COLONS}\"]*(?=[{COLONS}])").match(text, found.end())
+    if behind and found.group(1) not in ("judge", "answer") and len(behind.group().split()) > 1:
+        return _control_name("value", behind.group().strip(), behind.start())
     here = rest_of_line(text, unreadable.offset)
     before, rest = text[: here.start].rstrip(), text[here.start : here.end]
     if text[here.start] in EQUALS:
@@ -148,8 +199,7 @@ def _field_name(text: str, unreadable: Unreadable) -> Mistake | None:
     if name.endswith("?") and is_name(name[:-1]):
         hint = f"write `{name[:-1]}: optional {first_line(text)[found.end() :].strip()}`"
         return syntax("what may be missing is said before the type", Span(len(name) - 1, len(name)), hint)
-    mistake = bad_name("field", name, 0)
-    return Mistake("bad-name", mistake.message, mistake.span, tuple(h.replace("`field ", "`") for h in mistake.hints))
+    return _control_name("field", name, 0)
 
 
 def _field_without_colon(text: str, unreadable: Unreadable) -> Mistake | None:
@@ -178,17 +228,34 @@ def unknown_line(text: str, keys: tuple[str, ...]) -> Mistake | None:
     line = first_line(text)
     found = WORD.match(text)
     whole = Span(0, len(line))
+    if found is None and text[0] in ",\uff0c":
+        return syntax("a line that goes on ends with a comma, the next one does not begin with it", Span(0, 1))
     if found is None:
         return stray(whole) if text[0] not in "|(" else None
     word, rest = found.group(), line[found.end() :]
-    if re.match(rf"{BLANK}*[{COLONS}]", rest) or word in ("repeat", "when", "with", "takes", "header", "extra", "expect"):
+    if re.match(rf"{BLANK}*[{COLONS}]", rest) or word in (
+        "repeat",
+        "when",
+        "with",
+        "takes",
+        "header",
+        "extra",
+        "expect",
+    ):
         return None
+    if word in _ELSEWHERE and rest.strip() and rest[-1] not in ".!?" and keys:
+        hint = f"did you mean `{_ELSEWHERE[word]}`?"
+        return Mistake("unknown-setting", f"no line begins with `{word}`", Span(0, len(word)), (hint,))
     if word in ("judge", "answer", "for") and rest.strip():
+        if word == "for" and not re.match(rf"{BLANK}+each(?![\w-])", rest):
+            return stray(whole)
         return _loop_of_a_test(text) if word == "for" and "prompt" in keys else None
     if word in keys:
         if re.match(rf"{BLANK}+[\w'’-]+(?:{BLANK}+[\w'’-]+){{3,}}", rest) and word not in TEXT_KEYS:
             return stray(whole)
-        return syntax("a colon is missing behind the setting", whole, f"write `{word}: {rest.strip()}`".replace(": :", ":"))
+        return syntax(
+            "a colon is missing behind the setting", whole, f"write `{word}: {rest.strip()}`".replace(": :", ":")
+        )
     if re.fullmatch(rf"{BLANK}*(?:[^\W\d_][\w-]*)?", rest) and (near := nearest(word, list(SECTION_WORDS))):
         return unknown_section(word, near)
     if rest.strip() and (near := nearest(word, [*CONTROL_WORDS])):
@@ -229,6 +296,12 @@ def stray(span: Span) -> Mistake:
     return Mistake("stray-text", "this text belongs to nothing", span, (hint,))
 
 
-SLIPS: tuple[Explain, ...] = (_control_with_colon, _wrong_sign_for_colon, _unquoted_text, _fixed_forms)
+SLIPS: tuple[Explain, ...] = (
+    _control_with_colon,
+    _wrong_sign_for_colon,
+    _stray_continuation,
+    _unquoted_text,
+    _fixed_forms,
+)
 CONTROL_SLIPS: tuple[Explain, ...] = (_named_control, _repeat)
 FIELD_SLIPS: tuple[Explain, ...] = (_wrong_sign_for_colon, _field_name, _field_without_colon, _field_alone)

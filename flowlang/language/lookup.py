@@ -202,12 +202,12 @@ class Lookup:
         record = None if self.item is None else bare(self.item)
         if isinstance(record, types.RecordType):
             fields = [one.name for one in record.fields]
-            near = nearest(name.text, [*fields, *declared, *self.locals])
+            near = self.names.reports.nearest(name.text, [*fields, *declared, *self.locals])
             hint = f"did you mean `{near}`?" if near else f"`{record.name}` has {listed(fields)}"
             message = f"`{record.name}` has no field `{name.text}`, and nothing else is called that"
             self.tell("unknown-field", message, name.span, hint)
             return
-        near = nearest(name.text, [*self.locals, *declared])
+        near = self.names.reports.nearest(name.text, [*self.locals, *declared])
         hints: tuple[str, ...] = ()
         if near in self.locals:
             hints = (f"did you mean `{near}`?",)
@@ -280,7 +280,7 @@ class Lookup:
         self._tell_no_field(at.text, at, f"the snippet `{snippet}`", [])
 
     def _tell_no_field(self, name: str, at: ast.Name, owner: str, known: list[str]) -> None:
-        near = nearest(name, known)
+        near = self.names.reports.nearest(name, known)
         hints = (f"did you mean `{near}`?",) if near else ()
         if not near and known:
             hints = (f"there is {', '.join(f'`{one}`' for one in known[:8])}",)

@@ -7,7 +7,7 @@ from . import ast
 from .mistake import Mistake
 from .names import normalise
 from .parser import Node, Token
-from .texts import ElseTag, EndTag, ForTag, IfTag, LowerTag, Places, Tag, TextReader
+from .texts import BrokenTag, ElseTag, EndTag, ForTag, IfTag, LowerTag, Places, Tag, TextReader
 
 _OPERATORS = {
     "IS": "is",
@@ -230,6 +230,8 @@ class Lowering:
                 slot = reader.tag(tree.text, self._places.moved(tree.start))
                 if isinstance(slot, ast.Slot):
                     return slot
+                if isinstance(slot, BrokenTag) and slot.mistake is not None:
+                    self._mistakes.append(slot.mistake)
                 return ast.Word("", self._span(tree))
         return self._string(tree)
 

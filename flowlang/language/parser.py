@@ -101,7 +101,7 @@ class Parser:
             while True:
                 action = actions[states[-1]].get(name)
                 if action is None:
-                    return Unreadable(position, self._accepted(states))
+                    return Unreadable(position, self._accepted(self._states_before(start, text, begin, position)))
                 if action >= 0:
                     states.append(action)
                     if name == END:
@@ -122,6 +122,25 @@ class Parser:
         """What could really have stood here: a state alone also lists what only fits elsewhere."""
         names = [name for name in self._tables.actions[states[-1]] if name.isupper() or name == END]
         return frozenset(name for name in names if self._is_accepted(states, name))
+
+    def _states_before(self, start: str, text: str, begin: int, position: int) -> list[int]:
+        """The states when the words before `position` were read, and nothing was concluded from what stands there."""
+        tables = self._tables
+        states = [tables.starts[start]]
+        while begin < position:
+            name, stop = self._next(states[-1], text, begin, len(text))
+            if stop < 0:
+                break
+            while name is not None:
+                action = tables.actions[states[-1]][name]
+                if action >= 0:
+                    states.append(action)
+                    break
+                rule = tables.rules[-action - 1]
+                del states[len(states) - len(rule.keep) :]
+                states.append(tables.actions[states[-1]][rule.origin])
+            begin = stop
+        return states
 
     def _is_accepted(self, states: list[int], name: str) -> bool:
         actions, rules = self._tables.actions, self._tables.rules

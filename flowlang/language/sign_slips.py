@@ -75,7 +75,9 @@ def _open_braces(text: str, unreadable: Unreadable) -> Mistake | None:
         end = text.find("}}", offset)
         if end < 0 or "\n" in text[offset:end]:
             hint = "close it with `}}`"
-            return Mistake("unclosed-tag", "`{{` opens here and is not closed on its line", Span(offset, offset + 2), (hint,))
+            return Mistake(
+                "unclosed-tag", "`{{` opens here and is not closed on its line", Span(offset, offset + 2), (hint,)
+            )
         inner = text[offset + 2 : end].strip()
         hint = f"write `{inner}`" if inner else "write a name"
         return syntax("a name wears no braces here", Span(offset, end + 2), hint)
@@ -106,7 +108,9 @@ def _open_bracket(text: str, unreadable: Unreadable) -> Mistake | None:
         return None
     sign = text[opened[-1]]
     close = ")" if sign in "(\uff08" else "]"
-    return syntax(f"`{sign}` opens here and is not closed", Span(opened[-1], opened[-1] + 1), f"close it with `{close}`")
+    return syntax(
+        f"`{sign}` opens here and is not closed", Span(opened[-1], opened[-1] + 1), f"close it with `{close}`"
+    )
 
 
 def _single_quotes(text: str, unreadable: Unreadable) -> Mistake | None:
@@ -121,7 +125,7 @@ def _signs(text: str, unreadable: Unreadable) -> Mistake | None:
     if found is None or (found.group() == "=" and "_EQUALS" in unreadable.expected):
         return None
     sign = found.group()
-    if sign == "-" and not text[:offset].strip():
+    if sign not in ("+", "*", "/") and not unreadable.expected & {"IS", "_AND", "PATH"} or not text[:offset].strip():
         return None
     return syntax(f"`{sign}` is no sign of the language", Span(offset, found.end()), f"write `{_SIGNS[sign]}`")
 
@@ -162,7 +166,9 @@ def _choices(text: str, unreadable: Unreadable) -> Mistake | None:
 
 def _list_type(text: str, unreadable: Unreadable) -> Mistake | None:
     """`[text]`, `text[]`, `list<text>`, `list text`: lists as they are written elsewhere."""
-    key = re.match(rf"(?:(?:takes|input|schema){BLANK}+)?[^\W\d_][\w-]*{BLANK}*[{COLONS}]{BLANK}*(?:optional{BLANK}+)?", text)
+    key = re.match(
+        rf"(?:(?:takes|input|schema){BLANK}+)?[^\W\d_][\w-]*{BLANK}*[{COLONS}]{BLANK}*(?:optional{BLANK}+)?", text
+    )
     if key is None:
         return None
     word = r"([^\W\d_][\w.]*)"
@@ -176,14 +182,18 @@ def _list_type(text: str, unreadable: Unreadable) -> Mistake | None:
 
 
 def _number(text: str, unreadable: Unreadable) -> Mistake | None:
-    found = re.compile(r"-?[\d.,_]*\d[\d.,_]*%?|[$€£]\s*\d[\d.,]*").match(text, unreadable.offset)
+    before = re.search(r"[$€£]?-?[\d.,_]*\d$", text[max(0, unreadable.offset - 50) : unreadable.offset])
+    start = unreadable.offset - len(before.group()) if before else unreadable.offset
+    found = re.compile(r"-?[\d.,_]*\d[\d.,_]*%?|[$€£]\s*\d[\d.,]*").match(text, start)
     if found is None or not found.group().strip("-"):
         return None
     plain = re.sub(r"[^\d.-]", "", found.group().replace(",", ""))
     if plain == found.group() or not re.fullmatch(r"-?\d*\.?\d+", plain):
         return None
     plain = "0" + plain if plain.startswith(".") else plain
-    return syntax(f"`{found.group()}` is not how a number is written", Span(found.start(), found.end()), f"write `{plain}`")
+    return syntax(
+        f"`{found.group()}` is not how a number is written", Span(found.start(), found.end()), f"write `{plain}`"
+    )
 
 
 SLIPS: tuple[Explain, ...] = (

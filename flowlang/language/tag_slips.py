@@ -2,9 +2,9 @@
 
 import re
 
-_ENDS = re.compile(r"/\w*|end[ _-]?(?:for|if|each|loop)?|fi|done", re.I)
-_LOOP = re.compile(r"#?(?:for|each|foreach|loop)(?:\s+each)?\s+([^\W\d]\w*)?|#each\b|#\w+")
-_OPENS = re.compile(r"(?:#?(?:for|foreach)|#\w+|if|unless|#?if)(?![\w-])")
+_ENDS = re.compile(r"/\w*|end[ _-]?(?:for|if|each|loop)?", re.I)
+_LOOP = re.compile(r"(?:for|foreach)(?:\s+each)?\s+([^\W\d]\w*)|#each\b")
+_OPENS = re.compile(r"(?:for|foreach|if|unless|#\w+)(?![\w-])")
 
 
 def explain_tag(content: str) -> tuple[str, tuple[str, ...]]:
@@ -27,7 +27,9 @@ def explain_tag(content: str) -> tuple[str, tuple[str, ...]]:
     if "==" in content or "!=" in content:
         return f"{shown} can't be read", ("compare with `is` and `is not`",)
     if found := re.search(r"\|\s*([a-z_]+)\s*\(([^()]*)\)?", content):
-        return f"{shown} can't be read", (f"a filter wears no parentheses: `| {found[1]} {found[2]}`".rstrip("` ") + "`",)
+        return f"{shown} can't be read", (
+            f"a filter wears no parentheses: `| {found[1]} {found[2]}`".rstrip("` ") + "`",
+        )
     hint = "write a name, a step's field like `step.field`, or a value with filters: `{{ claims | count }}`"
     return f"{shown} is neither a name nor a value", (hint, "for two plain braces write `\\{{`")
 

@@ -228,7 +228,7 @@ class TypeNames:
         if found is not None:
             return found
         known = [*BUILT_IN_TYPES, *self._book.schemas, *(f"{a}." for a in self._imported)]
-        better = _ELSEWHERE.get(name.text.casefold()) or nearest(name.text, known)
+        better = _ELSEWHERE.get(name.text.casefold()) or self._reports.nearest(name.text, known)
         advice: str
         if better in self._book.schemas:
             declared = self._book.schemas[better]
