@@ -4,9 +4,10 @@ import itertools
 import tempfile
 from pathlib import Path
 
-from flowlang.pipeline import Workspace
 from generate import write_flow, write_json
 from stopwatch import FLOWLANG, Times, race, tell, time_call, time_process
+
+from flowlang.pipeline import Workspace
 
 SIZES = (1_000, 10_000)
 

@@ -123,3 +123,26 @@ def test_the_cases_are_read_as_they_are_written() -> None:
     assert first.expected == [Expected(MAIN, 1, 1, "syntax", "odd")]
     assert (b, second.files) == ("b", {MAIN: ["one"], "c": ["# @+", "  two"]})
     assert second.expected == [Expected("c", 2, 5, "cycle", ""), Expected(MAIN, 1, 2, "cycle", "")]
+
+
+@pytest.mark.parametrize(
+    ("many", "end"),
+    [
+        ("let n{0} = n{1} | plus 1\n", "let n{0} = 1\n"),
+        ("let n{0} = n{1} | plus 1\n", "let n{0} = n0\n#cycle\n"),
+        ('step n{0}\n  repeat for each x{0} in n{1}\n  prompt: "{{{{ x{0} }}}}"\n', "input n{0}: list of text\n"),
+        ("flow n{0}\nstep a\n  run: n{1}\n", 'flow n{0}\nstep a\n  prompt: "x"\n'),
+    ],
+    ids=("lets", "a circle of lets", "repeats", "flows"),
+)
+def test_a_chain_of_any_length_is_checked(many: str, end: str) -> None:
+    length = 1500
+    text = "".join(many.format(i, i + 1) for i in range(length)) + end.format(length)
+    start = 'step last\n  prompt: "{{ n0 }}"\n' if "flow" not in many else "step last\n  run: n0\n"
+    assert [one.rule for one in check_text(start + text)] == (["cycle"] if "#cycle" in end else [])
+
+
+def test_snippets_in_snippets_come_to_an_end() -> None:
+    text = "".join(f'snippet s{i}: "{{{{ s{i + 1} }}}}{{{{ s{i + 1} }}}}"\n' for i in range(30))
+    text += 'snippet s30: "x"\nstep a\n  prompt: "{{ s0 }}"\n'
+    assert [one.rule for one in check_text(text)] == ["out-of-range"]

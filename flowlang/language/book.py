@@ -80,8 +80,12 @@ class Reports:
 
     def nearest(self, word: str, candidates: Sequence[str]) -> str | None:
         """What was probably meant; None if nothing is near, and when too much was asked already."""
-        self._looks -= len(candidates)
-        return nearest(word, list(candidates)) if self._looks > 0 else None
+        return nearest(word, list(candidates)) if self.may_look(len(candidates)) else None
+
+    def may_look(self, cost: int) -> bool:
+        """Whether there is time for a hint that costs as much as comparing so many candidates."""
+        self._looks -= cost
+        return self._looks > 0
 
     def add(self, here: Here, rule: str, message: str, span: Span, *hints: str, severity: Severity = "error") -> None:
         """Tells of a mistake; the same rule at the same place is told once."""
@@ -127,6 +131,7 @@ class FileBook:
     snippets: dict[str, Declared] = field(default_factory=dict)
     imports: dict[str, Declared] = field(default_factory=dict)
     flows: dict[str, FlowBook] = field(default_factory=dict)  # the main flow under ""
+    bad_names: set[str] = field(default_factory=set)  # told once, however often they are used
     all_snippets: list[Declared] = field(default_factory=list)
     all_presets: list[Declared] = field(default_factory=list)
     all_schemas: list[Declared] = field(default_factory=list)
@@ -142,7 +147,10 @@ def keep_book(loaded: LoadedFile, reports: Reports) -> FileBook:
     ends = [*(placed.start for placed in sections[1:]), len(loaded.source.text)]
     for index, placed in enumerate(sections):
         declared = Declared(placed.section, Here(loaded.source, placed.start), ends[index])
-        match placed.section.header:
+        header = placed.section.header
+        if isinstance(header, ast.Input | ast.Let | ast.Step | ast.Snippet) and name_mistake(header.name.text):
+            book.bad_names.add(header.name.text)
+        match header:
             case ast.Edition(number):
                 if index:
                     _tell_edition_place(declared, reports)
@@ -186,7 +194,8 @@ def keep_book(loaded: LoadedFile, reports: Reports) -> FileBook:
                 _declare(name, declared, flow.names, reports)
             case ast.Output(name):
                 flow.outputs.append(declared)
-                _declare(name, declared, flow.outputs_by_name, reports)
+                if name.text not in book.bad_names:
+                    _declare(name, declared, flow.outputs_by_name, reports)
             case ast.Limits():
                 flow.limits.append(declared)
                 if len(flow.limits) > 1:

@@ -31,6 +31,8 @@ def check(loader: Loader, loaded: LoadedFile | None, facts_of: FactsOf = know_no
         files: dict[str, FileCheck] = {}
         main = FileCheck.open(loaded, reports, files)
         flows = [flow for file in files.values() for flow in file.flows.values()]
+        for file in files.values():
+            file.check_schemas()
         for flow in what_is_needed_first(flows, _runs):
             flow.look_ahead()
         for file in files.values():
@@ -107,6 +109,15 @@ class FileCheck:
         declared = other.book.snippets.get(name)
         return None if declared is None else other.snippet(declared)
 
+    def beside(self, name: str, here: Here) -> Snippet | None:
+        """The snippet of that name in the imported file where a pasted text stands."""
+        for other in self.imports.values():
+            if other.loaded.source is here.source and name in other.book.snippets:
+                return other.snippet(other.book.snippets[name])
+            if (found := other.beside(name, here)) is not None:
+                return found
+        return None
+
     def text_of(self, file: ast.FileText, here: Here) -> LoadedText | None:
         """What `file "…"` reads, in whichever of the loaded files it stands."""
         if here.source is self.loaded.source:
@@ -174,14 +185,17 @@ class FileCheck:
 
     # ── The check ──
 
-    def check(self) -> None:
-        """Looks at everything in this file."""
-        main = self.flows[""]
+    def check_schemas(self) -> None:
+        """Looks at every schema, in the file's order: that decides where a circle closes."""
         for declared in self.book.all_schemas:
             if self.book.schemas.get(declared.name.text) is declared:
                 self.types.schema(declared.name.text)
             else:
                 self.types.of_schema(declared)
+
+    def check(self) -> None:
+        """Looks at everything else in this file."""
+        main = self.flows[""]
         main.presets.check(Typer.at(main, self.here))
         for declared in self.book.all_tools:
             if self.book.tools.get(declared.name.text) is declared:

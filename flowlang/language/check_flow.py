@@ -31,6 +31,9 @@ class Surroundings(File, Protocol):
     def snippet(self, declared: Declared) -> Snippet:
         """A snippet's text, as it stands."""
 
+    def beside(self, name: str, here: Here) -> Snippet | None:
+        """The snippet of that name in the imported file where a pasted text stands."""
+
     def member(self, alias: str, name: str) -> Snippet | None:
         """The snippet of an imported file, None if it has none of that name; empty if the file could not be read."""
 
@@ -53,6 +56,7 @@ class FlowCheck:
         self._waits: dict[str, Reads] = {}  # `after:`, by step
         self._read: set[str] = set()
         self._typing: set[str] = set()
+        self._outputs_type: Type = UNKNOWN  # until look_ahead() has been here: of a flow on a circle
         self._let_found: dict[int, tuple[ast.Value, Type, Reads]] = {}
 
     # ── What names stand for ──
@@ -100,11 +104,14 @@ class FlowCheck:
 
     def look_ahead(self) -> None:
         """Works out the types that types hang on, the innermost first, so that a long chain needs no deep stack."""
-        for name in what_is_needed_first(self.book.names, self._type_needs):
+        order = what_is_needed_first(self.book.names, self._type_needs)
+        self._typing.update(order)  # what is needed and not done yet stands on a circle
+        for name in order:
+            self._typing.discard(name)
             declared = self.book.names[name]
             if isinstance(declared.section.header, ast.Let | ast.Step):
                 self._type_of(name, declared)
-        _ = self.outputs_type
+        self._outputs_type = self._type_of_outputs()
 
     def _type_needs(self, name: str) -> Iterator[str]:
         """The names that the type of a let or step hangs on."""
@@ -141,9 +148,13 @@ class FlowCheck:
         """Every declared name."""
         return self.book.names
 
+    def beside(self, name: str, here: Here) -> Snippet | None:
+        """The snippet of that name in the file where a pasted text stands: its own flow's names go first."""
+        return self.file.beside(name, here)
+
     def is_swallowed(self, name: str) -> bool:
-        """Whether a name's declaration is lost in a text that is never closed."""
-        return name in self.book.swallowed
+        """Whether a name's declaration is lost: in a text that is never closed, or because it can't be a name."""
+        return name in self.book.swallowed or name in self.file.book.bad_names
 
     def text_of(self, file: ast.FileText, here: Here) -> LoadedText | None:
         """What `file "…"` reads, if it could be read."""
@@ -190,17 +201,14 @@ class FlowCheck:
             found[header.name.text] = kind, isinstance(kind, types.Optional) or header.default is not None
         return found
 
-    @cached_property
+    @property
     def outputs_type(self) -> Type:
         """The type of a step that runs this flow: its one output's, or a record of them."""
-        fields: list[types.FieldType] = []
-        if "" in self._typing:
-            return UNKNOWN
-        self._typing.add("")
-        for name, _, kind, _ in self.outputs():
-            fields.append(types.FieldType(name, kind))
-        self._typing.discard("")
-        return fields[0].type if len(fields) == 1 else types.RecordType(self.book.name or "flow", tuple(fields))
+        return self._outputs_type
+
+    def _type_of_outputs(self) -> Type:
+        fields = tuple(types.FieldType(name, kind) for name, _, kind, _ in self.outputs())
+        return fields[0].type if len(fields) == 1 else types.RecordType(self.book.name or "flow", fields)
 
     def outputs(self) -> Iterator[tuple[str, ast.Value, Type, Reads]]:
         """Each output's name, value, type and what it reads; without any, each step that nothing reads."""

@@ -9,7 +9,7 @@ from .book import Declared, Here
 from .check_settings import SettingReader, check_lines
 from .checked import Parameter
 from .matching import plain_text
-from .neighbours import File, Parameters, Reads
+from .neighbours import File, Parameters
 from .settings import SETTINGS
 from .typed import Typer
 
@@ -19,7 +19,7 @@ class Presets:
 
     def __init__(self, file: File) -> None:
         self._file = file
-        self._found: dict[tuple[str, int], tuple[dict[str, Parameter], tuple[Parameters, ...], Reads]] = {}
+        self._found: dict[tuple[str, int], tuple[dict[str, Parameter], tuple[Parameters, ...]]] = {}
 
     def find(self, word: ast.Word, typer: Typer, within: File | None = None) -> Parameters | None:
         """The parameters of the preset that a word names, `within` a file; None if it names a model."""
@@ -41,14 +41,11 @@ class Presets:
         if declared is None:
             self._warn_of_model(word, file, typer.look.here)
             return None
-        parameters, _, reads = self._read(declared, file, typer)
-        for read, place in reads.items():
-            typer.look.reads.setdefault(read, place)
-        return parameters
+        return self._read(declared, file, typer)[0]
 
     def fallback_of(self, parameters: Parameters) -> tuple[Parameters, ...]:
         """The fallback of the preset whose parameters these are."""
-        for own, fallback, _ in self._found.values():
+        for own, fallback in self._found.values():
             if fallback and own and own.items() <= parameters.items():
                 return fallback
         return ()
@@ -61,13 +58,13 @@ class Presets:
 
     def _read(
         self, declared: Declared, file: File, asking: Typer
-    ) -> tuple[dict[str, Parameter], tuple[Parameters, ...], Reads]:
+    ) -> tuple[dict[str, Parameter], tuple[Parameters, ...]]:
         key = file.loaded.path, declared.here.start
         if key not in self._found:
             typer = Typer.at(asking.look.names, declared.here)
             parameters: dict[str, Parameter] = {}
             fallback: list[Parameters] = []
-            self._found[key] = parameters, (), typer.look.reads  # one that falls back to itself brings nothing
+            self._found[key] = parameters, ()  # one that falls back to itself brings nothing
             reports, section = asking.look.names.reports, declared.section
             if not section.lines and not section.broken:
                 message = f"the preset `{declared.name.text}` is empty"
@@ -80,7 +77,7 @@ class Presets:
                     parameters[f"extra.{line.name.text}"] = Parameter(value, SettingReader(typer).place(line.span))
                 elif isinstance(line, ast.Setting):
                     parameters.update(self._setting(line, file, typer, fallback))
-            self._found[key] = parameters, tuple(fallback), typer.look.reads
+            self._found[key] = parameters, tuple(fallback)
         return self._found[key]
 
     def _setting(self, line: ast.Setting, file: File, typer: Typer, fallback: list[Parameters]) -> Parameters:

@@ -7,12 +7,12 @@ from typing import TypeVar
 
 from ..diagnostics.source import Span
 from . import ast, types
-from .book import Declared
+from .book import Declared, Here
 from .check_continues import check_continues
 from .check_settings import SettingReader, check_lines, may_have_meant
 from .check_with import check_with
 from .checked import CheckedStep, CheckedTool, Ensured, Loop, Message, Parameter, Place
-from .lookup import UNKNOWN
+from .lookup import UNKNOWN, refs_of
 from .matching import in_words, with_article
 from .neighbours import Flow
 from .settings import SETTINGS
@@ -350,8 +350,20 @@ class StepCheck:
                 fallback = [found for item in line.items if (found := self._model(item, "fallback"))]
             elif (parameter := self._settings_read.read(line, row)) is not None:
                 own[line.key.text] = parameter
-        inherited = self.flow.fallback_of(merged)
-        return {**merged, **own}, tuple(fallback) or inherited
+        asked = {**merged, **own}
+        otherwise = tuple(fallback) or self.flow.fallback_of(merged)
+        for parameters in (asked, *otherwise):
+            self._read_slots(parameters)
+        return asked, otherwise
+
+    def _read_slots(self, parameters: Mapping[str, Parameter]) -> None:
+        """Notes what the parameters that are really sent fill in: a preset's may be overruled by the step's own."""
+        for parameter in parameters.values():
+            if isinstance(parameter.value, ast.Ref | ast.Piped):
+                for ref in refs_of(parameter.value):
+                    if ref.parts[0].text in self.flow.book.names:
+                        place = Here(parameter.place.source, 0), parameter.place.span
+                        self.typer.look.reads.setdefault(ref.parts[0].text, place)
 
     def _model(self, item: ast.Item, key: str) -> Mapping[str, Parameter] | None:
         if isinstance(item, ast.Word) and item.text:
@@ -460,6 +472,7 @@ class StepCheck:
                 using: Mapping[str, Parameter] = {}
                 if line.rule.using is not None:
                     using = self._model(line.rule.using, "using") or {}
+                    self._read_slots(using)
                 ensures.append(Ensured(judged, True, using, words, self._place(line.span)))
                 continue
             self.look.locals[own] = self.answer_type

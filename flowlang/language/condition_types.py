@@ -48,7 +48,9 @@ def type_condition(typer: Typing, condition: ast.Condition) -> Typed:
             resolved, _ = typer.value(value, dealt=True)
             _tell_no_use(typer.look, value)
             typer.look.field_used = used or typer.look.field_used
-            facts = frozenset((typer.look.path(value),)) if isinstance(value, ast.Ref) else NO_FACTS
+            path = typer.look.path(value) if isinstance(value, ast.Ref) else ()
+            # Where `form.owner.name` is not empty, `form.owner` is not, either.
+            facts = frozenset(path[:length] for length in range(1, len(path) + 1))
             done = replace(condition, value=resolved)
             return Typed(done, facts, NO_FACTS) if negated else Typed(done, NO_FACTS, facts)
         case ast.Compare(left, _, _, right):
@@ -134,14 +136,19 @@ def _several(typer: Typing, condition: ast.AllOf | ast.AnyOf, parts: tuple[ast.C
 
 def _goes_on(typer: Typing, before: ast.Condition, part: ast.Condition) -> bool:
     """Whether this is the `risk` of `kind is figure or risk`, which is told."""
-    if not isinstance(before, ast.Compare) or not isinstance(part, ast.Ref) or len(part.parts) > 1:
+    if not isinstance(before, ast.Compare) or before.operator not in ("is", "is not"):
         return False
-    word, look = part.parts[0].text, typer.look
-    if before.operator not in ("is", "is not") or look.knows(word):
-        return False
-    left, right = look.source(before.left), look.source(before.right)
+    look = typer.look
+    match part:
+        case ast.Ref(parts=(only,)) if not look.knows(only.text):
+            pass
+        case ast.Text() | ast.Number():
+            pass
+        case _:
+            return False
+    left, right, word = look.source(before.left), look.source(before.right), look.source(part)
     message = f"`{word}` is no condition by itself; the comparison before it does not go on"
-    look.tell("wrong-type", message, part.span, f"write `{left} is one of {right}, {word}`")
+    look.tell("wrong-type", message, part.span, f"write `{left} {before.operator} one of {right}, {word}`")
     return True
 
 
@@ -154,8 +161,9 @@ def _alone(typer: Typing, condition: ast.Value) -> Typed:
     inner = bare(kind)
     if not isinstance(inner, types.YesNoType | types.JsonType | Unknown):
         message = f"{look.shown(condition)} is {in_words(kind)}, not yes or no, so it is no condition by itself"
-        about = look.source(condition) if reference else f"({look.source(condition)})"
-        hint = f"compare it, for example `{about} is not empty`"
+        about = look.source(condition)
+        compared = ">= 1" if isinstance(inner, types.NumberType) else "is not empty"
+        hint = f"compare it, for example `{about} {compared}`"
         look.tell("wrong-type", message, condition.span, hint)
     elif isinstance(kind, types.Optional) and isinstance(condition, ast.Ref):
         look.tell_maybe_empty(look.path(condition), condition.parts[-1].span)

@@ -9,9 +9,21 @@ from dataclasses import dataclass
 
 from ..diagnostics.source import Span
 
-SECTION_WORDS = (
-    "flowlang import flow input preset schema snippet tool let step output limits test".split()
-)  # `flowlang 1` opens no section, but stands at the place of one
+SECTION_WORDS = [
+    "flowlang",
+    "import",
+    "flow",
+    "input",
+    "preset",
+    "schema",
+    "snippet",
+    "tool",
+    "let",
+    "step",
+    "output",
+    "limits",
+    "test",
+]  # `flowlang 1` opens no section, but stands at the place of one
 
 HEADER = re.compile(r"(?:%s|answers)(?![\w-])(?![^\S\n]*[:\uff1a])" % "|".join(SECTION_WORDS))
 _KEY = re.compile(r"[^\W\d_][^\s!-,.\/:-@\[-^`{-~]*[^\S\n]*[:\uff1a]")
@@ -19,9 +31,11 @@ _GOES_ON = re.compile(r"[|\uff5c]|(?:and|or)(?![\w-])")
 _BLANKS = re.compile(r"[^\S\n]*")
 _FENCE = re.compile(r'"{3,}')
 _FENCE_REST = re.compile(r"[^\S\n]*(?:verbatim(?![\w-])[^\S\n]*)?(?:#[^\n]*)?(?=\n|\Z)")
-# Anything of a line that is no comment and no block: strings first, so that a `#` in one counts for nothing.
+# What of a line is no comment and no block: texts in quotes first, so that a `#` in one counts for nothing. From
+# quotes that nothing closes on the line, all the rest of it.
 _PIECE = re.compile(
-    r'"(?!"")(?:[^"\\\n]|\\[^\n])*"|[\u201c-\u201f][^\u201c-\u201f\n]*[\u201c-\u201f]|[^"#\n\u201c-\u201f]+|"(?!"")|[\u201c-\u201f]'
+    r'(?:"(?!"")(?:[^"\\\n]|\\[^\n])*+"|[\u201c-\u201f][^\u201c-\u201f\n]*+[\u201c-\u201f]|[^"#\n\u201c-\u201f]++)++'
+    r'|"(?!"")[^\n]*|[\u201c-\u201f]'
 )
 
 
@@ -84,15 +98,17 @@ def _cut_line(text: str, start: int) -> LogicalLine:
             fence = _FENCE.match(text, position) if first == '"' else None
             if fence is None:
                 piece = _PIECE.match(text, position)
-                position = piece.end() if piece else position + 1
-                if piece is None or not piece.group().isspace():
-                    end = position - (len(piece.group()) - len(piece.group().rstrip()) if piece else 0)
+                said = text[position : piece.end() if piece else position + 1]
+                if stripped := said.rstrip():
+                    end = position + len(stripped)
+                position += len(said)
                 continue
             opening = Span(fence.start(), fence.end())
             if position == start:  # a block opens behind a setting's colon, never on a line of its own
-                position = end = fence.end()
                 slip = opening
-                continue
+                position = _line_end(text, position)
+                end = start + len(text[start:position].rstrip())
+                break
             if fence.end() - fence.start() >= 6 and _FENCE_REST.match(text, fence.end()) is None:
                 position = end = fence.end()  # `""""""`: an empty text, written with too many quotes
                 slip = slip or opening

@@ -202,9 +202,45 @@ def _unquoted_value(text: str, unreadable: Unreadable) -> Mistake | None:
 
 
 _FILTERS = frozenset(
-    "where sort group first last take unique flatten count sum average smallest largest most_common share join split "
-    "lines words chunks trim upper lower replace shorten round percent plus minus times divided default bullets numbered "
-    "table json parse".split()
+    [
+        "where",
+        "sort",
+        "group",
+        "first",
+        "last",
+        "take",
+        "unique",
+        "flatten",
+        "count",
+        "sum",
+        "average",
+        "smallest",
+        "largest",
+        "most_common",
+        "share",
+        "join",
+        "split",
+        "lines",
+        "words",
+        "chunks",
+        "trim",
+        "upper",
+        "lower",
+        "replace",
+        "shorten",
+        "round",
+        "percent",
+        "plus",
+        "minus",
+        "times",
+        "divided",
+        "default",
+        "bullets",
+        "numbered",
+        "table",
+        "json",
+        "parse",
+    ]
 )
 
 SLIPS: tuple[Explain, ...] = (_nameless, _mark_behind_name, _name, _form, _unquoted_value)

@@ -46,6 +46,7 @@ class LoadedFile:
     file: ast.FlowFile
     imports: "dict[str, LoadedFile]" = field(default_factory=dict)
     texts: dict[str, "LoadedText"] = field(default_factory=dict)
+    missing: set[str] = field(default_factory=set)  # texts that can't be had
 
 
 @dataclass(eq=False)
@@ -98,6 +99,9 @@ class Loader:
             if _may_name_file(source, placed):
                 for text in _file_texts(placed.section):
                     self._load_text(loaded, placed, text)
+        for missing in loaded.missing:
+            # It was told, and counts as a text, so that nobody is told that it is empty.
+            loaded.texts[missing] = LoadedText(SourceFile(missing, ""), ("…",))
         return loaded
 
     def _import(
@@ -118,19 +122,17 @@ class Loader:
         if isinstance(problem, LoadedFile):
             loaded.imports.setdefault(header.name.text, problem)
         else:
-            self.diagnostics.append(
-                Diagnostic(problem.rule, problem.message, loaded.source, span, problem.hints)
-            )
+            self._tell(problem, loaded.source, span)
 
     def _load_text(self, loaded: LoadedFile, placed: ast.PlacedSection, text: ast.FileText) -> None:
-        target = resolve(loaded.path, text.path)
         if text.path in loaded.texts:
             return
+        target = resolve(loaded.path, text.path)
         data = target if isinstance(target, Denied) else self.read(target)
         source = data if isinstance(data, Denied) else decode(data, self.show(str(target)), self.max_source)
         if isinstance(source, Denied):
-            span = text.span.moved(placed.start)
-            self.diagnostics.append(Diagnostic(source.rule, source.message, loaded.source, span, source.hints))
+            self._tell(source, loaded.source, text.span.moved(placed.start))
+            loaded.missing.add(text.path)
             return
         self.sources.append(source)
         words = source.text.removesuffix("\n")
@@ -140,6 +142,9 @@ class Loader:
             parts = TextReader(lower_tag_at(mistakes), mistakes).file(words)
             self.diagnostics.extend(mistake.at(source, 0) for mistake in mistakes)
         loaded.texts[text.path] = LoadedText(source, parts)
+
+    def _tell(self, denied: Denied, source: SourceFile, span: Span) -> None:
+        self.diagnostics.append(Diagnostic(denied.rule, denied.message, source, span, denied.hints))
 
 
 def resolve(base: str, path: str) -> str | Denied:
@@ -170,6 +175,8 @@ def decode(data: bytes, path: str, max_source: int = MAX_SOURCE) -> SourceFile |
     bom = data.startswith(b"\xef\xbb\xbf")
     if bom:
         data = data[3:]
+    if b"\0" in data[:2]:
+        return Denied("bad-file", f"`{path}` is saved as UTF-16, or is no text", ("save it as UTF-8",))
     if (nul := data.find(b"\0")) >= 0:
         return Denied("bad-file", f"`{path}` has a NUL at byte {nul + 1}: it is no text", ("save it as UTF-8 text",))
     try:

@@ -47,6 +47,9 @@ class Names(Protocol):
     def candidates(self) -> dict[str, Declared]:
         """Every declared name, for did-you-mean."""
 
+    def beside(self, name: str, here: Here) -> "Snippet | None":
+        """The snippet of that name in the file where a pasted text stands."""
+
     def is_swallowed(self, name: str) -> bool:
         """Whether a name's declaration is lost in a text that is never closed."""
 
@@ -177,7 +180,7 @@ class Lookup:
             else:
                 self.tell("unknown-name", f"`{name}` has no snippet called `{ref.parts[1].text}`", ref.parts[1].span)
             return None
-        found = self.names.find(name)
+        found = self.names.find(name) or self.names.beside(name, self.here)
         if found is None:
             self._tell_unknown(first)
             return None
@@ -213,23 +216,27 @@ class Lookup:
             hints = (f"did you mean `{near}`?",)
         elif near is not None:
             hints = (f"did you mean `{near}`? {declared[near].told()}",)
-        elif (line := _swallowed_at(name.text, self.here)) is not None:
+        elif self.names.reports.may_look(len(self.here.source.text) // 50) and (
+            (line := _swallowed_at(name.text, self.here)) is not None
+        ):
             hints = (f"`step {name.text}` stands inside the text that opens on line {line}; close that text before it",)
         self.tell("unknown-name", no_such_name(name.text), name.span, *hints)
 
     # ── Fields ──
 
     def _walk(self, kind: Type, path: Path, at: ast.Name, rest: tuple[ast.Name, ...], dealt: bool) -> Type:
-        """The type behind a chain of fields."""
+        """The type behind a chain of fields; optional if any of them is, and whoever asks deals with it."""
+        optional = False
         while True:
             if isinstance(kind, types.Optional):
-                if path in self.facts:
-                    kind = kind.item
-                elif rest or not dealt:
-                    self.tell_maybe_empty(path, at.span)
-                    kind = kind.item
+                if path not in self.facts:
+                    if dealt:
+                        optional = True
+                    else:
+                        self.tell_maybe_empty(path, at.span)
+                kind = kind.item
             if not rest:
-                return kind
+                return types.Optional(kind) if optional else kind
             at, rest = rest[0], rest[1:]
             path = (*path, at.text)
             kind = self.field(kind, at, path)
@@ -299,9 +306,11 @@ class Lookup:
             if name in memory:
                 return memory[name]
             if inner.open and self._is_name(name):
-                # A column if the file has one, else the name: decided when the run starts.
+                # A column if the file has one, else the name: decided when the run starts. What is being declared
+                # here can't be meant.
                 self.field_used = True
-                if name not in self.locals:
+                declared = self.names.candidates().get(name)
+                if name not in self.locals and (declared is None or declared.here != self.here):
                     self._find(ast.Ref((ast.Name(name, Span(0, 0)),), Span(0, 0)))
             return types.JsonType() if inner.open else None
         if isinstance(inner, types.JsonType | Unknown) and not self._is_name(name):

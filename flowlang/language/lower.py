@@ -7,7 +7,7 @@ from . import ast
 from .mistake import Mistake
 from .names import normalise
 from .parser import Node, Token
-from .texts import BrokenTag, ElseTag, EndTag, ForTag, IfTag, LowerTag, Places, Tag, TextReader
+from .texts import MAX_DEPTH, BrokenTag, ElseTag, EndTag, ForTag, IfTag, LowerTag, Places, Tag, TextReader
 
 _OPERATORS = {
     "IS": "is",
@@ -58,7 +58,10 @@ class Lowering:
         assert isinstance(tree, Token)
         parts = []
         start = tree.start
-        for part in tree.text.split("."):
+        names = tree.text.split(".")
+        if len(names) > MAX_DEPTH:
+            self._mistakes.append(Mistake("syntax", f"this is nested deeper than {MAX_DEPTH}", self._span(tree)))
+        for part in names[:MAX_DEPTH]:
             parts.append(ast.Name(normalise(part), self._places.span(start, start + len(part))))
             start += len(part) + 1
         return ast.Ref(tuple(parts), self._span(tree))

@@ -14,6 +14,7 @@ from .names import name_mistake, normalise
 from .parser import Node, Unreadable, the_parser
 from .pieces import BLANK, TEXT_KEYS
 
+_LONGEST = 10_000  # what is longer is no slip of the pen
 _REPEATS = re.compile(r"(?:rep|for|each|loop)")
 _LOOP = re.compile(r"([^\W\d_][\w-]*)\s+(?:in|of|from)\s+(?:\{\{\s*)?([^\W\d_][\w-]*(?:\.[^\W\d_][\w-]*)*)")
 _NAMED = re.compile(rf"(?:step|preset|tool|flow|limits|test|schema)(?![\w-]){BLANK}*\S")
@@ -22,7 +23,7 @@ _TEXT_KEY = re.compile(rf"(?:{'|'.join(TEXT_KEYS)}){BLANK}*[:\uff1a]{BLANK}*\"")
 
 def mend(rule: str, text: str, unreadable: Unreadable, mistake: Mistake) -> Node | None:
     """The tree of the line as it was probably meant; None if that is not clear."""
-    if len(text) > 10_000:
+    if len(text) > _LONGEST:
         return None
     for mended in _mended(rule, text, unreadable, mistake):
         tree = the_parser().parse(rule, mended)
@@ -33,7 +34,7 @@ def mend(rule: str, text: str, unreadable: Unreadable, mistake: Mistake) -> Node
 
 def mend_repeat(text: str, base: int) -> ast.RepeatEach | None:
     """The loops of a line that was to repeat a step: every `X in LIST`; the line stands at `base` of its section."""
-    if "until" in text or _REPEATS.match(text) is None:
+    if len(text) > _LONGEST or "until" in text or _REPEATS.match(text) is None:
         return None
     loops: list[ast.Each] = []
     for found in _LOOP.finditer(text):

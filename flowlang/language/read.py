@@ -16,8 +16,8 @@ from .guesses import guess_by_form, header_with_colon
 from .mistake import Mistake
 from .parser import Node, Unreadable
 from .pieces import COLONS, WORD, first_line
-from .settings import CONTROL_WORDS
 from .section_reader import KEY, CutSection, ReadSection, SectionReader, Trees
+from .settings import CONTROL_WORDS
 from .slips import explain_line
 from .texts import MAX_MISTAKES
 
@@ -122,7 +122,8 @@ class _Reader:
         within = "" if current is None else self._reader.word_of(current)
         below = self._below(pieces, index)
         if (colon := header_with_colon(text)) is not None:
-            if current is None or not self._begins_anew(current, within, below):
+            # In a schema it is a field like any other.
+            if current is None or within == "schema" or not self._begins_anew(current, within, below):
                 return None
             return self._guess_by_colon(line, text, colon.group(1))
         if "\n" in text or text[word.end() : word.end() + 1] not in _SPACES or KEY.match(text):

@@ -125,7 +125,7 @@ def _signs(text: str, unreadable: Unreadable) -> Mistake | None:
     if found is None or (found.group() == "=" and "_EQUALS" in unreadable.expected):
         return None
     sign = found.group()
-    if sign not in ("+", "*", "/") and not unreadable.expected & {"IS", "_AND", "PATH"} or not text[:offset].strip():
+    if (sign not in ("+", "*", "/") and not unreadable.expected & {"IS", "_AND", "PATH"}) or not text[:offset].strip():
         return None
     return syntax(f"`{sign}` is no sign of the language", Span(offset, found.end()), f"write `{_SIGNS[sign]}`")
 

@@ -6,6 +6,7 @@ Quotes, margins and escapes end here; from here on a text is what the model gets
 import re
 from collections.abc import Callable
 from dataclasses import fields, is_dataclass
+from os.path import commonprefix
 from typing import NamedTuple
 
 from ..diagnostics.source import Span
@@ -25,7 +26,7 @@ _ESCAPE = re.compile(r'\\(["\\nt]|\{\{)')
 _PLAIN_OF = {'"': '"', "\\": "\\", "n": "\n", "t": "\t", "{{": "\\{{"}
 # What opens or ends a level, past texts: brackets, and the words that stand before what they are about.
 _NESTING = re.compile(
-    r'("{3,})[^\n]*(?:\n[^\n]*)*?\n[^\S\n]*\1(?!")|"(?:[^"\\\n]|\\[^\n])*"|[(\[\uff08\uff3b]|[)\]\uff09\uff3d]'
+    r'("{3,})[^\n]*(?:\n[^\n]*)*?\n[^\S\n]*\1(?!")|"(?:[^"\\\n]|\\[^\n])*+"?|[(\[\uff08\uff3b]|[)\]\uff09\uff3d]'
     r"|(?<![\w-])(?:not|of|optional)(?![\w-])|[,|:]|\b(?:and|or|is)\b"
 )
 _OPENERS = frozenset("([\uff08\uff3b")
@@ -90,6 +91,7 @@ class TextReader:
         self._lower_tag = lower_tag
         self._mistakes = mistakes
         self._tags = 0
+        self._broken = 0  # tags that can't be read, and are told when the line is put together
         self._trees: dict[str, Node | Token | Unreadable] = {}
 
     def string(self, raw: str, start: int, templated: bool) -> ast.Text:
@@ -173,7 +175,7 @@ class TextReader:
 
     @property
     def _is_full(self) -> bool:
-        return self._tags > MAX_TAGS or len(self._mistakes) >= MAX_MISTAKES
+        return self._tags > MAX_TAGS or self._broken + len(self._mistakes) >= MAX_MISTAKES
 
     def tag(self, tag: str, places: Places) -> Tag:
         """What a tag says; `tag` is in its braces and stands at the start of `places`."""
@@ -191,6 +193,7 @@ class TextReader:
         if tree is None:
             tree = self._trees[content] = the_parser().parse("tag", content)
         if isinstance(tree, Unreadable):
+            self._broken += 1
             message, hints = explain_tag(content)
             mistake = Mistake("bad-reference", message, span, hints)
             return BrokenTag(mistake, opened_name(content), is_end(content))
@@ -395,8 +398,7 @@ def _margin(lines: list[str]) -> str:
         if margin is None:
             margin = blanks
         else:
-            while not blanks.startswith(margin):
-                margin = margin[:-1]
+            margin = margin if blanks.startswith(margin) else commonprefix((margin, blanks))
         if not margin:
             return ""
     return margin or ""

@@ -22,7 +22,9 @@ def test_a_text_is_sent_as_it_is_and_nothing_is_added():
 def test_parameters_are_plain_json_and_keep_their_order():
     parameters = {"temperature": Decimal("0.2"), "max_tokens": Decimal(4000), "stop": ("a", "b"), "grounding": True}
     body = body_of(ask(ChatMessage("user", ("x",)), parameters=parameters), "step")
-    assert json.dumps(body)[-92:].count('"temperature": 0.2, "max_tokens": 4000, "stop": ["a", "b"], "grounding": {}') == 1
+    assert (
+        json.dumps(body)[-92:].count('"temperature": 0.2, "max_tokens": 4000, "stop": ["a", "b"], "grounding": {}') == 1
+    )
 
 
 def test_media_stand_at_their_place():

@@ -5,12 +5,12 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
-from flowlang.pipeline import compile_flow
 
 from flowlang.language.checked import CheckedFlow
 from flowlang.language.values import EMPTY, Document, Media
 from flowlang.models.chat import ChatRequest
 from flowlang.models.errors import Refused
+from flowlang.pipeline import compile_flow
 from flowlang.run.event import StepSkipped
 from flowlang.run.outcome import Skipped
 from flowlang.run.outputs import write_outputs
