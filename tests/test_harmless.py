@@ -39,7 +39,7 @@ HOSTILE = {
     "command": 'tool t\n  about: "x"\n  command: "touch pwned"\n\nstep s\n  call: t\n',
     "python": 'tool t\n  about: "x"\n  python: "evil.py" run\n\nstep s\n  call: t\n',
     "address": 'tool t\n  about: "x"\n  get: "https://evil.example/?q=1"\n\nstep s\n  call: t\n',
-    "templates": 'input x: text\n\nstep s\n  prompt: "{{ x.__class__.__mro__ }} {{ x | eval }} ${IFS} {% import os %}"\n',
+    "templates": 'input x: text\n\nstep s\n  prompt: "{{ x.__class__ }} {{ x | eval }} ${IFS} {% import os %}"\n',
     "outside": 'import "../../../../etc/passwd" as a\n\nstep s\n  prompt: file "/etc/passwd"\n',
     "link": 'step s\n  prompt: file "link.md"\n',
     "pipe": 'step s\n  prompt: file "pipe.md"\n',

@@ -47,12 +47,22 @@ class StepCheck:
         """The lines that may stand here, each once."""
         return check_lines(self.section, "step", self.here, self._reports)
 
+    @cached_property
+    def _firsts(self) -> dict[object, ast.Line]:
+        """The first line of each kind: settings by their key, the others by their class."""
+        found: dict[object, ast.Line] = {}
+        for line in self.lines:
+            found.setdefault(line.key.text if isinstance(line, ast.Setting) else type(line), line)
+        return found
+
     def setting(self, key: str) -> ast.Setting | None:
         """The setting of that name."""
-        return next((one for one in self.lines if isinstance(one, ast.Setting) and one.key.text == key), None)
+        found = self._firsts.get(key)
+        return found if isinstance(found, ast.Setting) else None
 
     def _line(self, kind: type[_L]) -> _L | None:
-        return next((one for one in self.lines if isinstance(one, kind)), None)
+        found = self._firsts.get(kind)
+        return found if isinstance(found, kind) else None
 
     @property
     def repeats(self) -> bool:
@@ -61,7 +71,7 @@ class StepCheck:
 
     @cached_property
     def kind(self) -> str:
-        """ "prompt", "run" or "call"."""
+        """What it does: "prompt", "run" or "call"."""
         return "run" if self.setting("run") else "call" if self.setting("call") else "prompt"
 
     # ── Types ──

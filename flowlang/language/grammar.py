@@ -20,9 +20,9 @@ _FORMAT = 2
 
 @record
 class Rule:
-    """A production. `keep` tells per symbol whether its value becomes a child; `inline`: its children join the parent's.
+    """A production. `keep` tells per symbol whether its value becomes a child.
 
-    `passes`: it has one symbol and gives that one's value on as it is.
+    `inline`: its children join the parent's. `passes`: it has one symbol and gives that one's value on as it is.
     """
 
     name: str

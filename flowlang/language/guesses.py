@@ -12,6 +12,9 @@ from .pieces import BLANK, COLONS, EQUALS, WORD
 
 # `limits:`, `step: summary`, `test: "…"`: a section word as a YAML file would have it.
 _COLON_HEADER = re.compile(rf"({'|'.join(SECTION_WORDS[1:])}){BLANK}*[{COLONS}]{BLANK}*(?=$|[\"\w])")
+_FIELD = re.compile(
+    rf"[\w-]+{BLANK}*[{COLONS}]{BLANK}*(?:text|number|whole number|yes/no|date|json|one of|list of|optional)(?![\w-])"
+)
 
 
 def header_with_colon(text: str) -> re.Match[str] | None:
@@ -39,9 +42,7 @@ def guess_by_form(text: str, below: str | None) -> str:
         return homes[0]
     if key is not None and key.group() in settings.CONTROL_WORDS:
         return "test" if key.group() in ("expect", "judge", "answer", "for") else "step"
-    if isinstance(the_parser().parse("field", below), Node):
-        return "schema"
-    return ""
+    return "schema" if _FIELD.match(below) else ""
 
 
 def guess_header(word: str, text: str) -> ast.Header | None:

@@ -87,6 +87,9 @@ def _second_word(kind: str, text: str, first: str, rest: Span) -> Mistake | None
             return syntax("`=` is missing behind the name", rest, f"write `let {first} = {whole}`")
         case "output":
             return _behind_output(text, first, second, rest)
+        case _ if second[0] in '"\u201c\u201d':
+            hint = "what it is for stands in a comment, in the line above"
+            return syntax(f"the line of {article(kind)} ends here", rest, hint)
     return None
 
 

@@ -86,13 +86,13 @@ class Parser:
                 if position >= end:
                     break
                 first = text[position]
-                for name, match, ignored in candidates.get(first) or self._find_candidates(state, first):
+                for candidate, match, ignored in candidates.get(first) or self._find_candidates(state, first):
                     if (found := match(text, position, end)) is not None:
-                        stop = found.end()
+                        name, stop, passed_over = candidate, found.end(), ignored
                         break
                 else:
                     return Unreadable(position, self._accepted(states))
-                if not ignored:
+                if not passed_over:
                     break
                 position = stop
             left -= 1

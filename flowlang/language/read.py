@@ -47,6 +47,7 @@ class _Reader:
         self._reader = SectionReader(source, remembered.trees)
         self._diagnostics: list[Diagnostic] = []
         self._sections: list[ast.PlacedSection] = []
+        self._unreadable = 0  # lines that were looked at as possible headers; after many of them none is
         self._fresh: dict[tuple[str, str], ReadSection] = {}
 
     def read(self) -> tuple[ast.FlowFile, list[Diagnostic]]:
@@ -117,7 +118,7 @@ class _Reader:
         assert isinstance(line, LogicalLine)
         text = self._text[line.start : line.end]
         word = WORD.match(text)
-        if word is None or len(text) > 500:
+        if word is None or len(text) > 500 or self._unreadable > MAX_MISTAKES:
             return None
         within = "" if current is None else self._reader.word_of(current)
         below = self._below(pieces, index)
@@ -130,6 +131,7 @@ class _Reader:
             return None
         if isinstance(self._reader.parse("field" if within == "schema" else "line", text), Node):
             return None
+        self._unreadable += 1
         mistake = explain_line(text, Unreadable(0), self._reader.keys_of(within))
         if mistake.rule != "unknown-section":
             return None
@@ -137,7 +139,7 @@ class _Reader:
         if near:
             known_type = within == "schema" and isinstance(self._reader.parse("field", _with_colon(text)), Node)
             return None if known_type else CutSection(line, [], guess=near, told=mistake)
-        if within == "schema":
+        if within == "schema" or text[0].isupper():
             return None
         guess = guess_by_form(text, below if current is None or self._begins_anew(current, within, below) else None)
         if not guess and not self._names_something(text.split()[-1]):
@@ -172,7 +174,8 @@ class _Reader:
 
     def _below(self, pieces: list[LogicalLine | Comment], index: int) -> str | None:
         """The line below a line, if it is no header."""
-        following = next((piece for piece in islice(pieces, index + 1, None) if isinstance(piece, LogicalLine)), None)
+        places = range(index + 1, len(pieces))
+        following = next((p for place in places if isinstance(p := pieces[place], LogicalLine)), None)
         if following is None or following.header:
             return None
         return self._text[following.start : following.end]

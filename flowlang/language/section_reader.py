@@ -22,6 +22,7 @@ from .texts import MAX_DEPTH, MAX_MISTAKES, Places, first_too_deep
 Trees = dict[tuple[str, str], Node | Token | Unreadable]
 
 KEY = re.compile(r"([^\W\d_][^\s!-,.\/:-@\[-^`{-~]*)[^\S\n]*[:\uff1a]")
+MAX_SECTION_LINES = 5_000
 _LEADING = re.compile(r"[^\W\d_][\w-]*")
 # A line that ends like this was meant to go on: what stands below belongs to the same slip.
 _OPENS = re.compile(r"(?:[:\uff1a|>({\[=+]|[|>][-+]|```\w*|'''|\"\"|[\u201c\u201d]{2,}|\b(?:and|or))\s*\Z")
@@ -87,6 +88,11 @@ class SectionReader:
         for index, line in enumerate(section.lines):
             told = len(state.mistakes)
             if told >= MAX_MISTAKES:
+                break
+            if index == MAX_SECTION_LINES:
+                message = f"a section has at most {MAX_SECTION_LINES:,} lines"
+                span = Span(line.start, line.end).moved(-head.start)
+                state.mistakes.append(Mistake("out-of-range", message, span))
                 break
             if index < skip or (braced and self._text[line.start : line.end] == "}"):
                 continue
@@ -167,7 +173,11 @@ class SectionReader:
             mistake = self._explain(rule, text, tree, state)
             state.mistakes.append(_moved(mistake, base))
             self._swallow_below(text, mistake, state)
-            tree, shift = mend(rule, text, tree, mistake), 0
+            if state.word == "step" and mistake.rule != "stray-text":
+                if (loops := mend_repeat(text, base)) is not None:
+                    state.lines.append(loops)
+                    return
+            tree = mend(rule, text, tree, mistake)
             if tree is None and mistake.rule == "unknown-setting":
                 tree, shift = self._respelt(text, mistake)
         if isinstance(tree, Node):
@@ -176,9 +186,6 @@ class SectionReader:
             if not _is_lost(lowered, state.mistakes[told:]):
                 state.lines.append(lowered)
                 return
-        elif state.word == "step" and (loops := mend_repeat(text, base)) is not None:
-            state.lines.append(loops)
-            return
         elif rule == "field" and (key := KEY.match(text)) is not None:
             name = ast.Name(normalise(key.group(1)), Span(base, base + len(key.group(1))))
             state.lines.append(ast.Field(name, None, "", Span(base, base + len(text))))

@@ -1,7 +1,6 @@
 """The types of the language, after names are resolved."""
 
 from decimal import Decimal
-from typing import Union
 
 from ..record import record
 
@@ -87,7 +86,10 @@ class FieldType:
 
 @record
 class RecordType:
-    """A schema's record. `open`: a table's row, or a schema with an unreadable line, whose further fields are `json`."""
+    """A schema's record. `open`: it may have further fields, of type `json`.
+
+    That is so of a table's row, and of a schema with a line that can't be read.
+    """
 
     name: str
     fields: tuple[FieldType, ...]
@@ -114,22 +116,22 @@ class Unknown:
     """The type of what has a mistake already: everything fits it, and nothing more is said."""
 
 
-Type = Union[
-    TextType,
-    NumberType,
-    YesNoType,
-    DateType,
-    JsonType,
-    SecretType,
-    DocumentType,
-    MediaType,
-    ChoiceType,
-    ListOf,
-    Optional,
-    RecordType,
-    Remembering,
-    Unknown,
-]
+Type = (
+    TextType
+    | NumberType
+    | YesNoType
+    | DateType
+    | JsonType
+    | SecretType
+    | DocumentType
+    | MediaType
+    | ChoiceType
+    | ListOf
+    | Optional
+    | RecordType
+    | Remembering
+    | Unknown
+)
 
 TABLE = ListOf(RecordType("row", (), open=True))
 
