@@ -61,10 +61,9 @@ class Workspace:
         root = find_root(path)
         read = _reader(root, self.max_source)
         relative = os.path.relpath(path, root).replace(os.sep, "/")
-        folder = os.path.relpath(root)
 
         def show(name: str) -> str:
-            return name if name.startswith(STANDARD) else os.path.normpath(os.path.join(folder, name))
+            return name if name.startswith(STANDARD) else os.path.relpath(os.path.join(root, name))
 
         loader = Loader(read, self.max_source, show, self._remembered)
         with _without_collection():

@@ -25,7 +25,7 @@ SECTION_WORDS = [
     "test",
 ]  # `flowlang 1` opens no section, but stands at the place of one
 
-HEADER = re.compile(r"(?:%s|answers)(?![\w-])(?![^\S\n]*[:\uff1a])" % "|".join(SECTION_WORDS))
+HEADER = re.compile(rf"(?:{'|'.join(SECTION_WORDS)}|answers)(?![\w-])(?![^\S\n]*[:\uff1a])")
 _KEY = re.compile(r"[^\W\d_][^\s!-,.\/:-@\[-^`{-~]*[^\S\n]*[:\uff1a]")
 _GOES_ON = re.compile(r"[|\uff5c]|(?:and|or)(?![\w-])")
 _BLANKS = re.compile(r"[^\S\n]*")
@@ -134,7 +134,7 @@ def _cut_line(text: str, start: int) -> LogicalLine:
 def _find_closing(text: str, fence: re.Match[str]) -> int | None:
     """The end of the line of quotes that closes a block; None if there is none."""
     # A line with other text before the quotes closes only a block that was opened in a wrong way.
-    found = re.compile(r'\n[^\S\n]*("{%d})(?!")(?=[^\S\n]*(?:#|\n|\Z))' % len(fence.group())).search(text, fence.end())
+    found = re.compile(rf'\n[^\S\n]*("{{{len(fence.group())}}})(?!")(?=[^\S\n]*(?:#|\n|\Z))').search(text, fence.end())
     return found.end(1) if found else None
 
 

@@ -57,6 +57,8 @@ _KNOWN_ELSEWHERE = {
     "subtract": "minus",
     "multiply": "times",
     "mode": "most_common",
+    "most": "most_common",
+    "common": "most_common",
     "head": "first",
     "tail": "last",
     "concat": "join",
@@ -171,7 +173,8 @@ def _visit(typer: Typing, call: ast.FilterCall) -> None:
 
 
 def _tell_unknown(typer: Typing, call: ast.FilterCall) -> None:
-    better = _KNOWN_ELSEWHERE.get(call.name.lower()) or typer.look.names.reports.nearest(call.name, list(FILTERS))
+    near = typer.look.names.reports.nearest(call.name, [*FILTERS, *_KNOWN_ELSEWHERE])
+    better = _KNOWN_ELSEWHERE.get(near or "", near)
     hints = (f"did you mean `{FILTERS[better].form}`? It gives {FILTERS[better].help}",) if better else ()
     if not hints:
         hints = ("the filters are " + ", ".join(FILTERS),)

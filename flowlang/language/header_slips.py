@@ -7,7 +7,19 @@ from ..diagnostics.source import Span
 from .mistake import Mistake
 from .names import name_mistake, suggest_name
 from .parser import Unreadable
-from .pieces import BLANK, COLONS, EQUALS, Explain, article, first_line, is_name, rest_of_line, syntax, unquoted
+from .pieces import (
+    BLANK,
+    COLONS,
+    EQUALS,
+    FILTERS,
+    Explain,
+    article,
+    first_line,
+    is_name,
+    rest_of_line,
+    syntax,
+    unquoted,
+)
 
 _TYPES = ["text", "number", "whole", "yes/no", "date", "one", "list", "optional", "json", "document", "image", "audio"]
 _TYPES += ["table", "secret"]
@@ -198,52 +210,10 @@ def _unquoted_value(text: str, unreadable: Unreadable) -> Mistake | None:
     if re.search(r"\s(?:is|contains|and|or|not|plus|minus|times)\s", words):
         return None
     second = words.split()[1]
-    if text.startswith("let") and second in _FILTERS:
+    if text.startswith("let") and second in FILTERS:
         at = value.start + words.index(second, len(words.split()[0]))
         return syntax("`|` is missing before the filter", Span(at, value.end), f"write `| {text[at : value.end]}`")
     return unquoted(text, value.start)
 
-
-_FILTERS = frozenset(
-    [
-        "where",
-        "sort",
-        "group",
-        "first",
-        "last",
-        "take",
-        "unique",
-        "flatten",
-        "count",
-        "sum",
-        "average",
-        "smallest",
-        "largest",
-        "most_common",
-        "share",
-        "join",
-        "split",
-        "lines",
-        "words",
-        "chunks",
-        "trim",
-        "upper",
-        "lower",
-        "replace",
-        "shorten",
-        "round",
-        "percent",
-        "plus",
-        "minus",
-        "times",
-        "divided",
-        "default",
-        "bullets",
-        "numbered",
-        "table",
-        "json",
-        "parse",
-    ]
-)
 
 SLIPS: tuple[Explain, ...] = (_nameless, _mark_behind_name, _name, _form, _unquoted_value)

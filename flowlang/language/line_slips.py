@@ -33,6 +33,7 @@ _EACH = "repeat for each claim in claims, 8 at a time"
 
 
 _ELSEWHERE = {"if": "when", "unless": "when not", "foreach": "repeat for each", "loop": "repeat for each"}
+_ELSEWHERE |= {"given": "with", "set": "with", "where": "when", "should": "expect", "check": "expect"}
 _ELSEWHERE |= {"while": "repeat until", "until": "repeat until", "each": "repeat for each", "assert": "expect"}
 
 
@@ -64,10 +65,9 @@ def _wrong_sign_for_colon(text: str, unreadable: Unreadable) -> Mistake | None:
     found = re.match(
         rf"(?:(?:with|takes|header|extra){BLANK}+)?([^\W\d_][\w-]*){BLANK}*(:=|->|=>|[{EQUALS}](?![{EQUALS}]))", text
     )
-    if found is None or not found.start(2) <= unreadable.offset <= found.end(2):
-        if found is None or found.group(2)[0] not in "-=":
-            return None
-    if _CONTROL.fullmatch(found.group(1)):
+    if found is None or _CONTROL.fullmatch(found.group(1)):
+        return None
+    if not found.start(2) <= unreadable.offset <= found.end(2) and found.group(2)[0] == ":":
         return None
     hint = f"write `{text[: found.end(1)]}: {first_line(text)[found.end() :].strip()}`"
     return syntax("a setting takes a colon", Span(found.start(2), found.end(2)), hint)
@@ -92,10 +92,36 @@ def _unquoted_text(text: str, _: Unreadable) -> Mistake | None:
     if string is None or string.group().startswith('"""'):
         return None
     behind = string.end() + len(text[string.end() :]) - len(text[string.end() :].lstrip(" \t\u00a0"))
-    if behind >= len(text) or text[behind] in "\n#,;/":
+    if behind >= len(text) or text[behind] in "\n#,;" or text.startswith(("//", "--"), behind):
         return None
     hint = 'a quote inside a text is written `\\"`, or the text stands between `"""` lines'
     return syntax("the text ends before this, at the second quote", rest_of_line(text, behind), hint)
+
+
+def _bullet(text: str, _: Unreadable) -> Mistake | None:
+    """`- model: fast`: a setting behind a dash."""
+    found = re.match(rf"[-*•]{BLANK}+(?=[^\W\d_][\w-]*{BLANK}*[{COLONS}])", text)
+    if found is None:
+        return None
+    return syntax("a setting begins with its name", Span(0, 1), f"write `{first_line(text)[found.end() :]}`")
+
+
+def _several_words(text: str, _: Unreadable) -> Mistake | None:
+    """`timeout: 30 seconds`: a value of several words; `model: fast temperature: 1`: two settings on one line."""
+    found = re.match(rf"([^\W\d_][\w-]*){BLANK}*[{COLONS}]{BLANK}*(?=\S)", text)
+    if found is None or found.group(1) in (*TEXT_KEYS, "returns", "ensure"):
+        return None
+    line = first_line(text)
+    second = re.compile(rf"[^\"\n]*?[,\s]{BLANK}*(?=([a-z_]+){BLANK}*[{COLONS}](?:\s|$))").match(line, found.end())
+    if second is not None:
+        span = Span(second.end(), len(line))
+        return syntax("another setting begins here", span, "each setting stands on a line of its own")
+    if re.compile(rf"[\w.+-]+(?:{BLANK}+[\w.+-]+)+").fullmatch(line, found.end()) is None:
+        return None
+    value = Span(found.end(), len(line))
+    if found.group(1) == "timeout" and (time := re.fullmatch(r"(\d+)\s+([smhd])\w*", line[value.start :])):
+        return syntax("a time is one word", value, f"write `{time.group(1)}{time.group(2)}`")
+    return syntax(f"`{found.group(1)}` takes one word or number here", value)
 
 
 def _stray_continuation(text: str, unreadable: Unreadable) -> Mistake | None:
@@ -250,6 +276,10 @@ def unknown_line(text: str, keys: tuple[str, ...]) -> Mistake | None:
         if word == "for" and not re.match(rf"{BLANK}+each(?![\w-])", rest):
             return stray(whole)
         return _loop_of_a_test(text) if word == "for" and "prompt" in keys else None
+    spaced = re.match(rf"([\w-]+(?:{BLANK}+[\w-]+){{1,2}}){BLANK}*[{COLONS}]", text)
+    if spaced and (near := nearest("_".join(spaced.group(1).split()), list(keys))):
+        message = f"there is no setting called `{spaced.group(1)}`"
+        return Mistake("unknown-setting", message, Span(0, spaced.end(1)), (f"did you mean `{near}`?",))
     if word in keys:
         if re.match(rf"{BLANK}+[\w'’-]+(?:{BLANK}+[\w'’-]+){{3,}}", rest) and word not in TEXT_KEYS:
             return stray(whole)
@@ -298,10 +328,12 @@ def stray(span: Span) -> Mistake:
 
 SLIPS: tuple[Explain, ...] = (
     _control_with_colon,
+    _bullet,
     _wrong_sign_for_colon,
     _stray_continuation,
     _unquoted_text,
     _fixed_forms,
+    _several_words,
 )
 CONTROL_SLIPS: tuple[Explain, ...] = (_named_control, _repeat)
 FIELD_SLIPS: tuple[Explain, ...] = (_wrong_sign_for_colon, _field_name, _field_without_colon, _field_alone)

@@ -150,9 +150,9 @@ class Lowering:
             case "compare":
                 operator = children[1]
                 assert isinstance(operator, Node) and isinstance(operator.children[0], Token)
-                word = _OPERATORS[operator.children[0].type]
+                sign = _OPERATORS[operator.children[0].type]
                 left, right = self.value(children[0]), self.value(children[2])
-                return ast.Compare(left, word, self._span(operator), right, span)
+                return ast.Compare(left, sign, self._span(operator), right, span)
             case "is_one_of":
                 word = children[1]
                 assert isinstance(word, Token)

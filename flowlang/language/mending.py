@@ -57,6 +57,8 @@ def _mended(rule: str, text: str, unreadable: Unreadable, mistake: Mistake) -> I
     if mistake.rule != "syntax":
         return
     wrong = text[start:end]
+    if start == 0 and wrong in ("-", "*", "•"):
+        yield " " + text[1:]
     if wrong in (":", "\uff1a", "=", "\uff1d", ":=", "->", "=>", "==") or re.fullmatch(r"[=:]\s*[=:]", wrong):
         for sign in ":=":
             yield text[:start] + sign.ljust(end - start) + text[end:]

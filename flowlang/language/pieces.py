@@ -17,6 +17,48 @@ WORD = re.compile(r"[^\W\d_][\w-]*")
 TEXT = re.compile(
     r'"{3,}[^\n]*(?:\n[\s\S]*)?|"(?:[^"\\\n]|\\[^\n])*"|[\u201c-\u201f][^\u201c-\u201f\n]*[\u201c-\u201f]|#[^\n]*'
 )
+# The first words of the filters.
+FILTERS = frozenset(
+    [
+        "where",
+        "sort",
+        "group",
+        "first",
+        "last",
+        "take",
+        "unique",
+        "flatten",
+        "count",
+        "sum",
+        "average",
+        "smallest",
+        "largest",
+        "most_common",
+        "share",
+        "join",
+        "split",
+        "lines",
+        "words",
+        "chunks",
+        "trim",
+        "upper",
+        "lower",
+        "replace",
+        "shorten",
+        "round",
+        "percent",
+        "plus",
+        "minus",
+        "times",
+        "divided",
+        "default",
+        "bullets",
+        "numbered",
+        "table",
+        "json",
+        "parse",
+    ]
+)
 TEXT_KEYS = ("prompt", "system", "user", "assistant", "about", "get", "post", "body", "command")
 
 # What may be the matter with a line that can't be read; None if it is something else.

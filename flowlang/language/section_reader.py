@@ -135,8 +135,8 @@ class SectionReader:
             whole = state.word + text[_end_of_word(text) :]
             if section.told.rule == "syntax":
                 whole = whole.replace(":", " ", 1).replace("\uff1a", " ", 1)
-            parsed = self.parse("any_header", whole)
-            tree, shift = (parsed, len(text) - len(whole)) if isinstance(parsed, Node) else (None, 0)
+            respelt = self.parse("any_header", whole)
+            tree, shift = (respelt, len(text) - len(whole)) if isinstance(respelt, Node) else (None, 0)
         elif not self._has_fence_mistake(head, 0, state):
             parsed = self._parse_shallow("any_header", text, 0, mistakes)
             if isinstance(parsed, Unreadable):
@@ -173,10 +173,10 @@ class SectionReader:
             mistake = self._explain(rule, text, tree, state)
             state.mistakes.append(_moved(mistake, base))
             self._swallow_below(text, mistake, state)
-            if state.word == "step" and mistake.rule != "stray-text":
-                if (loops := mend_repeat(text, base)) is not None:
-                    state.lines.append(loops)
-                    return
+            loops = mend_repeat(text, base) if state.word == "step" and mistake.rule != "stray-text" else None
+            if loops is not None:
+                state.lines.append(loops)
+                return
             tree = mend(rule, text, tree, mistake)
             if tree is None and mistake.rule == "unknown-setting":
                 tree, shift = self._respelt(text, mistake)

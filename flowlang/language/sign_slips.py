@@ -5,7 +5,7 @@ import re
 from ..diagnostics.source import Span
 from .mistake import Mistake
 from .parser import Unreadable
-from .pieces import BLANK, COLONS, TEXT, Explain, rest_of_line, syntax
+from .pieces import BLANK, COLONS, FILTERS, TEXT, WORD, Explain, rest_of_line, syntax
 
 _SIGNS = {
     "=": "is",
@@ -130,6 +130,20 @@ def _signs(text: str, unreadable: Unreadable) -> Mistake | None:
     return syntax(f"`{sign}` is no sign of the language", Span(offset, found.end()), f"write `{_SIGNS[sign]}`")
 
 
+def _comment(text: str, unreadable: Unreadable) -> Mistake | None:
+    if not text.startswith(("//", "--", "/*"), unreadable.offset):
+        return None
+    return syntax("a comment begins with `#`", rest_of_line(text, unreadable.offset))
+
+
+def _missing_pipe(text: str, unreadable: Unreadable) -> Mistake | None:
+    found = WORD.match(text, unreadable.offset)
+    if found is None or found.group() not in FILTERS or "_PIPE" not in unreadable.expected:
+        return None
+    here = rest_of_line(text, unreadable.offset)
+    return syntax("`|` is missing before the filter", here, f"write `| {text[here.start : here.end]}`")
+
+
 def _comparison(text: str, unreadable: Unreadable) -> Mistake | None:
     """`score equals 3`, `kind in a, b`: a comparison in other words."""
     if "IS" not in unreadable.expected:
@@ -172,7 +186,8 @@ def _list_type(text: str, unreadable: Unreadable) -> Mistake | None:
     if key is None:
         return None
     word = r"([^\W\d_][\w.]*)"
-    forms = rf"\[\s*{word}\s*\]|{word}{BLANK}*\[\s*\]|[Ll]ists?\s*[<\[(]\s*{word}\s*[>\])]|[Ll]ists?\s+(?!of\b){word}|[Ll]ists\s+of\s+{word}"
+    forms = rf"\[\s*{word}\s*\]|{word}{BLANK}*\[\s*\]|[Ll]ists?\s*[<\[(]\s*{word}\s*[>\])]"
+    forms += rf"|[Ll]ists?\s+(?!of\b){word}|[Ll]ists\s+of\s+{word}"
     forms += rf"|(?:array|Array)\s+of\s+{word}|(?:array|Array)\s*<\s*{word}\s*>"
     found = re.compile(forms).match(text, key.end())
     if found is None or unreadable.offset > found.end():
@@ -203,6 +218,8 @@ SLIPS: tuple[Explain, ...] = (
     _open_bracket,
     _single_quotes,
     _pipe_in_condition,
+    _comment,
+    _missing_pipe,
     _choices,
     _comparison,
     _signs,

@@ -6,7 +6,6 @@ Quotes, margins and escapes end here; from here on a text is what the model gets
 import re
 from collections.abc import Callable
 from dataclasses import fields, is_dataclass
-from os.path import commonprefix
 from typing import NamedTuple
 
 from ..diagnostics.source import Span
@@ -397,8 +396,9 @@ def _margin(lines: list[str]) -> str:
         blanks = line[: len(line) - len(stripped)]
         if margin is None:
             margin = blanks
-        else:
-            margin = margin if blanks.startswith(margin) else commonprefix((margin, blanks))
+        elif not blanks.startswith(margin):
+            same = next((at for at, (a, b) in enumerate(zip(margin, blanks, strict=False)) if a != b), len(blanks))
+            margin = margin[:same]
         if not margin:
             return ""
     return margin or ""

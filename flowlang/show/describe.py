@@ -86,8 +86,9 @@ def _deed(step: CheckedStep) -> str:
         deed += f", once for {each}{at_once}"
     if step.until is not None:
         deed += f", again and again until {condition_words(step.until)}, at most {step.times} times"
-    if isinstance(step.samples, int):
-        deed += f", {step.samples} times with the same question"
+    if step.samples is not None:
+        times = step.samples if isinstance(step.samples, int) else value_words(step.samples)
+        deed += f", {times} times with the same question"
     return deed
 
 

@@ -111,8 +111,8 @@ def _notes(step: CheckedStep) -> tuple[str, ...]:
         notes.append(f"until {condition_words(step.until)}, at most {step.times} times")
     if step.when is not None:
         notes.append(f"when {condition_words(step.when)}")
-    if isinstance(step.samples, int):
-        notes.append(f"{step.samples} samples")
+    if step.samples is not None:
+        notes.append(f"{step.samples if isinstance(step.samples, int) else 'several'} samples")
     return tuple(notes)
 
 

@@ -46,8 +46,8 @@ def _missing_key(model: str, settings: Settings, environment: Mapping[str, str])
     if slash and (named in settings.providers or named in BUILT_IN):
         return _unset(_variable(named, settings), environment)
     variable = _variable(settings.provider, settings)
-    # With no provider of the project's own choice, a key of either one is enough.
-    if not settings.path and environment.get(BUILT_IN["openai"]):
+    # A key of either of the two best-known providers is enough, where the project names no other.
+    if variable == BUILT_IN["bytespike"] and environment.get(BUILT_IN["openai"]):
         return None
     return _unset(variable, environment)
 
@@ -68,7 +68,6 @@ def _without_model(node: PlannedStep) -> Diagnostic:
 
 
 def _without_key(node: PlannedStep, variable: str) -> Diagnostic:
-    other = f" (or {BUILT_IN['openai']})" if variable == BUILT_IN["bytespike"] else ""
     message = f"there is no key for `{node.model}`: the environment variable {variable} is not set"
-    hints = (f"set {variable}{other} to your key", OFFLINE_HINT)
+    hints = ("this version of flowlang asks no provider yet, with a key or without", OFFLINE_HINT)
     return Diagnostic("missing-key", message, node.place.source, node.place.span, hints)
