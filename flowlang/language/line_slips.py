@@ -119,7 +119,7 @@ def _several_words(text: str, _: Unreadable) -> Mistake | None:
     if re.compile(rf"[\w.+-]+(?:{BLANK}+[\w.+-]+)+").fullmatch(line, found.end()) is None:
         return None
     value = Span(found.end(), len(line))
-    if found.group(1) == "timeout" and (time := re.fullmatch(r"(\d+)\s+([smhd])\w*", line[value.start :])):
+    if found.group(1) in ("timeout", "time", "cache") and (time := re.fullmatch(r"(\d+)\s+([smhd])\w*", line[value.start :])):
         return syntax("a time is one word", value, f"write `{time.group(1)}{time.group(2)}`")
     return syntax(f"`{found.group(1)}` takes one word or number here", value)
 

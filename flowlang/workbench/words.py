@@ -48,14 +48,14 @@ def read_words(words: Sequence[str], command: Command, inputs: Mapping[str, bool
     reading = _Reading(command, {name: _Input(name, alone) for name, alone in inputs.items()})
     known = _spellings(command.flags, reading.inputs)
     left = list(words)
+    only_words = False  # after `--`
     while left:
         word = left.pop(0)
-        if word == "--":
-            reading.words += left
-            break
-        if not word:
+        if word == "--" and not only_words:
+            only_words = True
+        elif not word:
             reading.slip("there is an empty word on the command line", "wrong-value")
-        elif not word.startswith("-") or word == "-":
+        elif only_words or not word.startswith("-") or word == "-":
             reading.words.append(word)
         else:
             _read_flag(word, left, known, reading)
