@@ -35,6 +35,10 @@ KINDS = {
     ast.Output: "output",
 }
 
+MAX_REPORTS = 1_000  # nobody reads more, and telling of a hundred thousand takes longer than finding them
+
+_NAMED = ast.Input | ast.Let | ast.Step | ast.Snippet | ast.Tool | ast.Preset | ast.Schema | ast.Flow
+
 
 @dataclass(frozen=True, slots=True)
 class Here:
@@ -76,7 +80,12 @@ class Reports:
 
     diagnostics: list[Diagnostic] = field(default_factory=list)
     _seen: set[tuple[str, int, int, str]] = field(default_factory=set)
+    _unreadable: set[tuple[str, int]] = field(default_factory=set)  # where a line could not be read from there on
     _looks: int = 300_000  # candidates that are still compared for did-you-mean: a file of noise has no end of them
+
+    def __post_init__(self) -> None:
+        self._seen.update((one.source.path, one.span.start, one.span.end, one.rule) for one in self.diagnostics)
+        self._unreadable.update((one.source.path, one.span.start) for one in self.diagnostics if one.rule == "syntax")
 
     def nearest(self, word: str, candidates: Sequence[str]) -> str | None:
         """What was probably meant; None if nothing is near, and when too much was asked already."""
@@ -90,8 +99,10 @@ class Reports:
     def add(self, here: Here, rule: str, message: str, span: Span, *hints: str, severity: Severity = "error") -> None:
         """Tells of a mistake; the same rule at the same place is told once."""
         found = Diagnostic(rule, message, here.source, span.moved(here.start), hints, severity)
+        if len(self.diagnostics) >= MAX_REPORTS:
+            return
         key = (found.source.path, found.span.start, found.span.end, rule)
-        if key not in self._seen:
+        if key not in self._seen and (found.source.path, found.span.start) not in self._unreadable:
             self._seen.add(key)
             self.diagnostics.append(found)
 
@@ -148,8 +159,8 @@ def keep_book(loaded: LoadedFile, reports: Reports) -> FileBook:
     for index, placed in enumerate(sections):
         declared = Declared(placed.section, Here(loaded.source, placed.start), ends[index])
         header = placed.section.header
-        if isinstance(header, ast.Input | ast.Let | ast.Step | ast.Snippet) and name_mistake(header.name.text):
-            book.bad_names.add(header.name.text)
+        if isinstance(header, _NAMED) and name_mistake(header.name.text) is not None:
+            book.bad_names.update((header.name.text, *header.name.text.replace("(", " ").split()))
         match header:
             case ast.Edition(number):
                 if index:

@@ -143,6 +143,8 @@ class FileCheck:
             return None
         if word.text in self.flows and word.text:
             return self.flows[word.text]
+        if word.text in self.book.bad_names:
+            return None
         known = {n: f.declared for n, f in self.book.flows.items() if f.declared is not None}
         hint = did_you_mean(word.text, {**known, **self.book.imports})
         message = f"there is no flow called `{word.text}`"
@@ -164,6 +166,8 @@ class FileCheck:
             return None
         if word.text in self.book.tools:
             return self.tool(word.text)
+        if word.text in self.book.bad_names:
+            return None
         hint = did_you_mean(word.text, self.book.tools)
         message = f"there is no tool called `{word.text}`"
         self.reports.add(here, "unknown-name", message, word.span, *((hint,) if hint else ()))

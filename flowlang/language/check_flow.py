@@ -323,9 +323,8 @@ class FlowCheck:
     def _check_outputs(self) -> tuple[CheckedOutput, ...]:
         outputs: list[CheckedOutput] = []
         paths: dict[str, Declared] = {}
-        by_name = {d.name.text: d for d in self.book.outputs}
-        for name, value, kind, reads in self.outputs():
-            declared = by_name.get(name)
+        for index, (name, value, kind, reads) in enumerate(self.outputs()):
+            declared = self.book.outputs[index] if self.book.outputs else None
             path = ""
             place = Place(self.file.loaded.source, Span(0, 0))
             if declared is not None:

@@ -61,6 +61,8 @@ def _path_mistake(path: str) -> tuple[str, str] | None:
     parts = path.removesuffix("/").split("/")
     if ".." in parts:
         return "not-allowed", f"{shown} leads out of the output folder"
+    if parts[0] == ".":
+        return "wrong-value", "an output's file is named by its path below the output folder, without `./`"
     if any(part.startswith(".") for part in parts):
         return "not-allowed", f"{shown} is a hidden file or folder"
     if any(not part.strip() for part in parts):

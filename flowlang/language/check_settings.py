@@ -119,6 +119,21 @@ def may_have_meant(declared: Declared, *keys: str) -> bool:
     return False
 
 
+def tell_no_text(line: ast.Setting, here: Here, reports: Reports) -> None:
+    """Tells what is wrong with a setting that takes one text and has something else."""
+    first, last = line.items[0], line.items[-1]
+    if isinstance(first, ast.Function):
+        message, span = "the text ends before this", first.name.span
+        hint = 'a quote inside a text is written `\\"`; a comment begins with `#`'
+    elif isinstance(first, ast.Text | ast.FileText):
+        message, span = f"`{line.key.text}` takes one text, and this is another", line.items[1].span
+        hint = "write both as one text, or on a line of its own each"
+    else:
+        message, span = "a text stands in quotes", Span(first.span.start, last.span.end)
+        hint = 'put quotes around it, or `"""` on the lines before and after a text of several lines'
+    reports.add(here, "syntax", message, span, hint)
+
+
 def read_duration(text: str) -> Decimal | None:
     """Seconds of `30s`, `5m`, `1h30m`, `7d`; None if it is no duration."""
     if not _DURATION.fullmatch(text):
@@ -175,8 +190,8 @@ class SettingReader:
         if isinstance(first, ast.Number) and isinstance(second, ast.Number) and second.span.start == first.span.end + 1:
             span = Span(first.span.start, second.span.end)
             comma = f"{first.value}.{second.value}"
-            if row.takes == "whole" and len(str(second.value)) == 3:
-                comma = f"{first.value}{second.value}"
+            if row.takes == "whole" and second.span.end - second.span.start == 3:
+                comma = f"{first.value}{int(second.value):03}"
             self._typer.tell("wrong-value", "a number is written without a comma", span, f"write `{comma}`")
         else:
             self._typer.tell("wrong-value", message, second.span, "leave out what stands behind the comma")

@@ -9,7 +9,7 @@ from ..diagnostics.source import Span
 from . import ast, types
 from .book import Declared, Here
 from .check_continues import check_continues
-from .check_settings import SettingReader, check_lines, may_have_meant
+from .check_settings import SettingReader, check_lines, may_have_meant, tell_no_text
 from .check_with import check_with
 from .checked import CheckedStep, CheckedTool, Ensured, Loop, Message, Parameter, Place
 from .lookup import UNKNOWN, refs_of
@@ -45,6 +45,8 @@ class StepCheck:
     @cached_property
     def lines(self) -> list[ast.Line]:
         """The lines that may stand here, each once."""
+        if self.section.unclosed:
+            return []
         return check_lines(self.section, "step", self.here, self._reports)
 
     @cached_property
@@ -98,6 +100,10 @@ class StepCheck:
         repeat = self._line(ast.RepeatEach)
         found: list[tuple[ast.Each, Type]] = []
         for each in repeat.each if repeat else ():
+            if not each.items.parts[0].text:  # a list that can't be read, which was told
+                found.append((each, UNKNOWN))
+                self.look.locals[each.name.text] = UNKNOWN
+                continue
             quiet = Typer.at(self.flow, self.here, dict(self.look.locals))
             _, kind = quiet.value(each.items, dealt=True)
             item = self._item_of(kind, each)
@@ -109,7 +115,7 @@ class StepCheck:
         listed = bare(kind)
         if isinstance(listed, types.ListOf):
             return listed.item
-        if not isinstance(listed, types.JsonType | Unknown):
+        if not isinstance(listed, types.JsonType | Unknown) and not self.section.broken:
             message = f"`{each.items}` is {in_words(listed)}, not a list"
             hints = ("make it a list first: `let parts = … | lines`",) if _is_text(listed) else ()
             self._reports.add(self.here, "wrong-type", message, each.items.span, *hints)
@@ -168,7 +174,8 @@ class StepCheck:
             when_done = typed.condition
             typer.look.facts |= typed.holding
         for each, _ in self.loops:
-            typer.value(each.items)
+            if each.items.parts[0].text:
+                typer.value(each.items)
         typer.look.used.clear()
         messages = self._check_messages()
         self._warn_unnamed()
@@ -320,9 +327,7 @@ class StepCheck:
     def _text(self, line: ast.Setting, media: bool = False) -> ast.Text | None:
         item = line.items[0]
         if len(line.items) > 1 or not isinstance(item, ast.Text | ast.FileText):
-            span = Span(item.span.start, line.items[-1].span.end)
-            hint = 'put quotes around it, or `"""` on the lines before and after a text of several lines'
-            self._reports.add(self.here, "syntax", "a text stands in quotes", span, hint)
+            tell_no_text(line, self.here, self._reports)
             return None
         self.typer.media = media
         resolved = self.typer.text(item)

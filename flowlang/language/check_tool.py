@@ -3,7 +3,7 @@
 from ..diagnostics.source import Span
 from . import ast, types
 from .book import Declared, tell_bad_name
-from .check_settings import check_lines
+from .check_settings import check_lines, tell_no_text
 from .checked import CheckedTool, Place
 from .names import name_mistake
 from .neighbours import File
@@ -62,10 +62,7 @@ def check_tool(file: File, declared: Declared) -> CheckedTool | None:
                     continue
                 item = items[0]
                 if len(items) > 1 or not isinstance(item, ast.Text | ast.FileText):
-                    hint = 'put quotes around it: `"…"`'
-                    reports.add(
-                        here, "syntax", "a text stands in quotes", Span(item.span.start, items[-1].span.end), hint
-                    )
+                    tell_no_text(line, here, reports)
                     continue
                 resolved = typer.text(item)
                 match word:

@@ -185,7 +185,9 @@ def _compare(typer: Typing, condition: ast.Compare) -> ast.Compare:
     look = typer.look
     used, look.field_used = look.field_used, False
     left, left_kind = typer.value(condition.left)
-    right, right_kind = type_against(typer, condition.right, left_kind)
+    # A bare word is a choice behind `is` and `is not` only.
+    choosing = condition.operator in ("is", "is not") or not isinstance(bare(left_kind), types.ChoiceType)
+    right, right_kind = type_against(typer, condition.right, left_kind if choosing else types.TextType())
     if not look.field_used:
         _tell_no_use(look, condition.left)
     look.field_used = used or look.field_used

@@ -29,6 +29,7 @@ HEADER = re.compile(rf"(?:{'|'.join(SECTION_WORDS)}|answers)(?![\w-])(?![^\S\n]*
 _KEY = re.compile(r"[^\W\d_][^\s!-,.\/:-@\[-^`{-~]*[^\S\n]*[:\uff1a]")
 _GOES_ON = re.compile(r"[|\uff5c]|(?:and|or)(?![\w-])")
 _BLANKS = re.compile(r"[^\S\n]*")
+_NO_CONTENT = re.compile(r"(?:[^\S\n]*+(?:#[^\n]*+)?\n)*+[^\S\n]*+(?:#[^\n]*+)?")
 _FENCE = re.compile(r'"{3,}')
 _FENCE_REST = re.compile(r"[^\S\n]*(?:verbatim(?![\w-])[^\S\n]*)?(?:#[^\n]*)?(?=\n|\Z)")
 # What of a line is no comment and no block: texts in quotes first, so that a `#` in one counts for nothing. From
@@ -140,13 +141,8 @@ def _find_closing(text: str, fence: re.Match[str]) -> int | None:
 
 def _next_content(text: str, position: int) -> int | None:
     """Where the next line's content begins, past comments and blank lines; None at the end of the file."""
-    while True:
-        position = _line_end(text, position) + 1
-        if position >= len(text):
-            return None
-        position = _skip_blanks(text, position)
-        if position < len(text) and text[position] not in "#\n":
-            return position
+    found = _NO_CONTENT.match(text, _line_end(text, position) + 1)
+    return found.end() if found and found.end() < len(text) else None
 
 
 def _goes_on(text: str, start: int, end: int, following: int) -> bool:

@@ -23,6 +23,7 @@ from .pieces import (
     syntax,
     unquoted,
 )
+from .settings import homes_of
 
 CONTROL_WORDS = ("repeat", "when", "with", "takes", "header", "extra", "expect", "judge", "answer", "for each")
 _CONTROL = re.compile(rf"(?:{'|'.join(CONTROL_WORDS).replace(' ', f'{BLANK}+')}|for)(?![\w-])")
@@ -119,7 +120,9 @@ def _several_words(text: str, _: Unreadable) -> Mistake | None:
     if re.compile(rf"[\w.+-]+(?:{BLANK}+[\w.+-]+)+").fullmatch(line, found.end()) is None:
         return None
     value = Span(found.end(), len(line))
-    if found.group(1) in ("timeout", "time", "cache") and (time := re.fullmatch(r"(\d+)\s+([smhd])\w*", line[value.start :])):
+    if found.group(1) in ("timeout", "time", "cache") and (
+        time := re.fullmatch(r"(\d+)\s+([smhd])\w*", line[value.start :])
+    ):
         return syntax("a time is one word", value, f"write `{time.group(1)}{time.group(2)}`")
     return syntax(f"`{found.group(1)}` takes one word or number here", value)
 
@@ -186,6 +189,9 @@ def _repeat(text: str, unreadable: Unreadable) -> Mistake | None:
         return syntax("`in` is missing here", rest_of_line(text, offset), f"write `{_EACH}`")
     if offset >= len(text.rstrip()):
         return None
+    if (second := re.compile(r"and\s+(?=\S)").match(text, offset)) is not None:
+        span = rest_of_line(text, second.end())
+        return syntax("a second list begins with `and each`", span, f"write `and each {text[span.start : span.end]}`")
     return syntax("this line can't be read from here on", rest_of_line(text, offset), f"write `{_EACH}`")
 
 
@@ -247,6 +253,19 @@ def _field_alone(text: str, unreadable: Unreadable) -> Mistake | None:
 
 
 # ── Lines that are no setting ──
+
+
+def unknown_key(text: str, unreadable: Unreadable, keys: tuple[str, ...]) -> Mistake | None:
+    """`retuns: list of text`: a key that is none, before a value that only the right key could have."""
+    found = re.match(rf"([^\W\d_][\w-]*){BLANK}*[{COLONS}]", text)
+    if found is None or not keys or unreadable.offset < found.end() or _CONTROL.match(text):
+        return None
+    word = found.group(1)
+    near = nearest(word, list(keys))
+    if near is None or word in keys or homes_of(word):
+        return None
+    hint = f"did you mean `{near}`?"
+    return Mistake("unknown-setting", f"there is no setting called `{word}`", Span(0, len(word)), (hint,))
 
 
 def unknown_line(text: str, keys: tuple[str, ...]) -> Mistake | None:

@@ -17,6 +17,7 @@ from .pieces import BLANK, TEXT_KEYS
 _LONGEST = 10_000  # what is longer is no slip of the pen
 _REPEATS = re.compile(r"(?:rep|for|each|loop)")
 _LOOP = re.compile(r"([^\W\d_][\w-]*)\s+(?:in|of|from)\s+(?:\{\{\s*)?([^\W\d_][\w-]*(?:\.[^\W\d_][\w-]*)*)")
+_ITEM = re.compile(r"repeat\s+for\s+each\s+([^\W\d_][\w-]*)")
 _NAMED = re.compile(rf"(?:step|preset|tool|flow|limits|test|schema)(?![\w-]){BLANK}*\S")
 _TEXT_KEY = re.compile(rf"(?:{'|'.join(TEXT_KEYS)}){BLANK}*[:\uff1a]{BLANK}*\"")
 
@@ -47,6 +48,11 @@ def mend_repeat(text: str, base: int) -> ast.RepeatEach | None:
             parts.append(ast.Name(normalise(part), Span(start, start + len(part))))
             start += len(part) + 1
         loops.append(ast.Each(name, ast.Ref(tuple(parts), Span(base + found.start(2), base + found.end(2)))))
+    item = _ITEM.match(text)
+    if not loops and item is not None and name_mistake(item.group(1)) is None:
+        # The list can't be read: the item may be anything.
+        name = ast.Name(normalise(item.group(1)), Span(base + item.start(1), base + item.end(1)))
+        loops.append(ast.Each(name, ast.Ref((ast.Name("", name.span),), name.span)))
     return ast.RepeatEach(tuple(loops), None, Span(base, base + len(text))) if loops else None
 
 

@@ -176,6 +176,7 @@ class SectionReader:
             loops = mend_repeat(text, base) if state.word == "step" and mistake.rule != "stray-text" else None
             if loops is not None:
                 state.lines.append(loops)
+                state.broken = True
                 return
             tree = mend(rule, text, tree, mistake)
             if tree is None and mistake.rule == "unknown-setting":
@@ -183,6 +184,9 @@ class SectionReader:
         if isinstance(tree, Node):
             state.mistakes.extend(doubts(text, base))
             lowered = Lowering(Places(base + shift), state.mistakes, state.templated).line(tree)
+            if len(state.mistakes) > told and state.mistakes[told].rule == "syntax":
+                # A `{{` that the wrong quote cut in two is not unclosed by itself.
+                state.mistakes[told + 1 :] = [one for one in state.mistakes[told + 1 :] if one.rule != "unclosed-tag"]
             if not _is_lost(lowered, state.mistakes[told:]):
                 state.lines.append(lowered)
                 return

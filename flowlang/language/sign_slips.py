@@ -211,7 +211,43 @@ def _number(text: str, unreadable: Unreadable) -> Mistake | None:
     )
 
 
+_CAPITAL = re.compile(
+    r"(?<=[:\s\uff1a])(?:Whole\s+number|Optional|List\s+of|One\s+of|Yes\s*/\s*[Nn]o|Secret\s+text)(?!\w)"
+)
+_HALF = re.compile(r"(?<!\w)(?:and|or)\s+(contains|does\s+not\s+contain|starts\s+with|ends\s+with|is)(?!\w)")
+_DOUBLE_NOT = re.compile(r"(?<!\w)is\s+not\s+(contains?|starts?\s+with|ends?\s+with)(?!\w)")
+
+
+def _capital(text: str, unreadable: Unreadable) -> Mistake | None:
+    """`Whole number`, `List of text`: a type's words begin with a small letter."""
+    for found in _CAPITAL.finditer(text, 0, unreadable.offset + 1 if len(text) > 2000 else len(text)):
+        if found.start() <= unreadable.offset <= found.end() + 1 and text.count('"', 0, found.start()) % 2 == 0:
+            word = found.group().split()[0]
+            hint = f"did you mean `{' '.join(found.group().lower().split())}`?"
+            span = Span(found.start(), found.start() + len(word))
+            return Mistake("unknown-type", f"there is no type or schema called `{word}`", span, (hint,))
+    return None
+
+
+def _half_condition(text: str, unreadable: Unreadable) -> Mistake | None:
+    """`a contains "x" or contains "y"`: the second half does not say what is compared."""
+    for found in _HALF.finditer(text, 0, unreadable.offset + 1):
+        if found.start(1) < unreadable.offset <= found.end() + 1:
+            hint = f"say again what is meant: `… a {found.group(1)} …`"
+            return syntax("what is compared is missing before this", Span(*found.span(1)), hint)
+    for found in _DOUBLE_NOT.finditer(text, 0, unreadable.offset + 1):
+        if found.start(1) < unreadable.offset <= found.end() + 1:
+            plain = found.group(1).split()[0].rstrip("s")
+            better = "does not contain" if plain == "contain" else f"not (… {plain}s with …)"
+            return syntax(
+                "`is not` and another comparison don't go together", Span(*found.span(1)), f"write `{better}`"
+            )
+    return None
+
+
 SLIPS: tuple[Explain, ...] = (
+    _capital,
+    _half_condition,
     _open_quotes,
     _comma_at_end,
     _open_braces,

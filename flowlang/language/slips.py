@@ -51,8 +51,9 @@ def explain_header(text: str, unreadable: Unreadable) -> Mistake:
 
 def explain_line(text: str, unreadable: Unreadable, keys: tuple[str, ...]) -> Mistake:
     """The mistake of a line below a header. `keys` are the settings that may stand in its section."""
-    unknown: Explain = lambda text, unreadable: line_slips.unknown_line(text, keys)  # noqa: E731
-    return _explain(text, unreadable, (*line_slips.SLIPS, unknown, *line_slips.CONTROL_SLIPS, *sign_slips.SLIPS))
+    key: Explain = lambda text, unreadable: line_slips.unknown_key(text, unreadable, keys)  # noqa: E731
+    line: Explain = lambda text, unreadable: line_slips.unknown_line(text, keys)  # noqa: E731
+    return _explain(text, unreadable, (key, *line_slips.SLIPS, line, *line_slips.CONTROL_SLIPS, *sign_slips.SLIPS))
 
 
 def explain_field(text: str, unreadable: Unreadable) -> Mistake:
@@ -77,6 +78,9 @@ def _last_resort(text: str, unreadable: Unreadable) -> Mistake:
     wanted = [words for name, words in _WORDS_FOR.items() if name in unreadable.expected]
     wanted = list(dict.fromkeys(wanted))[:4]
     offset, length = unreadable.offset, len(text.rstrip())
+    sign = re.compile(r"[,\uff0c\u3001]\s*(?=\S)").match(text, offset)
+    if sign is not None and not re.search(r"[,\uff0c\u3001]\s*$", text[max(0, offset - _NEAR) : offset]):
+        offset = sign.end()  # not the comma is wrong, but what stands behind it
     if offset >= length:
         start = max(0, length - _NEAR)
         word = re.search(r"\S+$", text[start:length])

@@ -174,7 +174,7 @@ class TextReader:
 
     @property
     def _is_full(self) -> bool:
-        return self._tags > MAX_TAGS or self._broken + len(self._mistakes) >= MAX_MISTAKES
+        return self._tags > MAX_TAGS or max(self._broken, len(self._mistakes)) >= MAX_MISTAKES
 
     def tag(self, tag: str, places: Places) -> Tag:
         """What a tag says; `tag` is in its braces and stands at the start of `places`."""

@@ -72,7 +72,7 @@ class Typer:
 
     def _piped(self, value: ast.Piped, dealt: bool) -> tuple[ast.Value, Type]:
         last_default = max((i for i, call in enumerate(value.filters) if call.name == "default"), default=-1)
-        head, kind = self.value(value.head, dealt or value.filters[0].name == "default")
+        head, kind = self.value(value.head, dealt or last_default >= 0)
         calls: list[ast.FilterCall] = []
         for index, call in enumerate(value.filters):
             resolved, kind = filter_type(self, call, kind, dealt or index < last_default)

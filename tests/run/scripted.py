@@ -7,12 +7,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from flowlang.pipeline import compile_flow
-
 from flowlang.language.checked import CheckedFlow
 from flowlang.language.values import Value
 from flowlang.language.writing import as_json
 from flowlang.models.chat import ChatRequest, Chunk, EmitChunk, Reply, ToolCall
+from flowlang.pipeline import compile_flow
 from flowlang.plan.build import build
 from flowlang.plan.graph import Defaults
 from flowlang.run.event import Event
