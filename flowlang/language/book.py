@@ -1,5 +1,6 @@
 """The names of a file and of its flows: what is declared where, and what is declared twice."""
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
@@ -80,6 +81,7 @@ class Reports:
 
     diagnostics: list[Diagnostic] = field(default_factory=list)
     _seen: set[tuple[str, int, int, str]] = field(default_factory=set)
+    _told: Counter[Severity] = field(default_factory=Counter)
     _unreadable: set[tuple[str, int]] = field(default_factory=set)  # where a line could not be read from there on
     _looks: int = 300_000  # candidates that are still compared for did-you-mean: a file of noise has no end of them
 
@@ -99,11 +101,12 @@ class Reports:
     def add(self, here: Here, rule: str, message: str, span: Span, *hints: str, severity: Severity = "error") -> None:
         """Tells of a mistake; the same rule at the same place is told once."""
         found = Diagnostic(rule, message, here.source, span.moved(here.start), hints, severity)
-        if len(self.diagnostics) >= MAX_REPORTS:
+        if self._told[severity] >= MAX_REPORTS:
             return
         key = (found.source.path, found.span.start, found.span.end, rule)
         if key not in self._seen and (found.source.path, found.span.start) not in self._unreadable:
             self._seen.add(key)
+            self._told[severity] += 1
             self.diagnostics.append(found)
 
 
