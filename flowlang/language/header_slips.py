@@ -178,6 +178,8 @@ def _form(text: str, unreadable: Unreadable) -> Mistake | None:
         case "step" | "preset" | "tool" | "flow" | "limits" if sign:
             whose = "a `limits`" if kind == "limits" else f"a {kind}"
             hint = "what belongs to it stands in the lines below, one setting each"
+            if colon and not text[offset + 1 :].strip():
+                hint = "leave out the colon"
             return syntax(f"the line of {whose} ends here", here, hint)
     return None
 

@@ -181,7 +181,11 @@ class _Reading:
             missing = [column for column in columns if column not in there]
             if missing:
                 near = nearest(missing[0], [column for column in there if column not in columns])
-                fix = (f"did you mean to call it `{missing[0]}`, not `{near}`?",) if near is not None else ()
+                fix = (
+                    (f"the file has `{near}`: write that in the flow, or rename the column",)
+                    if near is not None
+                    else ()
+                )
                 told = f"its columns are {', '.join(f'`{column}`' for column in there[:12])}"
                 what = "column" if len(missing) == 1 else "columns"
                 named = ", ".join(f"`{column}`" for column in missing)

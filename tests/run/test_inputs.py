@@ -263,6 +263,6 @@ def test_a_table_must_have_the_columns_that_the_flow_reads(tmp_path: Path) -> No
     wanted = flow_of(text, tmp_path)
     assert told(read_inputs(wanted, {"rows": ("@rows.csv",)}, base=tmp_path)) == (
         "bad-file: `--rows`: the table has no column `slogan`, and the flow reads it"
-        " | did you mean to call it `slogan`, not `slogn`? | its columns are `id`, `slogn`"
+        " | the file has `slogn`: write that in the flow, or rename the column | its columns are `id`, `slogn`"
     )
     assert read_inputs(wanted, {"rows": ("@some.jsonl",)}, base=tmp_path).mistakes == ()
