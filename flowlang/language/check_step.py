@@ -7,12 +7,13 @@ from typing import TypeVar
 
 from ..diagnostics.source import Span
 from . import ast, types
-from .book import Declared, Here
+from .book import Declared
 from .check_continues import check_continues
+from .check_parameters import ParameterCheck
 from .check_settings import SettingReader, check_lines, may_have_meant, tell_no_text
 from .check_with import check_with
 from .checked import CheckedStep, CheckedTool, Ensured, Loop, Message, Parameter, Place
-from .lookup import UNKNOWN, refs_of
+from .lookup import UNKNOWN
 from .matching import in_words, with_article
 from .neighbours import Flow
 from .settings import SETTINGS
@@ -39,6 +40,7 @@ class StepCheck:
         self.look = self.typer.look
         self._reports = flow.reports
         self._settings_read = SettingReader(self.typer)
+        self._parameters = ParameterCheck(flow, self.here, self.typer, self._settings_read)
 
     # ── The lines, by what they are ──
 
@@ -179,7 +181,7 @@ class StepCheck:
         typer.look.used.clear()
         messages = self._check_messages()
         self._warn_unnamed()
-        parameters, fallback = self._check_parameters()
+        parameters, fallback = self._parameters.check(self.lines)
         with_ = self._check_with()
         until, until_place, times = self._check_until()
         lists = tuple(each.items for each, _ in self.loops)
@@ -346,68 +348,6 @@ class StepCheck:
             hint = "for the same question several times write `samples: 5`"
             self._reports.add(self.here, "not-named-item", message, span, hint, severity="warning")
 
-    def _check_parameters(self) -> tuple[Mapping[str, Parameter], tuple[Mapping[str, Parameter], ...]]:
-        merged: dict[str, Parameter] = {}
-        own: dict[str, Parameter] = {}
-        fallback: list[Mapping[str, Parameter]] = []
-        for line in self.lines:
-            if isinstance(line, ast.Extra):
-                own[f"extra.{line.name.text}"] = self._extra(line)
-            if not isinstance(line, ast.Setting):
-                continue
-            row = SETTINGS[("step", line.key.text)]
-            if not row.parameter:
-                continue
-            if row.takes == "model":
-                item = self._settings_read.only(line, row)
-                merged.update((item and self._model(item, "model")) or {})
-            elif row.takes == "models":
-                fallback = [found for item in line.items if (found := self._model(item, "fallback"))]
-            elif (parameter := self._settings_read.read(line, row)) is not None:
-                own[line.key.text] = parameter
-        asked = {**merged, **own}
-        otherwise = tuple(fallback) or self.flow.fallback_of(merged)
-        for parameters in (asked, *otherwise):
-            self._read_slots(parameters)
-        return asked, otherwise
-
-    def _read_slots(self, parameters: Mapping[str, Parameter]) -> None:
-        """Notes what the parameters that are really sent fill in: a preset's may be overruled by the step's own."""
-        for parameter in parameters.values():
-            if isinstance(parameter.value, ast.Ref | ast.Piped):
-                for ref in refs_of(parameter.value):
-                    if ref.parts[0].text in self.flow.book.names:
-                        place = Here(parameter.place.source, 0), parameter.place.span
-                        self.typer.look.reads.setdefault(ref.parts[0].text, place)
-
-    def _model(self, item: ast.Item, key: str) -> Mapping[str, Parameter] | None:
-        if isinstance(item, ast.Word) and item.text:
-            preset = self.flow.preset(item, self.here, self.typer)
-            if preset is not None:
-                return preset
-        return self._settings_read.model(item, key)
-
-    def _extra(self, line: ast.Extra) -> Parameter:
-        values: list[str | Decimal] = []
-        for item in line.items:
-            match item:
-                case ast.Word(text):
-                    values.append(text)
-                case ast.Number(number):
-                    values.append(number)
-                case ast.Text():
-                    values.append("".join(part for part in item.parts if isinstance(part, str)))
-                case ast.Slot(value):
-                    resolved, _ = self.typer.value(value)
-                    return Parameter(resolved, self._place(item.span))
-                case _:
-                    message = f"`{line.name.text}` takes a word, a number or a text in quotes"
-                    self._reports.add(self.here, "wrong-value", message, item.span)
-        only = values[0] if len(values) == 1 else tuple(values)
-        if only in ("yes", "no") and isinstance(line.items[0], ast.Word):
-            only = only == "yes"  # type: ignore[assignment]
-        return Parameter(only, self._place(line.span))
-
     def _number_or_slot(self, key: str) -> int | ast.Value | None:
         setting = self.setting(key)
         if setting is None:
@@ -486,8 +426,8 @@ class StepCheck:
                 judged = self.typer.text(line.rule.rule)
                 using: Mapping[str, Parameter] = {}
                 if line.rule.using is not None:
-                    using = self._model(line.rule.using, "using") or {}
-                    self._read_slots(using)
+                    using = self._parameters.model(line.rule.using, "using") or {}
+                    self._parameters.read_slots(using)
                 ensures.append(Ensured(judged, True, using, words, self._place(line.span)))
                 continue
             self.look.locals[own] = self.answer_type

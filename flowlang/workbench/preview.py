@@ -20,7 +20,7 @@ from ..plan.build import build
 from ..plan.graph import Plan
 from ..run.event import CallStarted, Event, StepFailed, StepSkipped, StepStarted
 from ..run.executor import execute
-from ..run.exit import DONE, FAILED, WRONG_INPUT
+from ..run.exit import DONE, WRONG_INPUT
 from ..show.request import request_text
 from ..show.terminal import visible
 from .given import Given
@@ -54,7 +54,7 @@ def perform(given: Given, flow: CheckedFlow, screen: Screen) -> int:
     inputs = open_inputs(flow, given, screen)
     sought = asyncio.run(_caught(plan, inputs, path, name, item))
     if not sought.request.done():
-        raise Refusal(FAILED, f"step `{name}` would send nothing: {sought.why_not or _no_item(sought)}")
+        raise Refusal(WRONG_INPUT, f"step `{name}` would send nothing: {sought.why_not or _no_item(sought)}")
     request = sought.request.result()
     for line in _remarks(plan, sought, path or name):
         screen.err(line)
