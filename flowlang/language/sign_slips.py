@@ -2,6 +2,7 @@
 
 import re
 
+from ..diagnostics.diagnostic import nearest
 from ..diagnostics.source import Span
 from .mistake import Mistake
 from .parser import Unreadable
@@ -245,7 +246,22 @@ def _half_condition(text: str, unreadable: Unreadable) -> Mistake | None:
     return None
 
 
+def unknown_filter(text: str, unreadable: Unreadable) -> Mistake | None:
+    """`| filter kind is figure`: what stands behind a filter can't be read because there is no such filter."""
+    before = text[: min(unreadable.offset, 2000)]
+    piped = list(_PIPED.finditer(before))
+    if not piped or piped[-1].group(1) in FILTERS or before.count('"') % 2:
+        return None
+    word = piped[-1].group(1)
+    better = "where" if word in ("filter", "select", "only", "with") else nearest(word, sorted(FILTERS))
+    hints = (f"did you mean `{better}`?",) if better else ()
+    return Mistake("unknown-filter", f"there is no filter called `{word}`", Span(*piped[-1].span(1)), hints)
+
+
+_PIPED = re.compile(r"[|\uff5c]\s*([^\W\d_][\w-]*)(?=\s)")
+
 SLIPS: tuple[Explain, ...] = (
+    unknown_filter,
     _capital,
     _half_condition,
     _open_quotes,

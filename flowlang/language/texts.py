@@ -12,6 +12,7 @@ from ..diagnostics.source import Span
 from . import ast
 from .mistake import Mistake
 from .parser import Node, Token, Unreadable, the_parser
+from .sign_slips import unknown_filter
 from .tag_slips import explain_tag, is_end, opened_name
 
 MAX_DEPTH = 64
@@ -193,8 +194,13 @@ class TextReader:
             tree = self._trees[content] = the_parser().parse("tag", content)
         if isinstance(tree, Unreadable):
             self._broken += 1
-            message, hints = explain_tag(content)
-            mistake = Mistake("bad-reference", message, span, hints)
+            mistake = unknown_filter(content, tree)
+            if mistake is not None:
+                at = places.span(left + mistake.span.start, left + mistake.span.end)
+                mistake = Mistake(mistake.rule, mistake.message, at, mistake.hints)
+            else:
+                message, hints = explain_tag(content)
+                mistake = Mistake("bad-reference", message, span, hints)
             return BrokenTag(mistake, opened_name(content), is_end(content))
         return self._lower_tag(tree, places.moved(left))
 
