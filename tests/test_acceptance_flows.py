@@ -38,3 +38,14 @@ def test_they_stand_in_the_canonical_layout(path: Path) -> None:
     source = decode(path.read_bytes(), path.name)
     assert not isinstance(source, Denied)
     assert format_source(source).text == source.text
+
+
+def test_a_test_may_name_files_that_are_no_text(tmp_path: Path) -> None:
+    (tmp_path / "a.png").write_bytes(b"\x89PNG\r\n\x1a\n\0\0")
+    flow = tmp_path / "a.flow"
+    text = 'input photo: image\n\nstep s\n  prompt: "{{ photo }}"\n\n'
+    text += 'test "t"\n  with photo: file "NAME"\n  expect s is not empty\n'
+    flow.write_text(text.replace("NAME", "a.png"), encoding="utf-8")
+    assert compile_flow(flow).diagnostics == ()
+    flow.write_text(text.replace("NAME", "b.png"), encoding="utf-8")
+    assert [one.rule for one in compile_flow(flow).diagnostics] == ["not-found"]
