@@ -15,7 +15,19 @@ ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = ROOT / "flowlang"
 
 # A module imports only from its own place and from places before it.
-RIVER = ("diagnostics", "language", "models", "plan", "run", "show", "project", "pipeline", "workbench", "__main__")
+RIVER = (
+    "diagnostics",
+    "language",
+    "models",
+    "plan",
+    "run",
+    "show",
+    "project",
+    "settings",
+    "pipeline",
+    "workbench",
+    "__main__",
+)
 FOR_ALL = ("__init__", "record", "resources")
 
 # What is imported when it is used, for start-up time: the file, and what it fetches late. Kept exact by a test.

@@ -5,10 +5,10 @@ from collections.abc import Iterator, Mapping
 from ..diagnostics.diagnostic import Diagnostic
 from ..plan.graph import Plan, PlannedStep
 from ..run.exit import MISTAKES, PROVIDER
+from ..settings import Settings
 from .opening import tell_all
 from .refusal import Ended, Refusal
 from .screen import Screen
-from .settings import Settings
 
 OFFLINE_HINT = "to try it without a key and without cost, add --offline"
 BUILT_IN = {"bytespike": "BYTESPIKE_API_KEY", "openai": "OPENAI_API_KEY"}  # provider, the variable with its key

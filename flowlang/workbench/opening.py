@@ -14,6 +14,7 @@ from ..pipeline import compile_flow
 from ..plan.graph import Defaults
 from ..run.exit import MISTAKES, NOT_ALLOWED, WRONG_INPUT
 from ..run.inputs import MOST_TEXT_BYTES, InputMistake, read_inputs
+from ..settings import LARGEST, Settings, find_settings, read_settings
 from ..show.numbers import count
 from ..show.snippet import summary, tell
 from ..show.terminal import visible_line
@@ -21,7 +22,6 @@ from .finding import refuse_unless_file
 from .given import Given
 from .refusal import Ended, Refusal, all_in_one
 from .screen import Screen
-from .settings import LARGEST, Settings, find_settings, read_settings
 
 PATIENCE_S = 1.0  # before it is said that standard input is waited for
 

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flowlang.workbench.settings import Settings, find_settings, read_settings
+from flowlang.settings import Settings, find_settings, read_settings
 
 WHOLE = """
 [project]

@@ -8,9 +8,9 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any, TypeVar
 
-from ..diagnostics.diagnostic import Diagnostic, nearest
-from ..diagnostics.source import SourceFile, Span
-from ..record import record
+from .diagnostics.diagnostic import Diagnostic, nearest
+from .diagnostics.source import SourceFile, Span
+from .record import record
 
 FILE = "flowlang.toml"
 LARGEST = 1_000_000  # bytes
