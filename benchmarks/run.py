@@ -1,11 +1,12 @@
-"""Runs the benchmarks: `python benchmarks/run.py [startup] [check] [--rounds N]`."""
+"""Runs the benchmarks: `python benchmarks/run.py [startup] [check] [each] [--rounds N]`."""
 
 import argparse
 
 import check
+import each
 import startup
 
-SCENARIOS = {"startup": startup.measure, "check": check.measure}
+SCENARIOS = {"startup": startup.measure, "check": check.measure, "each": each.measure}
 
 
 def main() -> None:

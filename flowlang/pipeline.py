@@ -12,12 +12,17 @@ from pathlib import Path
 
 from . import resources
 from .diagnostics.diagnostic import Diagnostic
-from .language.check import check
-from .language.checked import CheckedFile
+from .language.check import Forbids, check
+from .language.checked import CheckedFile, CheckedTool
 from .language.loader import MAX_SOURCE, STANDARD, Denied, Loader, Read
 from .language.read import Remembered
+from .language.types import Type
+from .language.values import EMPTY, Value
 from .models.catalog import facts_of
-from .project import find_root, read_below
+from .models.errors import BadAnswer
+from .project import CONFIGURATION, find_root, read_below
+from .run.permits import Allow, Power, denial_of, power_of
+from .settings import Settings, load_settings
 
 
 def compile_flow(path: Path, max_source: int = MAX_SOURCE) -> CheckedFile:
@@ -26,12 +31,40 @@ def compile_flow(path: Path, max_source: int = MAX_SOURCE) -> CheckedFile:
 
 
 def check_files(paths: list[Path], max_source: int = MAX_SOURCE) -> list[Diagnostic]:
-    """What is wrong with these files and what they import; each place once."""
+    """What is wrong with these files, what they import, and what their projects set and allow; each place once."""
     found: dict[tuple[str, int, int, str], Diagnostic] = {}
+    projects: dict[Path, tuple[Settings, list[Diagnostic]]] = {}
     for path in paths:
-        for one in compile_flow(path, max_source).diagnostics:
+        root = find_root(path)
+        if root not in projects:
+            projects[root] = _settings_of(root)
+        settings, mistakes = projects[root]
+        checked = Workspace(max_source).check(path, forbids_by(root, settings.allow))
+        for one in (*mistakes, *checked.diagnostics):
             found.setdefault(one.key(), one)
     return list(found.values())
+
+
+def _settings_of(root: Path) -> tuple[Settings, list[Diagnostic]]:
+    path = root / CONFIGURATION
+    return load_settings(path, os.path.relpath(path)) if path.is_file() else (Settings(), [])
+
+
+def forbids_by(root: Path, allow: Allow) -> Forbids:
+    """Why a project forbids a tool: it is not on its lists, or the Python file is not what the tool needs."""
+
+    def forbids(tool: CheckedTool) -> Denied | None:
+        denied = denial_of(tool, allow)
+        if denied is None and tool.method == "python":
+            power = power_of(tool)
+            assert isinstance(power, Power)
+            data = read_below(root, power.name, MAX_SOURCE)
+            from .run.python_file import python_mistake  # few flows have such a tool, and Python's grammar is large
+
+            return data if isinstance(data, Denied) else python_mistake(tool, data)
+        return denied
+
+    return forbids
 
 
 def check_text(text: str, path: str = "example.flow") -> list[Diagnostic]:
@@ -46,7 +79,7 @@ def check_text(text: str, path: str = "example.flow") -> list[Diagnostic]:
         return Denied("not-found", f"there is no file `{name}`")
 
     loader = Loader(read)
-    return list(check(loader, loader.load(path), facts_of).diagnostics)
+    return list(check(loader, loader.load(path), facts_of, answer_in=_answer_in).diagnostics)
 
 
 @dataclass
@@ -56,8 +89,8 @@ class Workspace:
     max_source: int = MAX_SOURCE
     _remembered: dict[str, Remembered] = field(default_factory=dict)
 
-    def check(self, path: Path) -> CheckedFile:
-        """A flow file with everything it imports, checked."""
+    def check(self, path: Path, forbids: Forbids | None = None) -> CheckedFile:
+        """A flow file with everything it imports, checked; `forbids` says which tools may not be used."""
         root = find_root(path)
         read = _reader(root, self.max_source)
         relative = os.path.relpath(path, root).replace(os.sep, "/")
@@ -67,7 +100,17 @@ class Workspace:
 
         loader = Loader(read, self.max_source, show, self._remembered)
         with _without_collection():
-            return check(loader, loader.load(relative), facts_of)
+            return check(loader, loader.load(relative), facts_of, forbids, _answer_in)
+
+
+def _answer_in(text: str, of: Type | None) -> tuple[Value, str]:
+    """The value that a text is as an answer, and what is wrong with it."""
+    from .models.answer import read_answer  # few flows have an `answer` line
+
+    try:
+        return read_answer(text, of), ""
+    except BadAnswer as mistake:
+        return EMPTY, mistake.message
 
 
 @contextmanager
@@ -81,6 +124,12 @@ def _without_collection() -> Iterator[None]:
         gc.freeze()
         if before:
             gc.enable()
+
+
+def files_beside(path: Path, most_bytes: int) -> tuple[Read, str]:
+    """How the files of a flow's project are read, each with at most one byte more; and the flow's own key."""
+    root = find_root(path)
+    return _reader(root, most_bytes), os.path.relpath(path, root).replace(os.sep, "/")
 
 
 def _reader(root: Path, max_source: int) -> Read:

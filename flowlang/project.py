@@ -31,30 +31,47 @@ def read_below(root: Path, name: str, most_bytes: int) -> bytes | Denied:
         folder = os.open(root, os.O_RDONLY | os.O_DIRECTORY)
     except OSError:
         return Denied("not-found", f"there is no file {shown}")
+    part = ""
     try:
         for part in parts[:-1]:
             inner = os.open(part, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=folder)
             os.close(folder)
             folder = inner
         # Non-blocking, so that a pipe in the file's place is refused rather than waited for.
-        file = os.open(parts[-1], os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK, dir_fd=folder)
+        part = parts[-1]
+        file = os.open(part, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK, dir_fd=folder)
     except FileNotFoundError:
         return Denied("not-found", f"there is no file {shown}", _near(folder, parts[-1], name))
     except OSError as problem:
         if problem.errno in (errno.ELOOP, errno.ENOTDIR, errno.EMLINK):
+            if _is_file(folder, part):
+                return Denied("not-found", f"there is no file {shown}: `{part}` is no folder")
             return Denied("not-allowed", f"{shown} goes over a link, and links are not followed")
         return Denied("bad-file", f"{shown} can't be read: {os.strerror(problem.errno or 0).lower()}")
     except ValueError:
         return Denied("not-found", f"there is no file {shown}")
     finally:
         os.close(folder)
-    with os.fdopen(file, "rb") as opened:
+    # Not closed by `open`, which refuses a folder with an error of its own.
+    try:
         kind = os.fstat(file).st_mode
         if stat.S_ISDIR(kind):
             return Denied("bad-file", f"{shown} is a folder, not a file")
         if not stat.S_ISREG(kind):
             return Denied("not-allowed", f"{shown} is no regular file")
-        return opened.read(most_bytes + 1)
+        with open(file, "rb", closefd=False) as opened:
+            return opened.read(most_bytes + 1)
+    except OSError as problem:
+        return Denied("bad-file", f"{shown} can't be read: {os.strerror(problem.errno or 0).lower()}")
+    finally:
+        os.close(file)
+
+
+def _is_file(folder: int, name: str) -> bool:
+    try:
+        return stat.S_ISREG(os.stat(name, dir_fd=folder, follow_symlinks=False).st_mode)
+    except OSError:
+        return False
 
 
 def _near(folder: int, wanted: str, name: str) -> tuple[str, ...]:

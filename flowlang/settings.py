@@ -1,7 +1,6 @@
 """`flowlang.toml`: what a project sets for all its flows. Found upwards from the flow."""
 
 import re
-import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import field
 from decimal import Decimal
@@ -11,6 +10,7 @@ from typing import Any, TypeVar
 from .diagnostics.diagnostic import Diagnostic, nearest
 from .diagnostics.source import SourceFile, Span
 from .record import record
+from .run.permits import Allow
 
 FILE = "flowlang.toml"
 LARGEST = 1_000_000  # bytes
@@ -49,16 +49,6 @@ class Model:
 
 
 @record
-class Allow:
-    """What the project asks to be allowed."""
-
-    hosts: tuple[str, ...] = ()
-    commands: tuple[str, ...] = ()
-    python: tuple[str, ...] = ()
-    read: tuple[str, ...] = ()
-
-
-@record
 class Offline:
     """How the built-in model behaves: seconds that an answer takes, and the part of answers (0 to 1) that go wrong."""
 
@@ -88,8 +78,29 @@ def find_settings(flow: Path) -> Path | None:
     return None
 
 
+def load_settings(path: Path, shown: str) -> tuple[Settings, list[Diagnostic]]:
+    """The settings in a file, and every mistake in it, also that it cannot be read; `shown` is its path in them."""
+    nowhere = SourceFile(shown, "")
+    try:
+        with path.open("rb") as file:
+            data = file.read(LARGEST + 1)
+        text = data.decode("utf-8-sig")
+    except OSError as error:
+        reason = (error.strerror or "unknown reason").lower()
+        return Settings(shown), [Diagnostic("bad-file", f"`{shown}` cannot be read: {reason}", nowhere, Span(0, 0))]
+    except UnicodeDecodeError as error:
+        message = f"`{shown}` is not UTF-8: byte {error.start + 1} cannot be read"
+        return Settings(shown), [Diagnostic("bad-file", message, nowhere, Span(0, 0), ("save it as UTF-8",))]
+    if len(data) > LARGEST:
+        message = f"`{shown}` has more than {LARGEST:,} bytes"
+        return Settings(shown), [Diagnostic("bad-file", message, nowhere, Span(0, 0))]
+    return read_settings(text, shown)
+
+
 def read_settings(text: str, path: str) -> tuple[Settings, list[Diagnostic]]:
     """The settings of a file, and every mistake in it. What has a mistake keeps its default."""
+    import tomllib  # few commands need it, and most projects have no such file
+
     source = SourceFile(path, text.replace("\r\n", "\n"))
     try:
         data = tomllib.loads(source.text, parse_float=Decimal)

@@ -34,7 +34,11 @@ FOR_ALL = ("__init__", "record", "resources")
 LATE: dict[str, set[str]] = {
     "language/grammar.py": {"lark", "platformdirs"},
     "models/catalog.py": {"tomllib"},
+    "pipeline.py": {"flowlang.models.answer", "flowlang.run.python_file"},
     "run/documents.py": {"pypdf"},
+    "run/python_runner.py": {"asyncio"},
+    "run/tools.py": {"flowlang.run.fetch"},
+    "settings.py": {"tomllib"},
     "workbench/cli.py": {
         "flowlang.workbench.commands",
         "flowlang.workbench.completion",
@@ -43,6 +47,7 @@ LATE: dict[str, set[str]] = {
         "signal",
     },
     "workbench/fmt.py": {"difflib"},
+    "workbench/opening.py": {"flowlang.run.fetch"},
     "workbench/viewing.py": {"flowlang.show.live"},
     "workbench/commands.py": {"importlib"},
 }

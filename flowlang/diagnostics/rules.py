@@ -66,7 +66,8 @@ _RULES = (
     Rule("unreachable", "the model's provider did not answer", when="run"),
     Rule("tool-failed", "a tool did not do its work", when="run"),
     Rule("failed-before", "a step cannot run because what it reads failed", when="run"),
-    Rule("unmet-expectation", "an `expect` of the limits does not hold", when="run"),
+    Rule("unmet-expectation", "an `expect` of the limits or of a test does not hold", when="run"),
+    Rule("missing-recording", "a test needs an answer that nothing gives", when="run"),
     Rule("limit-reached", "the run came to one of its limits", when="run"),
 )
 

@@ -11,20 +11,34 @@ from ..diagnostics.diagnostic import Diagnostic, nearest
 from ..diagnostics.source import Span
 from . import ast
 from .book import Declared, FileBook, Here, Reports, did_you_mean, keep_book
+from .check_answers import AnswerIn, check_answers
 from .check_flow import FlowCheck
 from .check_step import StepCheck
 from .check_tool import check_tool
 from .checked import CheckedFile, CheckedFlow, CheckedStep, CheckedTool
 from .circles import find_circles, shortened, what_is_needed_first
 from .facts import FactsOf, check_model, know_nothing
-from .loader import LoadedFile, LoadedText, Loader
+from .loader import Denied, LoadedFile, LoadedText, Loader
 from .lookup import Snippet, refs_in
 from .type_names import TypeNames
 from .typed import Typer
 
 
-def check(loader: Loader, loaded: LoadedFile | None, facts_of: FactsOf = know_nothing) -> CheckedFile:
-    """What is wrong with a file and its imports; the checked flow, if nothing is. `facts_of` knows the models."""
+Forbids = Callable[[CheckedTool], Denied | None]  # why a tool may not be used; None if it may
+
+
+def check(
+    loader: Loader,
+    loaded: LoadedFile | None,
+    facts_of: FactsOf = know_nothing,
+    forbids: Forbids | None = None,
+    answer_in: AnswerIn | None = None,
+) -> CheckedFile:
+    """What is wrong with a file and its imports; the checked flow, if nothing is.
+
+    `facts_of` knows the models; `forbids` what the project allows, `answer_in` how answers are read: without them
+    nothing is said of that.
+    """
     reports = Reports(list(loader.diagnostics))
     main: FileCheck | None = None
     if loaded is not None:
@@ -38,9 +52,14 @@ def check(loader: Loader, loaded: LoadedFile | None, facts_of: FactsOf = know_no
         for file in files.values():
             file.check()
         _check_runs(flows, reports)
+        if forbids is not None:
+            for file in files.values():
+                file.check_powers(forbids)
         for flow in flows:
             for step in flow.checked.steps.values() if flow.checked else ():
                 check_model(step, facts_of, reports)
+            if flow.checked is not None and answer_in is not None:
+                check_answers(flow.checked, answer_in, reports)
     diagnostics = sorted(reports.diagnostics, key=_in_file_order(loader))
     errors = any(one.severity == "error" for one in diagnostics)
     if errors:
@@ -98,7 +117,7 @@ class FileCheck:
             case ast.FileText() as file:
                 loaded = self.text_of(file, declared.here)
                 if loaded is not None:
-                    return Snippet(loaded.parts, Here(loaded.source, 0))
+                    return Snippet(loaded.parts or (), Here(loaded.source, 0))
         return Snippet((), declared.here)
 
     def member(self, alias: str, name: str) -> Snippet | None:
@@ -209,6 +228,13 @@ class FileCheck:
         for flow in self.flows.values():
             flow.checked = flow.check()
         self._check_snippets(main)
+
+    def check_powers(self, forbids: Forbids) -> None:
+        """Tells of tools that may not be used."""
+        for tool in self._tools.values():
+            if tool is not None and (denied := forbids(tool)) is not None:
+                here = Here(tool.target_place.source, 0)
+                self.reports.add(here, denied.rule, denied.message, tool.target_place.span, *denied.hints)
 
     def _check_snippets(self, main: FlowCheck) -> None:
         """A snippet's names are read where it is pasted; here only what stands below it is looked at."""

@@ -262,8 +262,7 @@ class FlowCheck:
         self._check_order()
         outputs = self._check_outputs()
         limits = check_limits(self)
-        for test in self.book.tests:
-            check_test(self, test)
+        tests = tuple(done for test in self.book.tests if (done := check_test(self, test)) is not None)
         self._warn_unused()
         return CheckedFlow(
             name=self.book.name,
@@ -274,7 +273,7 @@ class FlowCheck:
             outputs=outputs,
             limits=limits,
             source=self.file.loaded.source,
-            tests=tuple(test.section for test in self.book.tests),
+            tests=tests,
         )
 
     def _place(self, declared: Declared, span: Span) -> Place:
@@ -308,6 +307,7 @@ class FlowCheck:
             return None
         inner = bare(kind)
         typer = Typer.at(self, declared.here)
+        typer.verbatim = True
         if isinstance(inner, types.SecretType):
             message = "a secret has no default: it would stand in the file for all to read"
             self.reports.add(declared.here, "wrong-value", message, default.span)

@@ -2,11 +2,13 @@
 
 from ..diagnostics.source import Span
 from . import ast, types
-from .book import Declared, tell_bad_name
+from .address import BadAddress, split_address
+from .book import Declared, Here, Reports, tell_bad_name
 from .check_settings import check_lines, tell_no_text
 from .checked import CheckedTool, Place
 from .names import name_mistake
 from .neighbours import File
+from .tool_texts import body_mistake, origin_of, program_of
 from .typed import Typer
 from .types import Type
 
@@ -34,12 +36,14 @@ def check_tool(file: File, declared: Declared) -> CheckedTool | None:
     about: ast.Text | None = None
     body: ast.Text | None = None
     method, target, function = "", ast.Text((), Span(0, 0)), ""
+    target_span = declared.name.span
     headers: list[tuple[str, ast.Text]] = []
     returns: Type | None = None
     chosen: ast.Name | None = None
     for line in lines:
         match line:
             case ast.HeaderLine(name, text):
+                _check_header_name(name, here, reports)
                 headers.append((name.text, _header(file, typer, text, secrets)))
             case ast.Returns(of):
                 returns = file.types.resolve(of, here, answer=True)
@@ -57,6 +61,7 @@ def check_tool(file: File, declared: Declared) -> CheckedTool | None:
                 if word == "python":
                     if len(items) == 1 and isinstance(items[0], ast.Function):
                         target, function = items[0].path, items[0].name.text
+                        target_span = items[0].span
                     else:
                         reports.add(here, "wrong-value", '`python` takes `"tools.py" lookup`', items[0].span)
                     continue
@@ -70,8 +75,11 @@ def check_tool(file: File, declared: Declared) -> CheckedTool | None:
                         about = resolved
                     case "body":
                         body = resolved
+                        if why := body_mistake(resolved):
+                            reports.add(here, "wrong-value", why, item.span)
                     case _:
-                        target = resolved
+                        target, target_span = resolved, item.span
+                        _check_target(word, resolved, item.span, here, reports)
     if chosen is None and not section.broken:
         message = f"the tool `{declared.name.text}` has no way to be reached"
         hint = "it needs one of `get:`, `post:`, `command:` and `python:`"
@@ -83,8 +91,43 @@ def check_tool(file: File, declared: Declared) -> CheckedTool | None:
     if section.broken or chosen is None:
         return None
     given = tuple((name, kind, description) for name, (kind, description) in takes.items())
-    place = Place(here.source, declared.name.span.moved(here.start))
-    return CheckedTool(declared.name.text, about, given, method, target, function, tuple(headers), body, returns, place)
+    return CheckedTool(
+        name=declared.name.text,
+        about=about,
+        takes=given,
+        method=method,
+        target=target,
+        function=function,
+        headers=tuple(headers),
+        body=body,
+        returns=returns,
+        place=Place(here.source, declared.name.span.moved(here.start)),
+        target_place=Place(here.source, target_span.moved(here.start)),
+        file=file.loaded.path,
+    )
+
+
+def _check_target(method: str, target: ast.Text, span: Span, here: Here, reports: Reports) -> None:
+    """Tells of a program or a host that is not written out, and of a command that can't be split into words."""
+    try:
+        if method == "command":
+            program_of(target)
+        else:
+            split_address(origin_of(target))
+    except BadAddress as bad:
+        reports.add(here, "wrong-value", bad.message, span, *bad.hints)
+    except ValueError as why:
+        hint = "a value can be filled in behind it, as in `https://weather.example/v1?city={{ city }}`"
+        reports.add(here, "wrong-value", str(why), span, *(() if method == "command" else (hint,)))
+
+
+_OF_THE_WIRE = ("host", "content-length", "transfer-encoding", "connection", "upgrade", "te", "trailer")
+
+
+def _check_header_name(name: ast.Name, here: Here, reports: Reports) -> None:
+    if name.text.lower() in _OF_THE_WIRE:
+        message = f"the header `{name.text}` is set by the runner alone"
+        reports.add(here, "wrong-value", message, name.span, "leave this line out")
 
 
 def _secrets(file: File) -> frozenset[str]:

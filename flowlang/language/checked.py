@@ -86,12 +86,14 @@ class CheckedTool:
     about: ast.Text | None
     takes: tuple[tuple[str, Type, str], ...]  # name, type, description
     method: str  # "get", "post", "command", "python"
-    target: ast.Text  # address, command or path of the Python file
+    target: ast.Text  # address or command, and the path of a Python file as it is written
     function: str  # python only
     headers: tuple[tuple[str, ast.Text], ...]
     body: ast.Text | None
     returns: Type | None
     place: Place
+    target_place: Place
+    file: str  # what its paths are relative to: the file that declares it, as the project names it
 
 
 @record
@@ -158,6 +160,75 @@ class CheckedLimits:
 
 
 @record
+class GivenLine:
+    """`with INPUT: value` of a test; a `file "…"` whose content is no plain text is still a path."""
+
+    input: str
+    value: ast.Value
+    place: Place  # of the value
+
+
+@record
+class AnswerLine:
+    """`answer STEP: value` of a test. `path` leads over the steps that run a flow to a step of that flow.
+
+    A text is read as a model's answer would be, and must be of `type`; None takes any text as it stands.
+    """
+
+    path: tuple[str, ...]
+    value: ast.Value
+    type: Type | None
+    place: Place  # of the value
+
+
+@record
+class Expectation:
+    """`expect CONDITION` of a test. `reads` names inputs, lets and steps, `outputs` what it knows as outputs."""
+
+    condition: ast.Condition
+    words: str  # as it stands in the flow, in one line
+    reads: tuple[str, ...]
+    outputs: tuple[str, ...]
+    place: Place
+
+
+@record
+class JudgeLine:
+    """`judge VALUE: "rule"` of a test; `using` as in Ensured."""
+
+    value: ast.Value
+    rule: ast.Text
+    using: Mapping[str, Parameter]
+    reads: tuple[str, ...]
+    outputs: tuple[str, ...]
+    place: Place
+
+
+@record
+class CaseRows:
+    """`for each NAME in "cases.csv"`: the path as it is written."""
+
+    name: str
+    path: str
+    place: Place  # of the path
+
+
+@record
+class CheckedTest:
+    """A test of a flow. `passes` of `tries` tries of each case must pass."""
+
+    name: str
+    given: tuple[GivenLine, ...]
+    answers: tuple[AnswerLine, ...]
+    expects: tuple[Expectation, ...]
+    judges: tuple[JudgeLine, ...]
+    rows: CaseRows | None
+    passes: int
+    tries: int
+    place: Place  # of its name
+
+
+@record
 class CheckedFlow:
     """One flow of a file; the main flow's name is empty. Steps and lets keep the order of the file."""
 
@@ -169,7 +240,7 @@ class CheckedFlow:
     outputs: tuple[CheckedOutput, ...]  # never empty: without any `output`, each step that nothing reads is one
     limits: CheckedLimits
     source: SourceFile
-    tests: tuple[ast.Section, ...] = field(default=(), repr=False)
+    tests: tuple[CheckedTest, ...] = field(default=(), repr=False)
 
     def value_of_outputs(self) -> tuple[str, ...]:
         return tuple(output.name for output in self.outputs)

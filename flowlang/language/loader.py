@@ -51,8 +51,11 @@ class LoadedFile:
 
 @dataclass(eq=False)
 class LoadedText:
+    """The text of a file: `words` as it stands there; `parts` is None where nothing fills it in."""
+
     source: SourceFile
-    parts: tuple[ast.Part, ...]
+    words: str
+    parts: tuple[ast.Part, ...] | None = None
 
 
 @dataclass
@@ -101,7 +104,7 @@ class Loader:
                     self._load_text(loaded, placed, text)
         for missing in loaded.missing:
             # It was told, and counts as a text, so that nobody is told that it is empty.
-            loaded.texts[missing] = LoadedText(SourceFile(missing, ""), ("…",))
+            loaded.texts[missing] = LoadedText(SourceFile(missing, ""), "…", ("…",))
         return loaded
 
     def _import(
@@ -125,25 +128,30 @@ class Loader:
             self._tell(problem, loaded.source, span)
 
     def _load_text(self, loaded: LoadedFile, placed: ast.PlacedSection, text: ast.FileText) -> None:
-        if text.path in loaded.texts:
+        if text.path not in loaded.texts and not self._get_text(loaded, placed, text):
             return
+        found = loaded.texts[text.path]
+        if found.parts is None and isinstance(
+            placed.section.header, ast.Step | ast.Snippet | ast.Tool | ast.Let | ast.Output
+        ):
+            mistakes: list[Mistake] = []
+            found.parts = TextReader(lower_tag_at(mistakes), mistakes).file(found.words)
+            self.diagnostics.extend(mistake.at(found.source, 0) for mistake in mistakes)
+
+    def _get_text(self, loaded: LoadedFile, placed: ast.PlacedSection, text: ast.FileText) -> bool:
+        """Whether the text could be had; it is told if it could not."""
         target = resolve(loaded.path, text.path)
         data = target if isinstance(target, Denied) else self.read(target)
         source = data if isinstance(data, Denied) else decode(data, self.show(str(target)), self.max_source)
         if source is not data and isinstance(source, Denied) and isinstance(placed.section.header, ast.Test):
-            return  # a test's file is read as its input's flag would read it, and may be an image
+            return False  # a test's file is read as its input's flag would read it, and may be an image
         if isinstance(source, Denied):
             self._tell(source, loaded.source, text.span.moved(placed.start))
             loaded.missing.add(text.path)
-            return
+            return False
         self.sources.append(source)
-        words = source.text.removesuffix("\n")
-        parts: tuple[ast.Part, ...] = (words,) if words else ()
-        if isinstance(placed.section.header, ast.Step | ast.Snippet | ast.Tool | ast.Let | ast.Output):
-            mistakes: list[Mistake] = []
-            parts = TextReader(lower_tag_at(mistakes), mistakes).file(words)
-            self.diagnostics.extend(mistake.at(source, 0) for mistake in mistakes)
-        loaded.texts[text.path] = LoadedText(source, parts)
+        loaded.texts[text.path] = LoadedText(source, source.text.removesuffix("\n"))
+        return True
 
     def _tell(self, denied: Denied, source: SourceFile, span: Span) -> None:
         self.diagnostics.append(Diagnostic(denied.rule, denied.message, source, span, denied.hints))

@@ -27,6 +27,7 @@ class Typer:
 
     look: Lookup
     media: bool = False  # whether an image or audio may be filled in
+    verbatim: bool = False  # whether the text of a file is taken as it stands, as in inputs and tests
     _pasting: tuple[str, ...] = ()
     _pastes: int = 0
 
@@ -100,6 +101,8 @@ class Typer:
         loaded = self.look.names.text_of(value, self.look.here)
         if loaded is None:
             return ast.Text((), value.span)
+        if self.verbatim or loaded.parts is None:
+            return ast.Text((loaded.words,) if loaded.words else (), value.span)
         before, self.look.here = self.look.here, Here(loaded.source, 0)
         parts = self.parts(loaded.parts)
         self.look.here = before

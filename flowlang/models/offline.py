@@ -83,6 +83,13 @@ def offline_model(settings: OfflineSettings, sleep: Sleep = asyncio.sleep) -> Co
     return complete
 
 
+def made_up(about: str, takes: Mapping[str, Value], returns: Type | None) -> str:
+    """What a tool might give back that is not called: made of what it is about and what it takes."""
+    given = json_text(dict(takes), indent=None)
+    request = ChatRequest(NAME, (ChatMessage("user", (f"{about}\n\n{given}",)),), answer=returns)
+    return _text(request, asked(list(request.messages)), draw_for(request))
+
+
 def _text(request: ChatRequest, question: Asked, draw: Draw) -> str:
     answer = invent(question, request.answer, draw)
     if request.answer is None or (request.schema is None and isinstance(answer, str)):

@@ -5,6 +5,7 @@ because the answer did not fit, and those of the fallbacks. Turns of tools and c
 fallback has one try kept for it. What is asked again goes on from what was said: the wrong answer and what was wrong.
 """
 
+import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -19,11 +20,13 @@ from ..models.chat import ChatMessage, Reply, ToolCall
 from ..models.errors import BadAnswer, ModelError
 from ..plan.graph import Ask, PlannedStep
 from ..plan.requests import Plain, build_request, judge_messages, rule_text, settled, timeout_s_of, tries_of
-from .budget import Budget
+from .budget import Budget, in_words
 from .calling import Asker, Gate
 from .event import Emit, ToolCalled
 from .fitting import Misfit, fitted
+from .ground import Together
 from .outcome import Failure, StepFailure
+from .standing import StoodIn
 from .tools import PerformTool, ToolFailed
 
 EXCERPT = 60  # characters of an answer, before and behind what is wrong in it
@@ -65,9 +68,13 @@ class Answering:
     emit: Emit
     perform_tool: PerformTool
     secrets: Mapping[str, Secret]
+    together: Together
+    stood_in: StoodIn | None = None  # what is answered in the model's stead
 
     async def answer(self, messages: tuple[ChatMessage, ...], scope: Scope, rounds: int, sample: int) -> Answered:
         """The step's answer to the messages. Raises StepFailure, and LimitReached where no call may start any more."""
+        if self.stood_in is not None:
+            return self._answered_instead(self.stood_in, messages, scope)
         asks = self.node.asks
         first = settled(asks[0], scope)
         most = tries_of(first)
@@ -130,13 +137,19 @@ class Answering:
             said = (*said, *turns, ChatMessage("assistant", (reply.text,)), ChatMessage("user", (told,)))
             self.gate.drop(self.asker)
 
+    def _answered_instead(self, given: StoodIn, messages: tuple[ChatMessage, ...], scope: Scope) -> Answered:
+        """The answer that stands in; it is held to the conditions, and no judge is asked."""
+        broken = self._broken_condition(Scope({**scope.names, self.step.name: given.value}))
+        if broken is not None:
+            hints = (f"the answer: {_excerpt(given.text, None, None)}",)
+            message = f"the answer for step `{self.step.name}` breaks `{broken.words}`"
+            raise StepFailure(Failure("bad-answer", message, given.place, hints))
+        return Answered(given.value, (*messages, ChatMessage("assistant", (given.text,))))
+
     # ── Rules ──
 
-    async def _broken_rule(
-        self, value: Value, messages: tuple[ChatMessage, ...], text: str, scope: Scope
-    ) -> tuple[Ensured, str, str] | None:
-        """The first rule that the answer breaks, why, and what the model is told. Judges come after conditions."""
-        own = Scope({**scope.names, self.step.name: value})
+    def _broken_condition(self, own: Scope) -> Ensured | None:
+        """The first condition that does not hold, where `own` has the answer under the step's name."""
         for ensured in self.step.ensures:
             if isinstance(ensured.rule, ast.Text) and ensured.judged:
                 continue
@@ -145,7 +158,17 @@ class Answering:
             except ValueMistake as mistake:
                 raise StepFailure(Failure("wrong-value", mistake.message, ensured.place)) from None
             if not kept:
-                return ensured, "", told_rule(ensured.words)
+                return ensured
+        return None
+
+    async def _broken_rule(
+        self, value: Value, messages: tuple[ChatMessage, ...], text: str, scope: Scope
+    ) -> tuple[Ensured, str, str] | None:
+        """The first rule that the answer breaks, why, and what the model is told. Judges come after conditions."""
+        own = Scope({**scope.names, self.step.name: value})
+        condition = self._broken_condition(own)
+        if condition is not None:
+            return condition, "", told_rule(condition.words)
         for ensured, judge in zip(self.step.ensures, self.node.judges, strict=True):
             if judge is not None:
                 verdict = await self._judgement(ensured, judge, messages, text, own)
@@ -221,8 +244,7 @@ class Answering:
                 break
             parts = (reply.text,) if reply.text else ()
             turns = (*turns, ChatMessage("assistant", parts, reply.tool_calls))
-            for call in reply.tool_calls:
-                turns = (*turns, ChatMessage("tool", (await self._result_of(call, tools),), tool_call_id=call.id))
+            turns += await self._results_of(reply.tool_calls, tools, timeout_s_of(parameters))
             free = True
         what = f"in {rounds} turn" if rounds == 1 else f"in {rounds} turns"
         message = f"step `{self.step.name}` called tools {what} and gave no answer"
@@ -230,7 +252,26 @@ class Answering:
             Failure("tool-failed", message, self.step.place, ("`rounds:` sets how many turns of calling there may be",))
         )
 
-    async def _result_of(self, call: ToolCall, tools: tuple[CheckedTool, ...]) -> str:
+    async def _results_of(
+        self, calls: tuple[ToolCall, ...], tools: tuple[CheckedTool, ...], timeout_s: float
+    ) -> tuple[ChatMessage, ...]:
+        """What the model is told of the tools that it called, in the order of its calls; they run side by side."""
+        results: dict[int, str] = {}
+        wrong: dict[int, StepFailure] = {}
+
+        async def work(place: int) -> bool:
+            try:
+                results[place] = await self._result_of(calls[place], tools, timeout_s)
+            except StepFailure as one:
+                wrong[place] = one
+            return not wrong
+
+        await self.together(range(len(calls)), len(calls), work)
+        if wrong:
+            raise wrong[min(wrong)]
+        return tuple(ChatMessage("tool", (results[place],), tool_call_id=call.id) for place, call in enumerate(calls))
+
+    async def _result_of(self, call: ToolCall, tools: tuple[CheckedTool, ...], timeout_s: float) -> str:
         """What the model is told that its tool call came to."""
         tool = next((tool for tool in tools if tool.name == call.name), None)
         if tool is None:
@@ -242,11 +283,13 @@ class Answering:
         except Misfit as misfit:
             return f"the tool was not called: {misfit.sentence(tool.name)}"
         try:
-            return await perform(self.perform_tool, tool, takes, self.secrets, self.asker, self.emit, self.gate)
+            return await perform(
+                self.perform_tool, tool, takes, self.secrets, self.asker, self.emit, self.gate, timeout_s
+            )
         except ToolFailed as failed:
             if not failed.told:
                 raise StepFailure(Failure(failed.rule, failed.message, self.step.place, failed.hints)) from None
-            return f"the tool failed: {failed.message}"
+            return failed.message
 
 
 async def perform(
@@ -257,13 +300,17 @@ async def perform(
     asker: Asker,
     emit: Emit,
     gate: Gate,
+    timeout_s: float,
 ) -> str:
     """A tool's result; tells that it was called. Raises ToolFailed."""
     started, status = gate.clock(), "failed"
     try:
-        result = await perform_tool(tool, takes, secrets)
+        async with asyncio.timeout(timeout_s):
+            result = await perform_tool(tool, takes, secrets)
         status = "ok"
         return result
+    except TimeoutError:
+        raise ToolFailed(f"tool `{tool.name}` failed: it was not done after {in_words(timeout_s)}") from None
     finally:
         emit(ToolCalled(asker.path, asker.step, asker.item, tool.name, status, gate.clock() - started))
 

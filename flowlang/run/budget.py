@@ -38,16 +38,28 @@ class Budget:
             one._check()
             one = one.above
 
+    def check_time(self) -> None:
+        """Raises LimitReached if there is no time left, for what is no call to a model."""
+        one: Budget | None = self
+        while one is not None:
+            one._check_time()
+            one = one.above
+
     def _check(self) -> None:
         limits = self.limits
         if limits.calls is not None and self.calls >= limits.calls:
             calls = f"{limits.calls} call" if limits.calls == 1 else f"{limits.calls} calls"
             raise LimitReached(f"the limit of {calls} is reached")
+        self._check_time()
+
+    def _check_time(self) -> None:
+        limits = self.limits
         if limits.time_s is not None and self.clock() - self.started >= limits.time_s:
-            raise LimitReached(f"the limit of {_duration(float(limits.time_s))} is reached")
+            raise LimitReached(f"the limit of {in_words(float(limits.time_s))} is reached")
 
 
-def _duration(seconds: float) -> str:
+def in_words(seconds: float) -> str:
+    """A time for people: `2 minutes`, `1 second`."""
     if seconds >= 60 and seconds % 60 == 0:
         minutes = int(seconds // 60)
         return f"{minutes} minute" if minutes == 1 else f"{minutes} minutes"

@@ -7,7 +7,7 @@ from decimal import Decimal
 
 from ..models.chat import ChatRequest, Chunk, Complete, Reply, Usage
 from ..models.errors import CutOff, ModelError, Refused, Unreachable
-from .budget import Budget
+from .budget import Budget, in_words
 from .event import CallFinished, CallStarted, Delta, Dropped, Emit
 from .exit import FINAL
 
@@ -67,7 +67,7 @@ class Gate:
         except TimeoutError:
             finished("failed", None)
             self.calls += 1
-            raise Unreachable(f"`{request.model}` did not answer within {timeout_s:g} seconds") from None
+            raise Unreachable(f"`{request.model}` did not answer within {in_words(timeout_s)}") from None
         except ModelError as error:
             finished("cut-off" if isinstance(error, CutOff) else "failed", None)
             self.calls += 1

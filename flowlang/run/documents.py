@@ -1,6 +1,7 @@
 """Text taken out of documents: PDF, DOCX, HTML, Markdown and plain text."""
 
 import html
+import logging
 import re
 import zipfile
 import zlib
@@ -9,7 +10,7 @@ from pathlib import Path
 from xml.parsers import expat
 
 from ..language.values import Document
-from .files import FileMistake, decoded, in_megabytes, read_bytes, without_last_break
+from .files import FileMistake, decoded, in_megabytes, is_unmarked_utf_16, read_bytes, without_last_break
 
 MOST_DOCUMENT_BYTES = 50_000_000
 MOST_DOCX_TEXT_BYTES = 100_000_000  # of the text part, unpacked
@@ -44,7 +45,7 @@ def document_of(data: bytes, name: str) -> Document:
         raise FileMistake(f"`{name}` is called .{ending}, but what is in it is something else")
     elif ending in ("html", "htm", "xhtml"):
         text = html_text(_decoded_html(data, name))
-    elif b"\0" in data[:4096] and data[:2] not in (b"\xff\xfe", b"\xfe\xff"):
+    elif b"\0" in data[:4096] and data[:2] not in (b"\xff\xfe", b"\xfe\xff") and not is_unmarked_utf_16(data):
         raise FileMistake(
             f"`{name}` is not a document that can be read", "PDF, DOCX, HTML, Markdown and plain text can be read"
         )
@@ -63,6 +64,8 @@ def _pdf_pages(data: bytes, name: str) -> tuple[str, ...]:
         import pypdf
     except ImportError:
         raise FileMistake(f"reading `{name}` needs the library for PDF files", f"install it: {INSTALL_PDF}") from None
+    # What the library has to say of a file is no business of the reader's screen.
+    logging.getLogger("pypdf").setLevel(logging.CRITICAL + 1)
     try:
         reader = pypdf.PdfReader(BytesIO(data))
         if reader.is_encrypted and not reader.decrypt(""):
@@ -70,6 +73,8 @@ def _pdf_pages(data: bytes, name: str) -> tuple[str, ...]:
         return tuple(page.extract_text() or "" for page in reader.pages)
     except FileMistake:
         raise
+    except pypdf.errors.DependencyError:
+        raise FileMistake(f"`{name}` is encrypted in a way that cannot be read", "save it without a password") from None
     except Exception:  # a broken file makes the library raise almost anything
         raise FileMistake(f"`{name}` cannot be read as a PDF: it is damaged", "open it and save it again") from None
 

@@ -16,6 +16,7 @@ class RunStarted:
     flow: str
     steps: tuple[str, ...]
     offline: bool
+    rows: int | None = None  # how many runs there are with `--each`; None for a single one
 
 
 @record
@@ -116,6 +117,17 @@ class Noted:
 
 
 @record
+class RowFinished:
+    """The run of one row has ended; every event of it had `path` begin with `row[3]`. `rule` is empty if it is good."""
+
+    path: str
+    row: int
+    rule: str
+    message: str
+    seconds: float
+
+
+@record
 class RunFinished:
     outcome: str  # "done", "failed", "limit", "interrupted"
     calls: int
@@ -136,6 +148,7 @@ Event = (
     | StepSkipped
     | StepFailed
     | Noted
+    | RowFinished
     | RunFinished
 )
 Emit = Callable[[Event], None]

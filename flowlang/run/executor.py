@@ -21,6 +21,7 @@ from .event import Emit, RunFinished, RunStarted, StepFailed, StepSkipped
 from .ground import Conversation, Ground, T
 from .outcome import FAILED_BEFORE, UNMET, Done, Failed, Outcome, Result, Skipped
 from .scheduler import Schedule
+from .standing import StandIn, carry_out
 from .step import run_step
 from .tools import PerformTool, refuse_tools
 
@@ -36,6 +37,7 @@ async def execute(
     at_once: int = AT_ONCE,
     offline: bool = False,
     perform_tool: PerformTool = refuse_tools,
+    stand_in: StandIn = carry_out,
     price: Price | None = None,
     clock: Callable[[], float] = time.monotonic,
 ) -> Result:
@@ -49,7 +51,7 @@ async def execute(
 
     emit(RunStarted(plan.flow.source.path, tuple(step.name for step in plan.steps()), offline))
     budget = Budget(plan.flow.limits, clock)
-    run = _FlowRun(plan, inputs, "", budget, gate, watch.take, perform_tool)
+    run = FlowRun(plan, inputs, "", budget, gate, watch.take, perform_tool, stand_in)
     try:
         await run.run()
     except BaseException as stopped:
@@ -76,7 +78,7 @@ class _Watch:
         self._emit(event)  # type: ignore[arg-type]
 
 
-async def _together(jobs: Iterable[T], width: int, work: Callable[[T], Awaitable[bool]]) -> None:
+async def together(jobs: Iterable[T], width: int, work: Callable[[T], Awaitable[bool]]) -> None:
     """Runs work for each job, at most `width` at the same time; takes no further job once work has returned False."""
     waiting = iter(jobs)
     goes_on = True
@@ -97,7 +99,7 @@ async def _together(jobs: Iterable[T], width: int, work: Callable[[T], Awaitable
             group.create_task(worker())
 
 
-class _FlowRun:
+class FlowRun:
     """One run of one flow: the main one, or a sub-flow's for one item or round."""
 
     def __init__(
@@ -109,6 +111,7 @@ class _FlowRun:
         gate: Gate,
         emit: Emit,
         perform_tool: PerformTool,
+        stand_in: StandIn,
     ) -> None:
         self.plan = plan
         self.path = path
@@ -116,6 +119,7 @@ class _FlowRun:
         self.gate = gate
         self.emit = emit
         self.perform_tool = perform_tool
+        self.stand_in = stand_in
         self.names: dict[str, Value] = dict(inputs)
         self.outcomes: dict[str, Outcome] = {}
         self.outputs: dict[str, Outcome] = {}
@@ -129,7 +133,8 @@ class _FlowRun:
             budget=budget,
             emit=emit,
             perform_tool=perform_tool,
-            together=_together,
+            stand_in=stand_in,
+            together=together,
             run_flow=self._run_flow,
         )
 
@@ -235,6 +240,6 @@ class _FlowRun:
         self, plan: Plan, inputs: Mapping[str, Value], path: str, above: Budget
     ) -> Mapping[str, Outcome]:
         budget = Budget(plan.flow.limits, above.clock, above)
-        run = _FlowRun(plan, inputs, path, budget, self.gate, self.emit, self.perform_tool)
+        run = FlowRun(plan, inputs, path, budget, self.gate, self.emit, self.perform_tool, self.stand_in)
         await run.run()
         return run.outputs

@@ -54,16 +54,26 @@ def read_bytes(path: Path, most_bytes: int, kind: str = "file") -> bytes:
 
 def decoded(data: bytes, name: str) -> str:
     """The text of UTF-8 (or marked UTF-16) bytes, every line break as `\\n`. Raises FileMistake with the byte."""
+    is_utf_16 = data[:2] in (b"\xff\xfe", b"\xfe\xff")
     try:
-        text = data.decode("utf-16") if data[:2] in (b"\xff\xfe", b"\xfe\xff") else data.decode("utf-8-sig")
+        text = data.decode("utf-16") if is_utf_16 else data.decode("utf-8-sig")
     except UnicodeDecodeError as problem:
         raise FileMistake(
-            f"`{name}` is not UTF-8 text: byte {problem.start + 1} does not belong there",
+            f"`{name}` is not UTF-{16 if is_utf_16 else 8} text: byte {problem.start + 1} does not belong there",
             "save the file as UTF-8",
         ) from None
+    if not is_utf_16 and is_unmarked_utf_16(data):
+        raise FileMistake(f"`{name}` is UTF-16 text, and does not say so at its beginning", "save the file as UTF-8")
     if "\0" in text:
         raise FileMistake(f"`{name}` is not text: it has a NUL at character {text.index(chr(0)) + 1}")
     return text.replace("\r\n", "\n").replace("\r", "\n") if "\r" in text else text
+
+
+def is_unmarked_utf_16(data: bytes) -> bool:
+    """Whether bytes are probably UTF-16 without the mark: of the first letters nearly every second byte is a NUL."""
+    some = data[:1000]
+    nuls = sorted((some[::2].count(0), some[1::2].count(0)))
+    return len(some) >= 4 and nuls[0] == 0 and nuls[1] > 0.4 * len(some)
 
 
 def without_last_break(text: str) -> str:

@@ -31,10 +31,11 @@ from ..language.values import EMPTY, Document, Media, Secret, Value, ValueMistak
 class Misfit(Exception):
     """A value that does not fit; `path` leads to the wrong part, list items counted from 0."""
 
-    def __init__(self, message: str, path: tuple[str | int, ...] = ()) -> None:
+    def __init__(self, message: str, path: tuple[str | int, ...] = (), rule: str = "wrong-value") -> None:
         super().__init__(message)
         self.message = message  # what follows the thing's name: "must be at most 10", "is missing"
         self.path = path
+        self.rule = rule
 
     def sentence(self, name: str) -> str:
         """The mistake as a sentence about `name`: "field `amount` of item 3 of `lines` must be at most 10"."""
@@ -79,13 +80,35 @@ def fitted(value: Value, of: Type, path: tuple[str | int, ...] = ()) -> Value:
     assert_never(of)
 
 
+def in_words(of: Type) -> str:
+    """The type as it stands in a sentence: `a number from 0 to 1`, `yes or no`, `an image`."""
+    match of:
+        case Optional() | Remembering():
+            return in_words(of.item)
+        case YesNoType():
+            return "yes or no"
+        case DateType():
+            return "a date like 2026-03-11"
+        case ChoiceType():
+            return spelled(of)
+        case JsonType() | Unknown():
+            return "JSON"
+        case RecordType():
+            return f"a record `{of.name}`"
+        case MediaType():
+            return "an image" if of.kind == "image" else "audio"
+        case TextType() | NumberType() | ListOf() | DocumentType() | SecretType():
+            return f"a {spelled(of)}"
+    assert_never(of)
+
+
 def read_cell(cell: str, of: Type) -> Value:
     """The value that a table's cell spells; an empty one is an absent optional or an empty text. Raises Misfit."""
     if not cell.strip():
         if isinstance(of, Optional):
             return EMPTY
         if not isinstance(of, TextType | JsonType | Unknown):
-            raise Misfit(f"is empty, and must be {spelled(of)}")
+            raise Misfit(f"is empty, and must be {in_words(of)}")
     inner = of
     while isinstance(inner, Optional | Remembering):
         inner = inner.item
@@ -93,7 +116,7 @@ def read_cell(cell: str, of: Type) -> Value:
         try:
             return fitted(read_json(cell), of)
         except ValueMistake:
-            raise Misfit(f"must be {spelled(inner)}, written as JSON") from None
+            raise Misfit(f"must be {in_words(inner)}, written as JSON") from None
     return fitted(cell, of)
 
 
@@ -121,9 +144,9 @@ def _plain(
     except ValueError as mistake:
         if isinstance(of, ChoiceType):
             raise Misfit(f"must be one of {listed(of.choices)}, not {_shown(value)}", path) from None
-        raise Misfit(f"must be {spelled(of)}: {mistake}", path) from None
+        raise Misfit(f"must be {in_words(of)}: {mistake}", path) from None
     if not right:
-        raise Misfit(f"must be {spelled(of)}, not {kind_of(value)}", path)
+        raise Misfit(f"must be {in_words(of)}, not {_shown(value) if isinstance(value, str) else kind_of(value)}", path)
     _bounded(found, of, path)
     return found
 
@@ -143,12 +166,12 @@ def _record(value: Value, of: RecordType, path: tuple[str | int, ...]) -> Value:
 def _bounded(value: Value, of: Type, path: tuple[str | int, ...]) -> None:
     if wrong := check_bounds(value, of):
         size = f"it has {len(value)}" if isinstance(value, str | tuple) else f"not {_shown(value)}"
-        raise Misfit(f"{wrong}, {size}", path)
+        raise Misfit(f"{wrong}, {size}", path, "out-of-range")
 
 
 def _known(value: Value, kind: type[Document] | type[Secret], of: Type, path: tuple[str | int, ...]) -> Value:
     if not isinstance(value, kind):
-        raise Misfit(f"must be {spelled(of)}, not {kind_of(value)}", path)
+        raise Misfit(f"must be {in_words(of)}, not {kind_of(value)}", path)
     return value
 
 

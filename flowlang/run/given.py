@@ -1,7 +1,7 @@
 """What was given for one input, as a value of its type: a flag's texts, a value of a JSON file, standard input."""
 
 from collections.abc import Callable, Sequence
-from pathlib import Path
+from pathlib import Path, PurePosixPath, PureWindowsPath
 
 from ..language.reading import read_json
 from ..language.types import (
@@ -17,11 +17,12 @@ from ..language.types import (
     Type,
     spelled,
 )
-from ..language.values import Document, Value, ValueMistake
-from .documents import document_of, read_document
+from ..language.values import Document, Value, ValueMistake, kind_of
+from .documents import MOST_DOCUMENT_BYTES, document_of, read_document
+from .fetched import Fetch, Fetched, as_utf8, document_at, is_json, is_json_lines, read_address, refuse_addresses
 from .files import FileMistake, decoded, files_of, in_megabytes, read_bytes, without_last_break
 from .fitting import Misfit, fitted
-from .media import media_of, read_media
+from .media import MOST_MEDIA_BYTES, media_of, read_media
 from .tables import MOST_TABLE_BYTES, Rows, fit_rows, read_rows, rows_of_json
 
 MOST_TEXT_BYTES = 50_000_000
@@ -33,8 +34,9 @@ Stdin = Callable[[], bytes]  # read when it is needed, and only then
 class GivenValues:
     """Reads what was given. Raises FileMistake, Misfit and ValueMistake. Standard input can be taken once."""
 
-    def __init__(self, stdin: Stdin | None) -> None:
+    def __init__(self, stdin: Stdin | None, fetch: Fetch = refuse_addresses) -> None:
         self.stdin = stdin
+        self.fetch = fetch
         self.stdin_is_read = False
 
     def from_stdin(self) -> bytes:
@@ -80,6 +82,8 @@ class GivenValues:
             if _is_file_type(of) or isinstance(of, RecordType | JsonType | SecretType) or text == "-":
                 return [self.value_of_text(text, of, base)]
             return [text[1:] if text.startswith("@@") else text]
+        if _is_address(text):
+            return self.items_of_address(text, of, base)
         found_files = files_of(_file_name(text), base)
         if len(found_files) > MOST_ITEMS:
             raise FileMistake(f"`{text[1:]}` stands for {len(found_files):,} files, a list may have {MOST_ITEMS:,}")
@@ -98,6 +102,8 @@ class GivenValues:
         """The value that a text on the command line gives."""
         if text == "-":
             return self.value_of_stdin(self.from_stdin(), of)
+        if _is_address(text):
+            return self.value_of_address(text, of)
         if _names_files(text):
             name = _file_name(text)
             paths = [base / name] if _is_folder(base / name) else files_of(name, base)
@@ -116,8 +122,9 @@ class GivenValues:
             case MediaType():
                 raise Misfit("needs a file: put `@` before its name")
             case DocumentType():
-                if _is_there(base, text):
-                    raise Misfit(f"is given the text `{text}`, and there is a file of that name: write `@{text}`")
+                if _is_there(base, text) or (_is_address("@" + text) and len(text.split()) == 1):
+                    what = "there is a file of that name" if _is_there(base, text) else "that is an address"
+                    raise Misfit(f"is given the text `{text}`, and {what}: write `@{text}`")
                 return Document(text)
             case JsonType() | RecordType():
                 return fitted(read_json(text), of)
@@ -130,12 +137,8 @@ class GivenValues:
                 return read_document(path)
             case MediaType():
                 return read_media(path, of.kind)
-            case JsonType() | RecordType():
-                return fitted(read_json(text_of(path)), of)
-            case TextType() | SecretType():
-                return fitted(without_last_break(text_of(path)), of)
             case _:
-                return fitted(text_of(path).strip(), of)
+                return _value_of_whole(text_of(path), of)
 
     def value_of_stdin(self, data: bytes, of: Type) -> Value:
         match of:
@@ -158,12 +161,67 @@ class GivenValues:
             if text.lstrip()[:1] in ("[", "{"):
                 return rows_of_json(read_json(text), "the list")
             raise Misfit("needs a file: put `@` before its name" if _is_there(base, text) else "needs a file: `@FILE`")
+        if _is_address(text):
+            found = self.fetched(text, MOST_TABLE_BYTES)
+            return read_rows(as_utf8(found), found.name)
         name = _file_name(text)
         paths = files_of(name, base)
         tables = [read_rows(read_bytes(path, MOST_TABLE_BYTES, "table"), path.name) for path in paths]
         if len(tables) == 1:
             return tables[0]
         raise FileMistake(f"`{name}` stands for {len(tables)} files", "give the flag once for each table")
+
+    # ── A cell of a table ──
+
+    def value_of_cell(self, cell: str, of: Type, folder: Path) -> Value:
+        """The value that a cell spells. A text is what stands there; files are named from the table's own folder."""
+        is_json = cell.lstrip()[:1] in ("[", "{")
+        match of:
+            case Optional():
+                return self.value_of_cell(cell, of.item, folder)
+            case DocumentType() | MediaType():
+                return self.value_of_text("@" + named_in(cell), of, folder)
+            case ListOf(item=DocumentType() | MediaType()):
+                names = read_json(cell) if is_json else (cell,)
+                if not isinstance(names, tuple) or not all(isinstance(name, str) for name in names):
+                    raise Misfit("must be a list of names of files")
+                found = [self.items("@" + named_in(str(name)), of.item, folder, alone=False) for name in names]
+                return fitted(tuple([item for items in found for item in items]), of)
+            case ListOf(item=RecordType() as record):
+                text = cell if is_json else "@" + named_in(cell)
+                return _bounded(_rows_as(self.rows(text, folder), of, record), of)
+            case ListOf():
+                return fitted(_items_of_cell(cell, of.item), of)
+            case JsonType() | RecordType():
+                return fitted(read_json(cell), of)
+            case _:
+                return fitted(cell, of)
+
+    # ── A web address ──
+
+    def fetched(self, text: str, most_bytes: int) -> Fetched:
+        return read_address(text[1:], self.fetch, most_bytes)
+
+    def value_of_address(self, text: str, of: Type) -> Value:
+        match of:
+            case DocumentType():
+                return document_at(self.fetched(text, MOST_DOCUMENT_BYTES))
+            case MediaType():
+                found = self.fetched(text, MOST_MEDIA_BYTES)
+                return media_of(found.data, found.name, of.kind)
+            case _:
+                return _value_of_whole(_text_at(self.fetched(text, MOST_TEXT_BYTES)), of)
+
+    def items_of_address(self, text: str, of: Type, base: Path) -> Sequence[Value]:
+        """The items of a list: those of a JSON list, or the one that stands at the address."""
+        if _is_file_type(of):
+            return [self.value_of_address(text, of)]
+        found = self.fetched(text, MOST_TEXT_BYTES)
+        if is_json(found):
+            return self.items_of_data(read_json(_text_at(found)), of, base)
+        if is_json_lines(found):
+            return [read_json(line) for line in _text_at(found).split("\n") if line.strip()]
+        return [_value_of_whole(_text_at(found), of)]
 
     # ── A JSON file of values ──
 
@@ -187,7 +245,7 @@ class GivenValues:
         if isinstance(value, str) and _is_file_type(of):
             return self.items(value, of, base, alone=True)
         if not isinstance(value, tuple):
-            raise Misfit(f"must be a list of {spelled(of)}")
+            raise Misfit(f"must be a list of {spelled(of)}, not {kind_of(value)}")
         if _is_file_type(of):
             return [
                 found
@@ -195,6 +253,33 @@ class GivenValues:
                 for found in (self.items(item, of, base, alone=False) if isinstance(item, str) else [item])
             ]
         return value
+
+
+def _items_of_cell(cell: str, of: Type) -> Value:
+    """The items of a list that is written as JSON; any other text is its only item."""
+    if cell.lstrip().startswith("["):
+        try:
+            return read_json(cell)
+        except ValueMistake:
+            if not isinstance(of, TextType):
+                raise
+    return (cell,)
+
+
+def named_in(cell: str) -> str:
+    """The name of a file that stands in a cell, with or without `@`. Raises FileMistake if it leads out of the folder.
+
+    Who wrote the rows is often not who runs them.
+    """
+    name = cell.strip().removeprefix("@")
+    ways = (PurePosixPath(name), PureWindowsPath(name))
+    if name.startswith("~") or any(way.anchor or ".." in way.parts for way in ways):
+        raise FileMistake(
+            f"`{name}` leads out of the folder of the rows",
+            "put the file into that folder, or below it",
+            rule="not-allowed",
+        )
+    return name
 
 
 def _rows_as(rows: Rows, of: ListOf, record: RecordType) -> tuple[Value, ...]:
@@ -205,6 +290,21 @@ def _bounded(items: tuple[Value, ...], of: ListOf) -> Value:
     """The rows, if there are as many as the type allows."""
     fitted(tuple([""] * len(items)), ListOf(JsonType(), of.low, of.high))
     return items
+
+
+def _value_of_whole(text: str, of: Type) -> Value:
+    """The value that the whole text of a file gives."""
+    match of:
+        case JsonType() | RecordType():
+            return fitted(read_json(text), of)
+        case TextType() | SecretType():
+            return fitted(without_last_break(text), of)
+        case _:
+            return fitted(text.strip(), of)
+
+
+def _text_at(found: Fetched) -> str:
+    return decoded(as_utf8(found), found.name)
 
 
 def text_of(path: Path) -> str:
@@ -219,13 +319,11 @@ def _file_name(text: str) -> str:
     name = text[1:]
     if not name:
         raise FileMistake("`@` must be followed by a file's name", "a text that is only `@` is written `@@`")
-    if name.lower().startswith(("https://", "http://")):
-        raise FileMistake(
-            f"`{name[:60]}` is an address, and addresses are not read",
-            "save the file, and give its name",
-            rule="not-allowed",
-        )
     return name
+
+
+def _is_address(text: str) -> bool:
+    return text[:9].lower().startswith(("@https://", "@http://"))
 
 
 def _is_there(base: Path, text: str) -> bool:

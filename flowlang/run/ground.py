@@ -14,6 +14,7 @@ from .budget import Budget
 from .calling import Gate
 from .event import Emit
 from .outcome import Failure, LeftOut, Outcome, StepFailure
+from .standing import StandIn
 from .tools import PerformTool
 
 T = TypeVar("T")
@@ -41,6 +42,7 @@ class Ground:
     budget: Budget
     emit: Emit
     perform_tool: PerformTool
+    stand_in: StandIn
     together: Together
     run_flow: RunFlow
 

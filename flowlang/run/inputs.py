@@ -6,7 +6,7 @@ stand for the files in the order of their names. In a JSON file of values (`--in
 file is needed (document, image, audio, table, list of a schema) is `@name` read, from that file's own folder.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -26,8 +26,9 @@ from ..language.types import (
 )
 from ..language.values import EMPTY, Document, Value, ValueMistake
 from ..plan.columns import columns_read
+from .fetched import Fetch, refuse_addresses
 from .files import FileMistake
-from .fitting import Misfit, fitted
+from .fitting import Misfit, fitted, in_words
 from .given import MOST_TEXT_BYTES as MOST_TEXT_BYTES
 from .given import GivenValues, Stdin, text_of
 
@@ -57,26 +58,20 @@ def read_inputs(
     *,
     values_file: str | None = None,
     base: Path = Path(),
+    fetch: Fetch = refuse_addresses,
 ) -> Inputs:
     """The inputs of a flow.
 
     `given` holds what stood behind each flag, in order, by the flag's name (`max_claims` and `max-claims` are one;
     a yes/no flag that stood alone is `yes`). `stdin` is None where nothing is piped in. A flag wins over the file.
+    `fetch` reads an input that is given as `@https://…`.
     """
-    reading = _Reading(flow, stdin, base)
-    flags = reading.named(given)
-    data = reading.data_of(values_file) if values_file is not None else {}
-    folder = (base / values_file).parent if values_file is not None else base
-    for one in flow.inputs.values():
-        if one.name in flags:
-            reading.take(one, partial(reading.given.value_of_flags, flags[one.name], one.type, base))
-        elif data.get(one.name, EMPTY) is not EMPTY:
-            reading.take(one, partial(reading.given.value_of_data, data[one.name], one.type, folder))
-    reading.fill_from_stdin()
-    for one in flow.inputs.values():
-        if one.name not in reading.values and one.name not in reading.wrong:
-            reading.take(one, partial(default_of, one))
-    reading.check_columns()
+    reading = Reading(flow, GivenValues(stdin, fetch), base)
+    reading.take_given(given, values_file)
+    if reading.is_whole:
+        reading.fill_from_stdin()
+        reading.take_defaults()
+    reading.mistakes += check_columns(flow, reading.values)
     ordered = {name: reading.values[name] for name in flow.inputs if name in reading.values}
     return Inputs(ordered, tuple(reading.mistakes))
 
@@ -95,25 +90,48 @@ def default_of(one: CheckedInput) -> Value:
     return fitted(evaluate(one.default, Scope({})), one.type)
 
 
-class _Reading:
-    """The inputs of one run under way."""
+class Reading:
+    """The inputs of one run under way. `elsewhere`: those that come from somewhere else, and may not be given here."""
 
-    def __init__(self, flow: CheckedFlow, stdin: Stdin | None, base: Path) -> None:
+    def __init__(self, flow: CheckedFlow, given: GivenValues, base: Path, elsewhere: Collection[str] = ()) -> None:
         self.flow = flow
-        self.given = GivenValues(stdin)
+        self.given = given
         self.base = base
+        self.elsewhere = elsewhere
+        self.is_whole = True  # whether everything that was given could be looked at
         self.values: dict[str, Value] = {}
         self.mistakes: list[InputMistake] = []
         self.wrong: set[str] = set()
+        self.given_twice: list[str] = []  # what is given here and comes from elsewhere as well
+
+    def take_given(self, given: Mapping[str, Sequence[str]], values_file: str | None) -> None:
+        """Takes what stands in flags and in a file of values."""
+        flags = self.named(given)
+        data = self.data_of(values_file) if values_file is not None else {}
+        folder = (self.base / values_file).parent if values_file is not None else self.base
+        for one in self.flow.inputs.values():
+            if one.name in self.elsewhere:
+                continue
+            if one.name in flags:
+                self.take(one, partial(self.given.value_of_flags, flags[one.name], one.type, self.base))
+            elif data.get(one.name, EMPTY) is not EMPTY:
+                self.take(one, partial(self.given.value_of_data, data[one.name], one.type, folder))
+        self.given_twice = [name for name in self.elsewhere if name in flags or name in data]
+
+    def take_defaults(self) -> None:
+        """Takes the default of each input that has no value yet, or says that it is missing."""
+        for one in self.flow.inputs.values():
+            if one.name not in self.values and one.name not in self.wrong and one.name not in self.elsewhere:
+                self.take(one, partial(default_of, one))
 
     # ── Which input is meant ──
 
     def named(self, given: Mapping[str, Sequence[str]]) -> dict[str, list[str]]:
         """What was given, under the inputs' own names."""
-        folded = {_folded(name): name for name in self.flow.inputs}
+        by_name = {folded(name): name for name in self.flow.inputs}
         found: dict[str, list[str]] = {}
         for flag, texts in given.items():
-            name = flag if flag in self.flow.inputs else folded.get(_folded(flag))
+            name = flag if flag in self.flow.inputs else by_name.get(folded(flag))
             if name is None:
                 self.unknown(flag)
             else:
@@ -129,27 +147,11 @@ class _Reading:
 
     def take(self, one: CheckedInput, value: Callable[[], Value]) -> None:
         """Notes the input's value, or what is wrong with it."""
-        flag = f"--{one.name}"
         try:
-            found = value()
-            empty = found == "" or (isinstance(found, Document) and not found.text.strip())
-            if empty and one.required:
-                raise Misfit(f"is empty, and the flow needs a {spelled(one.type)}")
-            self.values[one.name] = found
-            return
-        except FileMistake as mistake:
-            wrong = InputMistake(mistake.rule, f"`{flag}`: {mistake.message}", mistake.hints, one.name)
-        except ValueMistake as mistake:
-            wrong = InputMistake("wrong-value", f"`{flag}`: {mistake.message}", (), one.name)
-        except Misfit as misfit:
-            if misfit.message == "is missing" and not misfit.path:
-                wrong = InputMistake("missing-input", f"input `{one.name}` is missing", (_how(one),), one.name)
-            else:
-                rule = "out-of-range" if misfit.message.startswith(_OUT_OF_RANGE) else "wrong-value"
-                hints = (f"it is {spelled(one.type)}",) if one.description == "" else (one.description,)
-                wrong = InputMistake(rule, misfit.sentence(flag), hints, one.name)
-        self.wrong.add(one.name)
-        self.mistakes.append(wrong)
+            self.values[one.name] = needed(one, value())
+        except (FileMistake, ValueMistake, Misfit) as problem:
+            self.wrong.add(one.name)
+            self.mistakes.append(mistake_in(one, problem, f"--{one.name}", _how(one)))
 
     def fill_from_stdin(self) -> None:
         """What is piped in goes to the only required text or document that was given no value."""
@@ -159,6 +161,7 @@ class _Reading:
             if one.required
             and one.name not in self.values
             and one.name not in self.wrong
+            and one.name not in self.elsewhere
             and isinstance(one.type, TextType | DocumentType)
         ]
         if len(open_ones) != 1 or self.given.stdin is None or self.given.stdin_is_read:
@@ -171,27 +174,6 @@ class _Reading:
             raise Misfit("is missing")
         return self.given.value_of_stdin(data, one.type)
 
-    def check_columns(self) -> None:
-        """A table must have the columns that the flow reads; rows that were written as JSON may lack some of them."""
-        for name, columns in columns_read(self.flow).items():
-            rows = self.values.get(name)
-            if not isinstance(rows, tuple) or not rows:
-                continue
-            there = list(dict.fromkeys(column for row in rows if isinstance(row, Mapping) for column in row))
-            missing = [column for column in columns if column not in there]
-            if missing:
-                near = nearest(missing[0], [column for column in there if column not in columns])
-                fix = (
-                    (f"the file has `{near}`: write that in the flow, or rename the column",)
-                    if near is not None
-                    else ()
-                )
-                told = f"its columns are {', '.join(f'`{column}`' for column in there[:12])}"
-                what = "column" if len(missing) == 1 else "columns"
-                named = ", ".join(f"`{column}`" for column in missing)
-                message = f"`--{name}`: the table has no {what} {named}, and the flow reads {_it(missing)}"
-                self.mistakes.append(InputMistake("bad-file", message, (*fix, told), name))
-
     # ── A JSON file of values ──
 
     def data_of(self, values_file: str) -> Mapping[str, Value]:
@@ -201,16 +183,18 @@ class _Reading:
             rule = mistake.rule if isinstance(mistake, FileMistake) else "bad-file"
             hints = mistake.hints if isinstance(mistake, FileMistake) else ()
             about = mistake.message if isinstance(mistake, FileMistake) else f"`{values_file}`: {mistake.message}"
+            self.is_whole = False
             self.mistakes.append(InputMistake(rule, f"`--inputs`: {about}", hints, ""))
             return {}
         if not isinstance(data, Mapping):
             message = f"`--inputs`: `{values_file}` must hold one record, with a field for each input"
+            self.is_whole = False
             self.mistakes.append(InputMistake("bad-file", message, (), ""))
             return {}
-        folded = {_folded(name): name for name in self.flow.inputs}
+        by_name = {folded(name): name for name in self.flow.inputs}
         found: dict[str, Value] = {}
         for key, value in data.items():
-            name = key if key in self.flow.inputs else folded.get(_folded(key))
+            name = key if key in self.flow.inputs else by_name.get(folded(key))
             if name is None:
                 self.unknown(key)
             else:
@@ -218,7 +202,45 @@ class _Reading:
         return found
 
 
-_OUT_OF_RANGE = ("must be at", "must be from", "must be exactly", "must have", "must be a whole number")
+def needed(one: CheckedInput, value: Value) -> Value:
+    """The input's value. Raises Misfit for a text or document without any text where the flow needs one."""
+    if one.required and (value == "" or (isinstance(value, Document) and not value.text.strip())):
+        raise Misfit(f"is empty, and the flow needs {in_words(one.type)}")
+    return value
+
+
+def mistake_in(
+    one: CheckedInput, problem: FileMistake | ValueMistake | Misfit, named: str, how: str = ""
+) -> InputMistake:
+    """What is wrong with an input, by the name under which it was given; `how` to give one that is missing."""
+    match problem:
+        case FileMistake():
+            return InputMistake(problem.rule, f"`{named}`: {problem.message}", problem.hints, one.name)
+        case ValueMistake():
+            return InputMistake("wrong-value", f"`{named}`: {problem.message}", (), one.name)
+        case Misfit() if problem.message == "is missing" and not problem.path:
+            return InputMistake("missing-input", f"input `{one.name}` is missing", (how,) if how else (), one.name)
+        case Misfit():
+            hints = (f"it is {in_words(one.type)}",) if one.description == "" else (one.description,)
+            return InputMistake(problem.rule, problem.sentence(named), hints, one.name)
+
+
+def check_columns(flow: CheckedFlow, values: Mapping[str, Value]) -> Iterator[InputMistake]:
+    """A table must have the columns that the flow reads; rows that were written as JSON may lack some of them."""
+    for name, columns in columns_read(flow).items():
+        rows = values.get(name)
+        if not isinstance(rows, tuple) or not rows:
+            continue
+        there = list(dict.fromkeys(column for row in rows if isinstance(row, Mapping) for column in row))
+        missing = [column for column in columns if column not in there]
+        if missing:
+            near = nearest(missing[0], [column for column in there if column not in columns])
+            fix = (f"the file has `{near}`: write that in the flow, or rename the column",) if near is not None else ()
+            told = f"its columns are {', '.join(f'`{column}`' for column in there[:12])}"
+            what = "column" if len(missing) == 1 else "columns"
+            named = ", ".join(f"`{column}`" for column in missing)
+            message = f"`--{name}`: the table has no {what} {named}, and the flow reads {_it(missing)}"
+            yield InputMistake("bad-file", message, (*fix, told), name)
 
 
 def _how(one: CheckedInput) -> str:
@@ -240,5 +262,5 @@ def _it(some: Sequence[str]) -> str:
     return "it" if len(some) == 1 else "them"
 
 
-def _folded(name: str) -> str:
+def folded(name: str) -> str:
     return name.replace("-", "_")

@@ -3,9 +3,8 @@
 import csv
 import re
 import unicodedata
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from io import StringIO
 
 from ..diagnostics.diagnostic import nearest
 from ..language.reading import read_json
@@ -15,6 +14,8 @@ from .files import FileMistake, decoded
 from .fitting import Misfit, fitted, read_cell
 
 MOST_TABLE_BYTES = 50_000_000
+MOST_ROWS = 1_000_000  # of a table that is one value; what is read row by row has no such limit
+MOST_CELLS = 5_000_000
 _CSV_ENDINGS = ("csv", "tsv", "tab")
 _LINES_ENDINGS = ("jsonl", "ndjson")
 
@@ -40,16 +41,47 @@ class Rows:
         return tuple(row.record for row in self.rows)
 
 
+@dataclass(frozen=True, slots=True)
+class RowByRow:
+    """A table that is read one row at a time, as often as it is asked for; only its text is kept.
+
+    A row that cannot be read comes as what is wrong with it, in its place. `columns` as in `Rows`.
+    """
+
+    name: str
+    columns: tuple[str, ...] | None
+    rows: Callable[[], Iterable[Row | FileMistake]]
+
+
 def read_rows(data: bytes, name: str) -> Rows:
     """The rows of a file. What it is is told by its ending, else by its first sign. Raises FileMistake."""
+    table = open_rows(data, name)
+    return Rows(name, table.columns, tuple(_all_good(table)))
+
+
+def open_rows(data: bytes, name: str) -> RowByRow:
+    """The same, to be read row by row. Raises FileMistake for what is wrong with the whole of it."""
     text = decoded(data, name)
     ending = name.rpartition(".")[2].lower() if "." in name else ""
-    start = text.lstrip()[:1]
+    start = text[:10_000].lstrip()[:1]
     if ending in _LINES_ENDINGS or (ending not in (*_CSV_ENDINGS, "json") and start == "{"):
-        return Rows(name, None, tuple(_json_lines(text, name)))
+        return RowByRow(name, None, lambda: _json_lines(text, name))
     if ending == "json" or (ending not in _CSV_ENDINGS and start == "["):
-        return _json_rows(text, name)
-    return _csv_rows(text, name)
+        rows = _json_rows(text, name).rows
+        return RowByRow(name, None, lambda: rows)
+    return _csv_table(text, name)
+
+
+def _all_good(table: RowByRow) -> Iterator[Row]:
+    """The rows of a table that is wanted whole. Raises FileMistake at the first that cannot be read."""
+    width = len(table.columns) if table.columns is not None else 1
+    for number, row in enumerate(table.rows(), 1):
+        if isinstance(row, FileMistake):
+            raise row
+        if number > MOST_ROWS or number * width > MOST_CELLS:
+            most = f"{MOST_ROWS:,} rows" if number > MOST_ROWS else f"{MOST_CELLS:,} cells"
+            raise FileMistake(f"`{table.name}` has more than {most}", "give only the part that matters")
+        yield row
 
 
 def rows_of_json(value: Value, name: str) -> Rows:
@@ -108,47 +140,66 @@ def _check_columns(rows: Rows, columns: tuple[str, ...], of: RecordType) -> None
 _QUOTED = re.compile(r'"[^"]*"')
 
 
-def _csv_rows(text: str, name: str) -> Rows:
-    csv.field_size_limit(MOST_TABLE_BYTES)
+def _csv_table(text: str, name: str) -> RowByRow:
     header_line = _QUOTED.sub("", text[:100_000].lstrip("\n").partition("\n")[0])
     delimiter = max((",", ";", "\t"), key=header_line.count)
-    reader = csv.reader(StringIO(text, newline=""), delimiter=delimiter, strict=True)
-    header: tuple[str, ...] | None = None
-    rows: list[Row] = []
+    first = next(_csv_records(text, name, delimiter), None)
+    if first is None:
+        raise FileMistake(f"`{name}` is empty", "its first line must name the columns")
+    header = _header(first[1], name)
+
+    def rows() -> Iterator[Row | FileMistake]:
+        records = _csv_records(text, name, delimiter)
+        next(records)
+        for number, (line, cells) in enumerate(records, 1):
+            where = f"row {number} (line {line})"
+            if len(cells) == len(header):
+                yield Row(where, dict(zip(header, cells, strict=True)))
+                continue
+            yield FileMistake(
+                f"{where} of `{name}` has {_counted(len(cells), 'cell')}, the header has {len(header)}",
+                f"a cell with `{delimiter if delimiter != chr(9) else 'a tab'}` in it goes in double quotes",
+            )
+
+    return RowByRow(name, header, rows)
+
+
+def _csv_records(text: str, name: str, delimiter: str) -> Iterator[tuple[int, list[str]]]:
+    """The cells of each record that is not blank, with the line on which it begins. Raises FileMistake."""
+    csv.field_size_limit(len(text) + 1)
+    reader = csv.reader(_lines(text), delimiter=delimiter, strict=True)
     line = 1
     try:
         for cells in reader:
             start, line = line, reader.line_num + 1
-            if not any(cell.strip() for cell in cells) and len(cells) < 2:
-                continue
-            if header is None:
-                header = _header(cells, name)
-                continue
-            where = f"row {len(rows) + 1} (line {start})"
-            if len(cells) != len(header):
-                raise FileMistake(
-                    f"{where} of `{name}` has {_counted(len(cells), 'cell')}, the header has {len(header)}",
-                    f"a cell with `{delimiter if delimiter != chr(9) else 'a tab'}` in it goes in double quotes",
-                )
-            rows.append(Row(where, dict(zip(header, cells, strict=True))))
+            if len(cells) > 1 or any(cell.strip() for cell in cells):
+                yield start, cells
     except csv.Error as problem:
         what = "a double quote is never closed" if "unexpected end" in str(problem) else "the quotes do not match"
         raise FileMistake(
             f"`{name}` cannot be read from line {line} on: {what}", 'a `"` inside a cell is written `""`'
         ) from None
-    if header is None:
-        raise FileMistake(f"`{name}` is empty", "its first line must name the columns")
-    return Rows(name, header, tuple(rows))
+
+
+def _lines(text: str) -> Iterator[str]:
+    """The lines with their breaks, one at a time: a list of them would be as large as the text again."""
+    start = 0
+    while start < len(text):
+        end = text.find("\n", start) + 1 or len(text)
+        yield text[start:end]
+        start = end
 
 
 def _header(cells: list[str], name: str) -> tuple[str, ...]:
-    columns = tuple(unicodedata.normalize("NFC", cell.strip()) for cell in cells)
-    for place, column in enumerate(columns):
+    columns: dict[str, None] = {}
+    for place, cell in enumerate(cells, 1):
+        column = unicodedata.normalize("NFC", cell.strip())
         if not column:
-            raise FileMistake(f"column {place + 1} of `{name}` has no name", "the first line must name every column")
-        if column in columns[:place]:
+            raise FileMistake(f"column {place} of `{name}` has no name", "the first line must name every column")
+        if column in columns:
             raise FileMistake(f"`{name}` has two columns called `{column}`", "give one of them another name")
-    return columns
+        columns[column] = None
+    return tuple(columns)
 
 
 # ── JSON ──
@@ -162,19 +213,21 @@ def _json_rows(text: str, name: str) -> Rows:
     return rows_of_json(value, name)
 
 
-def _json_lines(text: str, name: str) -> Iterator[Row]:
+def _json_lines(text: str, name: str) -> Iterator[Row | FileMistake]:
     number = 0
-    for line, written in enumerate(text.split("\n"), 1):
+    for line, written in enumerate(_lines(text), 1):
         if not written.strip():
             continue
         number += 1
         try:
             value = read_json(written)
         except ValueMistake:
-            raise FileMistake(f"line {line} of `{name}` is not JSON", "each line must be one whole record") from None
-        if not isinstance(value, Mapping):
-            raise FileMistake(f"line {line} of `{name}` must be a record, not {kind_of(value)}")
-        yield Row(f"row {number} (line {line})", value)
+            yield FileMistake(f"line {line} of `{name}` is not JSON", "each line must be one whole record")
+            continue
+        if isinstance(value, Mapping):
+            yield Row(f"row {number} (line {line})", value)
+        else:
+            yield FileMistake(f"line {line} of `{name}` must be a record, not {kind_of(value)}")
 
 
 def _counted(number: int, word: str) -> str:

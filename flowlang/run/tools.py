@@ -1,12 +1,40 @@
-"""The socket for whoever carries a tool out, and what the runner says where nobody does."""
+"""Carries tools out: an address is read, a program is run, a Python function is called. Each with an end to its talk.
 
+A value goes where its text has a place for it and nowhere else: a word of a command stays one word, in an address
+every sign is percent-encoded, in a body a value is JSON. There is no shell.
+"""
+
+import asyncio
+import json
+import sys
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal
+from pathlib import Path
+from urllib.parse import quote
 
+from ..language import ast
+from ..language.address import Hosts, split_address
 from ..language.checked import CheckedTool
-from ..language.values import Secret, Value
+from ..language.expression import Scope, evaluate
+from ..language.loader import Denied
+from ..language.template import render
+from ..language.tool_texts import command_words, origin_of, program_of, written
+from ..language.values import EMPTY, Secret, Value, ValueMistake, bare
+from ..language.writing import as_json, as_text, json_text
+from ..models.offline import made_up
+from .files import FileMistake, decoded, without_last_break
+from .permits import Allow, denial_of, power_of
+from .process import ProcessFailed, environment_for_tools, run_process
 
 # The tool, what it takes by name, and the flow's secrets; the answer is the tool's result as text.
 PerformTool = Callable[[CheckedTool, Mapping[str, Value], Mapping[str, Secret]], Awaitable[str]]
+
+MOST_OUTPUT = 1_000_000  # bytes of one result
+MOST_AT_ONCE = 8  # tools that work at the same time
+ONE_HOUR_S = 3600.0  # who calls a tool sets a time of its own, which is far shorter
+MOST_TOLD = 300  # characters of what a tool says of its own failure
+_RUNNER = Path(__file__).with_name("python_runner.py")
 
 
 class ToolFailed(Exception):
@@ -23,3 +51,218 @@ class ToolFailed(Exception):
 async def refuse_tools(tool: CheckedTool, takes: Mapping[str, Value], secrets: Mapping[str, Secret]) -> str:
     """Stands in where no tool may run."""
     raise ToolFailed(f"tool `{tool.name}` cannot run here: no tool is allowed", rule="not-allowed", told=False)
+
+
+async def make_up(tool: CheckedTool, takes: Mapping[str, Value], secrets: Mapping[str, Secret]) -> str:
+    """Stands in where a result is needed only to see what would follow."""
+    return made_up(written(tool.about) if tool.about else tool.name, takes, tool.returns)
+
+
+@dataclass(frozen=True, slots=True)
+class Toolbox:
+    """The tools of a project, whose folder is `root`; programs run in `folder`, the flow's own.
+
+    `read` gives the bytes of a file of the project, by its path below `root`. `offline`: what is not on this computer
+    is not asked, and a result is made up.
+    """
+
+    root: Path
+    folder: Path
+    allow: Allow
+    read: Callable[[str], bytes | Denied]
+    environment: Mapping[str, str]
+    offline: bool = False
+    _places: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(MOST_AT_ONCE))
+
+    async def perform(self, tool: CheckedTool, takes: Mapping[str, Value], secrets: Mapping[str, Secret]) -> str:
+        """The tool's result. Raises ToolFailed."""
+        if (denied := denial_of(tool, self.allow)) is not None:
+            raise ToolFailed(denied.message, *denied.hints, rule=denied.rule, told=False)
+        scope = Scope({**takes, **{name: secret.value for name, secret in secrets.items() if name not in takes}})
+        async with self._places:
+            try:
+                match tool.method:
+                    case "command":
+                        return await self._run_command(tool, scope)
+                    case "python":
+                        return await self._call_python(tool, takes)
+                    case _:
+                        return await self._ask_address(tool, scope, takes)
+            except ValueMistake as mistake:
+                raise ToolFailed(f"tool `{tool.name}` was not called: {mistake.message}") from None
+
+    def makes_up(self, tool: CheckedTool) -> bool:
+        """Whether the tool is not asked, because it would leave this computer."""
+        reaches_out = tool.method in ("get", "post") and not split_address(origin_of(tool.target)).is_loopback()
+        return self.offline and reaches_out
+
+    # ── Programs ──
+
+    async def _run_command(self, tool: CheckedTool, scope: Scope) -> str:
+        words = filled_words(tool, scope)
+        if "/" in (program := words[0]) and not program.startswith("/"):
+            power = power_of(tool)
+            assert not isinstance(power, Denied)
+            self._read(power.name)  # it must be a file of the project, over no link
+            words[0] = str(self.root / power.name)
+        return self._text_of(tool, await self._run(tool, words, b""))
+
+    async def _run(self, tool: CheckedTool, words: list[str], given: bytes) -> bytes:
+        environment = environment_for_tools(self.environment)
+        try:
+            ended = await run_process(words, self.folder, environment, given=given, most_bytes=MOST_OUTPUT)
+        except ProcessFailed as failed:
+            rule = "not-found" if failed.never_started else "tool-failed"
+            raise ToolFailed(
+                f"tool `{tool.name}` failed: {failed.message}", rule=rule, told=not failed.never_started
+            ) from None
+        if ended.status:
+            how = f"it ended with status {ended.status}" if ended.status > 0 else f"signal {-ended.status} ended it"
+            said = shortened(ended.complaint) or shortened(ended.output.decode("utf-8", "replace"))
+            raise ToolFailed(f"tool `{tool.name}` failed: {how}" + (f", and said: {said}" if said else ""))
+        return ended.output
+
+    def _read(self, name: str) -> bytes:
+        found = self.read(name)
+        if isinstance(found, Denied):
+            raise ToolFailed(found.message, *found.hints, rule=found.rule, told=False)
+        return found
+
+    def _text_of(self, tool: CheckedTool, data: bytes) -> str:
+        try:
+            return without_last_break(decoded(data, tool.name))
+        except FileMistake:
+            raise ToolFailed(f"tool `{tool.name}` failed: what it gave back is no UTF-8 text") from None
+
+    # ── Python ──
+
+    async def _call_python(self, tool: CheckedTool, takes: Mapping[str, Value]) -> str:
+        power = power_of(tool)
+        assert not isinstance(power, Denied)
+        call = {
+            "source": self._text_of(tool, self._read(power.name)),
+            "name": power.name,
+            "function": tool.function,
+            "takes": {name: _for_python(value) for name, value in takes.items()},
+        }
+        # Isolated: nothing that stands in the folder is imported in place of what is installed.
+        words = [sys.executable, "-I", "-X", "utf8", str(_RUNNER)]
+        data = await self._run(tool, words, json.dumps(call).encode())
+        try:
+            answer = json.loads(data)
+        except ValueError:
+            raise ToolFailed(f"tool `{tool.name}` failed: its process ended before the function did") from None
+        if "failed" in answer:
+            file = "" if answer["kind"] == "call" else f"`{power.name}`: "
+            raise ToolFailed(
+                f"tool `{tool.name}` failed: {file}{shortened(answer['failed'])}", told=answer["kind"] == "call"
+            )
+        return str(answer["result"])
+
+    # ── Addresses ──
+
+    async def _ask_address(self, tool: CheckedTool, scope: Scope, takes: Mapping[str, Value]) -> str:
+        address = filled_address(tool, scope)
+        if self.makes_up(tool):
+            return await make_up(tool, takes, {})
+        from .fetch import FetchFailed, fetch  # a run without such a tool needs neither HTTP nor TLS
+
+        headers = {name: filled(text.parts, scope, None, "") for name, text in tool.headers}
+        body = None
+        if tool.method == "post":
+            headers = {"Content-Type": "application/json", **headers} if tool.body is not None else headers
+            body = filled(tool.body.parts, scope, _as_json, "null").encode() if tool.body is not None else b""
+        try:
+            found = await fetch(
+                address,
+                Hosts(self.allow.hosts, self.offline),
+                method=tool.method.upper(),
+                headers={name: value for name, value in headers.items() if value},
+                body=body,
+                timeout_s=ONE_HOUR_S,
+                most_bytes=MOST_OUTPUT,
+            )
+        except FetchFailed as failed:
+            told = failed.rule != "not-allowed"
+            message = f"tool `{tool.name}` failed: {failed.message}"
+            raise ToolFailed(message, *failed.hints, rule="tool-failed" if told else failed.rule, told=told) from None
+        try:
+            return found.data.decode(found.charset or "utf-8")
+        except (UnicodeDecodeError, LookupError):
+            raise ToolFailed(f"tool `{tool.name}` failed: what came back is no text") from None
+
+
+def filled(parts: tuple[ast.Part, ...], scope: Scope, write: Callable[[Value], str] | None, empty: str) -> str:
+    """A text of a tool, filled in; what is empty is written as `empty`. Raises ValueMistake."""
+    pieces: list[str] = []
+    for part in parts:
+        if isinstance(part, ast.Slot) and bare(evaluate(part.value, scope)) is EMPTY:
+            pieces.append(empty)
+        else:
+            pieces.append(part if isinstance(part, str) else render((part,), scope, write=write).text)
+    return "".join(pieces)
+
+
+def filled_words(tool: CheckedTool, scope: Scope) -> list[str]:
+    """The words of a command. Raises ToolFailed for a value that the program would take for an option."""
+    words: list[str] = []
+    program = program_of(tool.target)
+    for word in command_words(tool.target):
+        values = [bare(evaluate(part.value, scope)) for part in word if isinstance(part, ast.Slot)]
+        if len(word) == len(values) and any(value is EMPTY for value in values):
+            continue  # a word that was to hold nothing but what is empty
+        text = filled(word, scope, None, "")
+        begins_with_value = bool(word) and isinstance(word[0], ast.Slot)
+        if begins_with_value and text.startswith("-") and "--" not in words and not isinstance(values[0], Decimal):
+            raise ToolFailed(
+                f"tool `{tool.name}` was not called: `{shortened(text, 40)}` begins with `-`, and `{program}` would "
+                "take it for an option",
+                "write `--` before it if the program knows that, or join it to its option: --text={{ it }}",
+            )
+        words.append(text)
+    return words
+
+
+def filled_address(tool: CheckedTool, scope: Scope) -> str:
+    """The address, every value percent-encoded. Raises ToolFailed for a value that would lead to another path."""
+
+    def encode(value: Value) -> str:
+        return quote(as_text(value), safe="")
+
+    address = filled(tool.target.parts, scope, encode, "")
+    path, meant = _path(tool, address), _path(tool, filled(tool.target.parts, scope, lambda value: "x", "x"))
+    if any(one in (".", "..") for one in path.split("/")) or path.count("//") != meant.count("//"):
+        message = f"tool `{tool.name}` was not called: `{shortened(path, 60)}` would be another path"
+        raise ToolFailed(message, "a part of a path can't be empty, `.` or `..`")
+    return address
+
+
+def _path(tool: CheckedTool, address: str) -> str:
+    return address.partition("?")[0].removeprefix(origin_of(tool.target))
+
+
+def shortened(text: str, most: int = MOST_TOLD) -> str:
+    """The text as one line of at most so many characters."""
+    line = " ".join(text.split())
+    return line if len(line) <= most else f"{line[:most]}…"
+
+
+def _as_json(value: Value) -> str:
+    return json_text(value, indent=None)
+
+
+def _for_python(value: Value) -> object:
+    """The value as Python's own data: a number that is whole as int, any other as float."""
+
+    def plain(data: object) -> object:
+        match data:
+            case Decimal():
+                return int(data) if data == data.to_integral_value() else float(data)
+            case dict():
+                return {key: plain(item) for key, item in data.items()}
+            case list():
+                return [plain(item) for item in data]
+            case _:
+                return data
+
+    return plain(as_json(value))

@@ -10,8 +10,8 @@ from ..language.expression import Scope, evaluate
 from ..language.values import EMPTY, Remembered, Value, ValueMistake, bare
 from ..models.answer import read_answer
 from ..models.errors import BadAnswer
-from ..plan.graph import Plan, PlannedStep
-from ..plan.requests import EmptyParameter, rendered_messages, settled
+from ..plan.graph import Ask, Plan, PlannedStep
+from ..plan.requests import EmptyParameter, rendered_messages, settled, timeout_s_of, tries_of
 from .answering import Answering, perform
 from .calling import Asker
 from .event import Noted
@@ -66,6 +66,8 @@ class Work:
             emit=ground.emit,
             perform_tool=ground.perform_tool,
             secrets=ground.secrets,
+            together=ground.together,
+            stood_in=ground.stand_in(ground.path, step.name),
         )
         rounds = self._number(step.rounds, "rounds", names)
         said = before + messages
@@ -149,6 +151,9 @@ class Work:
     async def _result(self, given: Mapping[str, Value], path: str) -> Value:
         """One run of the step's flow: a record of its outputs, or the single one's value."""
         plan, ground = self._plan(), self.ground
+        stood_in = ground.stand_in(ground.path, self.step.name)
+        if stood_in is not None:
+            return stood_in.value
         values = {**defaults_of(plan.flow), **given}
         full = f"{ground.path}/{path}" if ground.path else path
         outcomes = await ground.run_flow(plan, values, full, ground.budget)
@@ -199,7 +204,7 @@ class Work:
         assert tool is not None
         scope = Scope(names)
         types = {name: of for name, of, _ in tool.takes}
-        takes: dict[str, Value] = {}
+        takes: dict[str, Value] = dict.fromkeys(types, EMPTY)
         for name, value in step.with_:
             found = evaluate(value, scope)
             try:
@@ -209,12 +214,27 @@ class Work:
                     raise left_out(scope.blame(value)) from None
                 message = f"tool `{tool.name}` cannot take this: {misfit.sentence(name)}"
                 raise StepFailure(Failure("wrong-value", message, step.place)) from None
+        parameters = settled(Ask("", step.parameters), scope)
         self._begin()
+        stood_in = ground.stand_in(ground.path, step.name)
+        if stood_in is not None:
+            return stood_in.value
         asker = Asker(ground.path, step.name, place)
-        try:
-            text = await perform(ground.perform_tool, tool, takes, ground.secrets, asker, ground.emit, ground.gate)
-        except ToolFailed as failed:
-            raise StepFailure(Failure(failed.rule, failed.message, step.place, failed.hints)) from None
+        # A call may have done its work and failed all the same: it is made again only where the step says so.
+        tries = tries_of(parameters) if "tries" in parameters else 1
+        timeout_s = timeout_s_of(parameters)
+        while True:
+            ground.budget.check_time()
+            try:
+                text = await perform(
+                    ground.perform_tool, tool, takes, ground.secrets, asker, ground.emit, ground.gate, timeout_s
+                )
+                break
+            except ToolFailed as failed:
+                tries -= 1
+                if tries and failed.told:
+                    continue
+                raise StepFailure(Failure(failed.rule, failed.message, step.place, failed.hints)) from None
         try:
             return read_answer(without_last_break(text), tool.returns)
         except BadAnswer as mistake:

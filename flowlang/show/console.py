@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from ..run.event import Event
 from .numbers import duration
 from .progress import Progress
+from .rows import RowsProgress
 
 QUIET_S = 10.0
 
@@ -15,7 +16,7 @@ class Console:
     """Every line begins with our own clock, so that no text of a model can begin one."""
 
     write: Callable[[str], object]
-    progress: Progress
+    progress: Progress | RowsProgress
     every_s: float = 1.0
 
     def emit(self, event: Event) -> None:

@@ -12,7 +12,7 @@ from .terminal import visible_line
 
 MOST_OF_A_STEP = 3  # failures of one step that are told in full
 
-_OUTCOMES = {"done": "done", "failed": "failed", "limit": "stopped by a limit", "interrupted": "interrupted"}
+OUTCOMES = {"done": "done", "failed": "failed", "limit": "stopped by a limit", "interrupted": "interrupted"}
 
 
 def failures(report: Report) -> list[Diagnostic]:
@@ -35,7 +35,7 @@ def tell_failures(report: Report, width: int, colour: bool) -> str:
 
 def last_line(report: Report, exit_code: int, flow: str, offline: bool) -> str:
     """What ran, how much it asked, how long it took, how it came out, and what to type next."""
-    how = _OUTCOMES[report.outcome]
+    how = OUTCOMES[report.outcome]
     if exit_code and report.outcome == "done":
         how = "done, but not all of it"
     parts = [f"{how}{f' (exit {exit_code})' if exit_code else ''}: {count(report.finished, 'step')}"]
@@ -61,13 +61,18 @@ def last_line(report: Report, exit_code: int, flow: str, offline: bool) -> str:
 def run_summary(report: Report, flow: str, exit_code: int) -> str:
     """How a run came out."""
     rows = [
-        ("outcome", f"{_OUTCOMES[report.outcome]}, exit code {exit_code}"),
+        ("outcome", f"{OUTCOMES[report.outcome]}, exit code {exit_code}"),
         ("steps", f"{report.finished} done, {len(report.skipped)} skipped"),
         ("calls", f"{report.calls:,}"),
         ("time", duration(report.seconds)),
     ]
+    return summary_page(flow, rows, failures(report))
+
+
+def summary_page(flow: str, rows: Sequence[tuple[str, str]], found: Sequence[Diagnostic]) -> str:
+    """A table on a run as a whole, and what went wrong, as Markdown."""
     table = ["| | |", "|---|---|", *(f"| {name} | {value} |" for name, value in rows)]
-    return "\n".join([f"### flowlang run {as_code(flow)}", "", *table, "", *listed(failures(report))]) + "\n"
+    return "\n".join([f"### flowlang run {as_code(flow)}", "", *table, "", *listed(found)]) + "\n"
 
 
 def _diagnostic(failed: StepFailed) -> Diagnostic:

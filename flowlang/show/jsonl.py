@@ -23,6 +23,7 @@ _NAMES: dict[type[Any], str] = {
     events.StepSkipped: "step_skipped",
     events.StepFailed: "step_failed",
     events.Noted: "noted",
+    events.RowFinished: "row_finished",
     events.RunFinished: "run_finished",
 }
 

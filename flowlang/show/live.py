@@ -11,6 +11,7 @@ from rich.text import Text
 from ..run.event import Event, StepStarted
 from .numbers import duration
 from .progress import Progress, Running
+from .rows import RowsProgress
 from .terminal import visible_line
 
 REDRAWS_PER_SECOND = 4
@@ -21,7 +22,7 @@ class LiveView:
     """Redrawn by `tick` alone: however fast tokens come, the terminal stays calm."""
 
     console: RichConsole
-    progress: Progress
+    progress: Progress | RowsProgress
     every_s: float = 1 / REDRAWS_PER_SECOND
     live: Live = field(init=False)
 
@@ -87,7 +88,7 @@ class LiveView:
         return line
 
 
-def start_live(stream: TextIO, progress: Progress, colour: bool) -> LiveView:
+def start_live(stream: TextIO, progress: Progress | RowsProgress, colour: bool) -> LiveView:
     """A live view on a terminal."""
     console = RichConsole(
         file=stream,

@@ -14,6 +14,7 @@ from ..run.event import (
     Dropped,
     Event,
     Noted,
+    RowFinished,
     RunFinished,
     RunStarted,
     StepFailed,
@@ -48,9 +49,12 @@ class Running:
     streaming: dict[int | None, int] = field(default_factory=dict)  # characters so far, by item
     tail: str = ""
     tail_of: int | None = None
+    told: str = ""  # what `progress` says, where it is not worked out from the rest
 
     def progress(self) -> str:
         """`5/8` for a step that repeats, `round 2` for one that goes on until; else empty."""
+        if self.told:
+            return self.told
         if self.items is not None:
             return f"{len(self.done)}/{self.items}"
         return f"round {self.rounds}" if self.rounds > 1 else ""
@@ -119,7 +123,7 @@ class Progress:
                 if one := self.running.get(full_name(path, step)):
                     _add_call(one, event)
                 return None
-            case ToolCalled():
+            case ToolCalled() | RowFinished():
                 return None
             case StepFinished(path=path, step=step, seconds=seconds, failed_items=failed):
                 return self._finished(full_name(path, step), seconds, failed)

@@ -1,4 +1,4 @@
-"""What foreign text may do to a terminal: nothing. Whatever would steer or hide is spelled out instead."""
+"""What foreign text may do to a terminal, or to who reads a log: nothing. What steers or hides is spelled out."""
 
 import re
 import unicodedata
@@ -19,6 +19,11 @@ _JOINED = re.compile(
 _UNSAFE = re.compile(f"[{_STEERING}]")
 _UNSAFE_IN_LINE = re.compile(f"[{_STEERING}\\n\\t]")
 _SHORT = {"\n": "\\n", "\t": "\\t"}
+_COLOUR = re.compile("(\x1b\\[(?:0|1|2|1;3[1-6]|3[1-6])m)")
+
+# What a service that keeps the log takes for a command. GitHub: `::` at the start of a line, blanks before it do not
+# count, and the older `##[` anywhere in one; Azure and TeamCity: `##vso[`, `##teamcity[`, anywhere.
+_COMMAND = re.compile(r"((?:\A|[\r\n])(?:[^\S\r\n]|[\ufeff\u200b])*):(?=:)|#(?=#(?:vso|teamcity)?\[)", re.IGNORECASE)
 
 
 def visible(text: str) -> str:
@@ -29,6 +34,16 @@ def visible(text: str) -> str:
 def visible_line(text: str) -> str:
     """The same for a text that has to stay on one line: line breaks and tabs are written as `\\n` and `\\t`."""
     return _UNSAFE_IN_LINE.sub(_spelled, text)
+
+
+def visible_but_colours(text: str) -> str:
+    """The same for a text that has colours of our own in it, which stay."""
+    return "".join(part if _COLOUR.fullmatch(part) else visible(part) for part in _COLOUR.split(text))
+
+
+def without_commands(text: str) -> str:
+    """The text for a log that is searched for commands: none is left. In JSON the text still means the same."""
+    return _COMMAND.sub(lambda found: f"{found[1]}\\u003a" if found[1] is not None else "\\u0023", text)
 
 
 def columns(text: str) -> int:

@@ -6,12 +6,20 @@ from ..diagnostics.diagnostic import Diagnostic
 from ..plan.graph import Plan, PlannedStep
 from ..run.exit import MISTAKES, PROVIDER
 from ..settings import Settings
+from .hiding import hide
 from .opening import tell_all
 from .refusal import Ended, Refusal
 from .screen import Screen
 
 OFFLINE_HINT = "to try it without a key and without cost, add --offline"
 BUILT_IN = {"bytespike": "BYTESPIKE_API_KEY", "openai": "OPENAI_API_KEY"}  # provider, the variable with its key
+
+
+def hide_keys(settings: Settings, screen: Screen) -> None:
+    """Keeps the keys of the project's providers, and of the built-in ones, out of all that is shown."""
+    variables = {*BUILT_IN.values(), *(one.key_env for one in settings.providers.values())}
+    if keys := {name: value for name in sorted(variables) if (value := screen.environment.get(name, ""))}:
+        hide(keys, screen)
 
 
 def refuse_unless_answered(plan: Plan, settings: Settings, screen: Screen) -> None:
@@ -40,12 +48,18 @@ def _asking(plan: Plan) -> Iterator[PlannedStep]:
             yield from _asking(node.sub)
 
 
+def provider_of(model: str, settings: Settings) -> str:
+    """The provider that a model id means."""
+    named, slash, _ = model.partition("/")
+    return named if slash and (named in settings.providers or named in BUILT_IN) else settings.provider
+
+
 def _missing_key(model: str, settings: Settings, environment: Mapping[str, str]) -> str | None:
     """The variable that must hold the key of a model's provider, if it does not."""
-    named, slash, _ = model.partition("/")
-    if slash and (named in settings.providers or named in BUILT_IN):
-        return _unset(_variable(named, settings), environment)
-    variable = _variable(settings.provider, settings)
+    provider = provider_of(model, settings)
+    variable = _variable(provider, settings)
+    if model.startswith(f"{provider}/"):
+        return _unset(variable, environment)
     # A key of either of the two best-known providers is enough, where the project names no other.
     if variable == BUILT_IN["bytespike"] and environment.get(BUILT_IN["openai"]):
         return None

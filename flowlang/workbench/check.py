@@ -22,13 +22,14 @@ def perform(given: Given, screen: Screen) -> int:
     most = given.number("max-source", 1) or MAX_SOURCE
     paths = find_flows(given.words.get("PATH", ()))
     diagnostics = check_files([Path(path) for path in paths], max_source=most)
-    screen.out(_report(diagnostics, given.flag("output-format") or "full", screen))
+    form = given.flag("output-format") or "full"
+    screen.out(_report(diagnostics, form, screen), orders=form == "github")
     if diagnostics:
         screen.err(summary(diagnostics))
     else:
         screen.err(f"no mistakes in {count(len(paths), 'file')}")
     if screen.github and not given.has("output-format"):
-        screen.err(as_github(diagnostics))
+        screen.err(as_github(diagnostics), orders=True)
         screen.add_summary(check_summary(diagnostics, len(paths)))
     return MISTAKES if any(one.severity == "error" for one in diagnostics) else DONE
 

@@ -84,7 +84,7 @@ def _heed_termination() -> None:
 def _told_crash(error: Exception, words: list[str], screen: Screen) -> str:
     from .crash import write_crash
 
-    path = write_crash(error, words, screen.environment)
+    path = write_crash(error, words, screen.environment, screen.redact)
     where = f"; what we need to mend it, without your texts and keys, is in {path}" if path else ""
     return f"error: this is a bug in flowlang, not in your flow ({type(error).__name__}){where}"
 

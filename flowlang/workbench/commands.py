@@ -6,6 +6,7 @@ from types import ModuleType
 
 from ..diagnostics.diagnostic import nearest
 from ..run.exit import DONE, WRONG_INPUT
+from ..show.terminal import visible_but_colours, without_commands
 from .declared import ALL
 from .refusal import Refusal
 from .screen import Screen
@@ -14,6 +15,7 @@ from .words import find_flow, read_words
 
 def perform(words: Sequence[str], screen: Screen) -> int:
     """Runs one command line and returns its exit code."""
+    screen.steadied, screen.disarmed = visible_but_colours, without_commands
     name, *rest = words
     if (command := ALL.get(name)) is None:
         raise _no_command(name)

@@ -98,6 +98,11 @@ RUN = Command(
         Flag("output", "write the result to this file, not to the screen", "FILE", "-o"),
         Flag("json", "the result as one JSON object, a key per output"),
         INPUTS,
+        Flag(
+            "each", "run once for every row of this table (CSV, JSON, JSON Lines, -); a line of JSON for each", "FILE"
+        ),
+        Flag("allow", "allow one thing for this run: host=…, command=…, python=… or read=…", "KIND=NAME"),
+        Flag("trust", "trust the project's own files with what they ask for, for this run"),
         Flag("at-once", "the most calls that are open at the same time", "N"),
         Flag("events", "write every event of the run to this file, as JSON Lines", "FILE"),
         Flag(
@@ -119,9 +124,52 @@ RUN = Command(
         "flowlang run brief.flow --filing @report.md --offline",
         "flowlang run triage.flow --offline < mail.txt",
         "flowlang run brief.flow --filing @report.md --out results --json -o results.json",
+        "flowlang run triage.flow --each mails.csv -o answers.jsonl --offline",
     ),
     opens_flow=True,
     takes_inputs=True,
+)
+
+TEST = Command(
+    name="test",
+    words=(
+        Word("PATH", "flow files, and folders that are searched for them; the current folder by default", False, True),
+    ),
+    flags=(
+        Flag("match", "only the tests whose name contains this", "TEXT", "-k"),
+        Flag("json", "the results as a JSON list, for programs"),
+    ),
+    about="""
+    Runs the `test` sections of flows on the answers that their `answer` lines give. No model is asked, no tool runs,
+    and nothing is sent anywhere. Only the steps that a test's expectations need are run.
+
+    Exits with 0 if all tests passed, with 1 if one failed, with 3 if a flow has mistakes, and with 8 if all that is
+    wrong is that a step has no answer. If there is no test at all, it exits with 2.
+    """,
+    examples=(
+        "flowlang test",
+        "flowlang test triage.flow",
+        'flowlang test flows/ -k "double charge"',
+    ),
+)
+
+TRUST = Command(
+    name="trust",
+    words=(
+        Word("PATH", "flow files, and folders that are searched for them; the current folder by default", False, True),
+    ),
+    flags=(
+        Flag("list", "only show what is asked for; trust nothing"),
+        Flag("forget", "take back what was trusted"),
+    ),
+    about="""
+    A flow may come from a stranger. One that asks for more than calls to a model (hosts, programs, Python files, a
+    provider of its own) runs only after you have seen the list of what it asks for, and trusted it.
+
+    What you trust is kept in your own folder, not in the project, and is bound to the list: a change of a tool, a
+    Python file, a model or a limit asks again. At a terminal you are asked; without one, this command is your yes.
+    """,
+    examples=("flowlang trust --list", "flowlang trust flows/triage.flow", "flowlang trust --forget"),
 )
 
 GRAPH = Command(
@@ -177,4 +225,7 @@ COMPLETION = Command(
     ),
 )
 
-ALL = {command.name: command for command in (NEW, CHECK, RUN, PLAN, PREVIEW, FMT, GRAPH, DESCRIBE, EXPLAIN, COMPLETION)}
+ALL = {
+    command.name: command
+    for command in (NEW, CHECK, RUN, TEST, TRUST, PLAN, PREVIEW, FMT, GRAPH, DESCRIBE, EXPLAIN, COMPLETION)
+}

@@ -7,19 +7,22 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from ..diagnostics.diagnostic import Diagnostic, nearest
+from ..language.address import Hosts
 from ..language.checked import CheckedFlow, Place
 from ..language.types import YesNoType
 from ..language.values import Value
 from ..pipeline import compile_flow
 from ..plan.graph import Defaults
-from ..run.exit import MISTAKES, NOT_ALLOWED, WRONG_INPUT
+from ..run.exit import MISTAKES, NOT_ALLOWED, PROVIDER, WRONG_INPUT
+from ..run.fetched import Fetch, Fetched, refuse_addresses
 from ..run.inputs import MOST_TEXT_BYTES, InputMistake, read_inputs
-from ..settings import LARGEST, Settings, find_settings, read_settings
+from ..settings import Settings, find_settings, load_settings
 from ..show.numbers import count
 from ..show.snippet import summary, tell
 from ..show.terminal import visible_line
 from .finding import refuse_unless_file
 from .given import Given
+from .hiding import hide_inputs
 from .refusal import Ended, Refusal, all_in_one
 from .screen import Screen
 
@@ -49,19 +52,7 @@ def open_settings(flow: str, screen: Screen) -> Settings:
     path = find_settings(Path(flow))
     if path is None:
         return Settings()
-    shown = os.path.relpath(path)
-    try:
-        with path.open("rb") as file:
-            text = file.read(LARGEST + 1).decode("utf-8-sig")
-    except OSError as error:
-        reason = (error.strerror or "unknown reason").lower()
-        raise Refusal(WRONG_INPUT, f"`{shown}` cannot be read: {reason}", rule="bad-file") from None
-    except UnicodeDecodeError as error:
-        message = f"`{shown}` is not UTF-8: byte {error.start + 1} cannot be read"
-        raise Refusal(WRONG_INPUT, message, ("save it as UTF-8",), "bad-file") from None
-    if len(text) > LARGEST:
-        raise Refusal(WRONG_INPUT, f"`{shown}` has more than {LARGEST:,} bytes", rule="bad-file")
-    settings, mistakes = read_settings(text, shown)
+    settings, mistakes = load_settings(path, os.path.relpath(path))
     if mistakes:
         tell_all(mistakes, screen)
         raise Ended(WRONG_INPUT)
@@ -73,28 +64,48 @@ def defaults_of(settings: Settings) -> Defaults:
     return Defaults(model=settings.model or "", provider=settings.provider)
 
 
-def open_inputs(flow: CheckedFlow, given: Given, screen: Screen, complete: bool = True) -> Mapping[str, Value]:
+def fetch_from(hosts: Hosts) -> Fetch:
+    """Reads the addresses of inputs, from these hosts alone."""
+
+    def fetch(address: str, most_bytes: int) -> Fetched:
+        from ..run.fetch import fetch_input
+
+        return fetch_input(address, hosts, most_bytes)
+
+    return fetch
+
+
+def open_inputs(
+    flow: CheckedFlow, given: Given, screen: Screen, complete: bool = True, fetch: Fetch = refuse_addresses
+) -> Mapping[str, Value]:
     """The values of the inputs; tells what is wrong with them and ends.
 
     Not `complete`: what is missing is left out and nothing is read from standard input unless it is asked for.
     """
-    _refuse_no_text(given)
+    refuse_no_text(given)
     asks_for_stdin = any("-" in values for values in given.inputs.values())
-    stdin = _stdin(screen) if complete or asks_for_stdin else None
-    inputs = read_inputs(flow, given.inputs, stdin, values_file=given.flag("inputs"))
+    stdin = piped_in(screen) if complete or asks_for_stdin else None
+    inputs = read_inputs(flow, given.inputs, stdin, values_file=given.flag("inputs"), fetch=fetch)
     wrong = [one for one in inputs.mistakes if complete or one.rule != "missing-input"]
+    wrong += hide_inputs(inputs.values, screen)
+    tell_wrong_inputs(wrong, flow, screen)
+    return inputs.values
+
+
+def tell_wrong_inputs(wrong: Sequence[InputMistake], flow: CheckedFlow, screen: Screen) -> None:
+    """Tells what is wrong with what was given and ends; returns if nothing is."""
     if wrong:
         # At the line that declares the input, since that says what it takes; else there is no line to show.
-        code = NOT_ALLOWED if any(one.rule == "not-allowed" for one in wrong) else WRONG_INPUT
+        rules = {one.rule for one in wrong}
+        code = NOT_ALLOWED if "not-allowed" in rules else PROVIDER if rules == {"unreachable"} else WRONG_INPUT
         tell_all([_diagnostic(one, flow.inputs[one.input].place) for one in wrong if one.input], screen)
         if others := [Refusal(code, one.message, one.hints, one.rule) for one in wrong if not one.input]:
             raise all_in_one(others)
         screen.err(f"all inputs: flowlang run {visible_line(flow.source.path)} --help")
         raise Ended(code)
-    return inputs.values
 
 
-def _refuse_no_text(given: Given) -> None:
+def refuse_no_text(given: Given) -> None:
     """A word of the command line may be any bytes; the value of an input is text."""
     for name, values in given.inputs.items():
         for value in values:
@@ -122,7 +133,7 @@ def _diagnostic(mistake: InputMistake, place: Place) -> Diagnostic:
     return Diagnostic(mistake.rule, mistake.message, place.source, place.span, mistake.hints)
 
 
-def _stdin(screen: Screen) -> Callable[[], bytes] | None:
+def piped_in(screen: Screen) -> Callable[[], bytes] | None:
     """Reads what is piped in; None where a person would have to type it."""
     stream = sys.stdin
     try:

@@ -11,6 +11,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 
 from ..diagnostics.diagnostic import nearest
+from ..language.address import Hosts
 from ..language.checked import CheckedFlow, CheckedStep
 from ..language.values import Value
 from ..models.chat import ChatRequest, EmitChunk, Reply
@@ -21,10 +22,12 @@ from ..plan.graph import Plan
 from ..run.event import CallStarted, Event, StepFailed, StepSkipped, StepStarted
 from ..run.executor import execute
 from ..run.exit import DONE, WRONG_INPUT
+from ..run.tools import make_up
 from ..show.request import request_text
 from ..show.terminal import visible
+from .asking import hide_keys
 from .given import Given
-from .opening import defaults_of, open_inputs, open_settings
+from .opening import defaults_of, fetch_from, open_inputs, open_settings
 from .refusal import Refusal
 from .screen import Screen
 
@@ -50,8 +53,10 @@ def perform(given: Given, flow: CheckedFlow, screen: Screen) -> int:
     path, name = _pick(flow, given.word("STEP"))
     item = given.number("item", 1)
     settings = open_settings(flow.source.path, screen)
+    hide_keys(settings, screen)
     plan = _without_condition(build(flow, defaults_of(settings), path or name), path or name)
-    inputs = open_inputs(flow, given, screen)
+    hosts = Hosts(settings.allow.hosts, given.has("offline"))
+    inputs = open_inputs(flow, given, screen, fetch=fetch_from(hosts))
     sought = asyncio.run(_caught(plan, inputs, path, name, item))
     if not sought.request.done():
         raise Refusal(WRONG_INPUT, f"step `{name}` would send nothing: {sought.why_not or _no_item(sought)}")
@@ -118,7 +123,7 @@ async def _caught(plan: Plan, inputs: Mapping[str, Value], path: str, name: str,
             sought.request.set_result(request)
         return await answer(request, stream)
 
-    run = asyncio.ensure_future(execute(plan, inputs, complete, emit, offline=True))
+    run = asyncio.ensure_future(execute(plan, inputs, complete, emit, offline=True, perform_tool=make_up))
     sought.request.add_done_callback(lambda _: run.cancel())
     with suppress(asyncio.CancelledError):
         await run

@@ -3,6 +3,7 @@
 from contextlib import suppress
 from pathlib import Path
 
+from ..language.address import Hosts
 from ..language.checked import CheckedFlow
 from ..models.offline import OfflineSettings, offline_model
 from ..plan.build import build
@@ -12,12 +13,17 @@ from ..run.files import FileMistake
 from ..run.outcome import Failed, Result
 from ..run.outputs import check_out_dir, shown, write_outputs
 from ..run.report import Report, fold
+from ..run.shield import hide_from_model, hide_from_tools
 from ..show.ending import failures, last_line, run_summary, tell_failures, told_files
+from ..show.redaction import redacted_result
 from ..show.reports import as_github
 from ..show.terminal import visible, visible_line
-from .asking import refuse_unless_answered
+from .asking import hide_keys, refuse_unless_answered
+from .each import open_rows, run_rows
 from .given import Given
-from .opening import defaults_of, open_inputs, open_settings, pick_step
+from .hiding import hidden_by
+from .opening import defaults_of, fetch_from, open_inputs, open_settings, pick_step
+from .permitting import open_tools
 from .placing import open_events, refuse_unless_writable, write_result
 from .refusal import Refusal
 from .running import run_plan
@@ -30,26 +36,45 @@ def perform(given: Given, flow: CheckedFlow, screen: Screen) -> int:
     at_once = given.number("at-once", 1)
     only = pick_step(flow, given.flag("only") or "") if given.has("only") else None
     settings = open_settings(flow.source.path, screen)
+    hide_keys(settings, screen)
     plan = build(flow, defaults_of(settings), only)
     out = Path(given.flag("out") or "out")
     _refuse_bad_places(plan, out, given)
-    inputs = open_inputs(flow, given, screen)
     offline = given.has("offline")
+    tools = open_tools(flow, settings, given, screen)
+    fetch = fetch_from(Hosts(tools.allow.hosts, offline))
+    rows = open_rows(flow, given, screen, fetch) if given.has("each") else None
+    inputs = open_inputs(flow, given, screen, fetch=fetch) if rows is None else {}
     if not offline:
         refuse_unless_answered(plan, settings, screen)
-    odd = settings.offline
+    odd, secrets = settings.offline, hidden_by(screen)
     model = offline_model(OfflineSettings(odd.latency, odd.failure_rate, odd.cut_off_rate))
+    model = hide_from_model(model, secrets)
+    perform_tool = hide_from_tools(tools.perform, secrets)
+    if rows is not None:
+        return run_rows(plan, rows, model, given, screen, out=out, perform_tool=perform_tool, secrets=secrets)
     events = open_events(given.flag("events"))
     view = start_view(given.flag("console") or "auto", screen)
     try:
-        ran = run_plan(plan, inputs, model, offline=offline, at_once=at_once, view=view, events=events)
+        ran = run_plan(
+            plan,
+            inputs,
+            model,
+            offline=offline,
+            perform_tool=perform_tool,
+            at_once=at_once,
+            view=view,
+            events=events,
+            secrets=secrets,
+        )
     finally:
         if events is not None:
             with suppress(OSError):
                 events.close()
     report = fold(ran.events)
     code = ran.stopped_by or report.exit_code
-    slip = _give_back(ran.result, plan, out, given, screen) if ran.result is not None else None
+    result = redacted_result(ran.result, secrets) if ran.result is not None else None
+    slip = _give_back(result, plan, out, given, screen) if result is not None else None
     _tell(report, code, flow, given, screen)
     if ran.unwritten:
         raise Refusal(STORE, f"the events could not be written: {ran.unwritten}", rule="bad-file")
@@ -96,5 +121,5 @@ def _tell(report: Report, code: int, flow: CheckedFlow, given: Given, screen: Sc
         screen.err(last_line(report, code, visible_line(path), offline))
     if screen.github:
         if found := failures(report):
-            screen.err(as_github(found))
+            screen.err(as_github(found), orders=True)
         screen.add_summary(run_summary(report, path, code))

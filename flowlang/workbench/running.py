@@ -4,9 +4,9 @@ import asyncio
 import os
 import signal
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass, field
-from typing import TextIO
+from typing import Any, Generic, TextIO, TypeVar
 
 from ..language.values import Value
 from ..models.chat import Complete
@@ -15,21 +15,25 @@ from ..run.event import CallStarted, Delta, Dropped, Emit, Event
 from ..run.executor import AT_ONCE, execute
 from ..run.exit import INTERRUPTED, TERMINATED
 from ..run.outcome import Result
+from ..run.secrets import NONE, Secrets
+from ..run.tools import PerformTool, refuse_tools
 from ..show.jsonl import json_lines
+from ..show.redaction import redacted_events
 from .viewing import View
 
+T = TypeVar("T")
 _SIGNALS = {signal.SIGINT: INTERRUPTED, signal.SIGTERM: TERMINATED}
 
 
 @dataclass(slots=True)
-class Ran:
+class Ran(Generic[T]):
     """A run that is over.
 
     `events` without the many that only stream; `stopped_by` is the exit code of a signal, or 0; `unwritten` says why
     the file of events ends too early, or is empty.
     """
 
-    result: Result | None = None
+    result: T | None = None
     events: list[Event] = field(default_factory=list)
     stopped_by: int = 0
     unwritten: str = ""
@@ -41,15 +45,35 @@ def run_plan(
     complete: Complete,
     *,
     offline: bool,
+    perform_tool: PerformTool = refuse_tools,
     at_once: int | None = None,
     view: View | None = None,
     events: TextIO | None = None,
-) -> Ran:
+    secrets: Secrets = NONE,
+) -> Ran[Result]:
     """Runs the plan to its end, or until a signal stops it; a second signal ends the process at once."""
-    ran = Ran()
-    emit = _to_all(ran, view, events)
+
+    def start(emit: Emit) -> Coroutine[Any, Any, Result]:
+        return execute(
+            plan, inputs, complete, emit, at_once=at_once or AT_ONCE, offline=offline, perform_tool=perform_tool
+        )
+
+    return carry_out(start, view, events, secrets)
+
+
+def carry_out(
+    start: Callable[[Emit], Coroutine[Any, Any, T]],
+    view: View | None,
+    events: TextIO | None,
+    secrets: Secrets,
+    *,
+    keeps_events: bool = True,
+) -> Ran[T]:
+    """Carries a run out that is handed its listener, until it ends or a signal stops it."""
+    ran = Ran[T]()
+    emit = redacted_events(_to_all(ran, view, events, keeps_events), secrets)
     try:
-        asyncio.run(_run(plan, inputs, complete, emit, at_once or AT_ONCE, offline, view, ran))
+        asyncio.run(_run(start(emit), view, ran))
     except (asyncio.CancelledError, KeyboardInterrupt):
         ran.stopped_by = ran.stopped_by or INTERRUPTED
     finally:
@@ -58,17 +82,8 @@ def run_plan(
     return ran
 
 
-async def _run(
-    plan: Plan,
-    inputs: Mapping[str, Value],
-    complete: Complete,
-    emit: Emit,
-    at_once: int,
-    offline: bool,
-    view: View | None,
-    ran: Ran,
-) -> None:
-    run = asyncio.ensure_future(execute(plan, inputs, complete, emit, at_once=at_once, offline=offline))
+async def _run(running: Coroutine[Any, Any, T], view: View | None, ran: Ran[T]) -> None:
+    run = asyncio.ensure_future(running)
     ticking = asyncio.ensure_future(_tick(view)) if view is not None else None
     _stop_at_signals(run, view, ran)
     try:
@@ -84,7 +99,7 @@ async def _tick(view: View) -> None:
         view.tick()
 
 
-def _to_all(ran: Ran, view: View | None, events: TextIO | None) -> Emit:
+def _to_all(ran: Ran[T], view: View | None, events: TextIO | None, keeps_events: bool) -> Emit:
     """One listener that hands every event to all."""
     listeners: list[Emit] = []
     if events is not None:
@@ -93,7 +108,7 @@ def _to_all(ran: Ran, view: View | None, events: TextIO | None) -> Emit:
         listeners.append(view.emit)
 
     def emit(event: Event) -> None:
-        if not isinstance(event, Delta | CallStarted | Dropped):
+        if keeps_events and not isinstance(event, Delta | CallStarted | Dropped):
             ran.events.append(event)
         for listen in listeners:
             listen(event)
@@ -101,7 +116,7 @@ def _to_all(ran: Ran, view: View | None, events: TextIO | None) -> Emit:
     return emit
 
 
-def _writer(ran: Ran, file: TextIO) -> Callable[[str], None]:
+def _writer(ran: Ran[T], file: TextIO) -> Callable[[str], None]:
     """Writes lines to a file until that fails: a full disk is no reason to lose the run."""
 
     def write(line: str) -> None:
@@ -115,7 +130,7 @@ def _writer(ran: Ran, file: TextIO) -> Callable[[str], None]:
     return write
 
 
-def _stop_at_signals(run: "asyncio.Future[Result]", view: View | None, ran: Ran) -> None:
+def _stop_at_signals(run: "asyncio.Future[T]", view: View | None, ran: Ran[T]) -> None:
     loop = asyncio.get_running_loop()
 
     def stop(code: int) -> None:

@@ -6,8 +6,9 @@ written to it is dropped, and the command goes on to its own exit code.
 
 import io
 import os
+import stat
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from .refusal import Refusal
 
@@ -20,6 +21,10 @@ class Screen:
 
     `live`: standard error is a terminal that can redraw, and nobody keeps a log of it. `reads_out`: a person reads
     standard output on a terminal, so that nothing in it may steer that terminal. `github`: a log of GitHub's.
+    `logged`: a service keeps what is written, and obeys commands that it finds there.
+    `hidden`: values that are never shown, by what stands for them; `redact` takes them out of a text. `steadied` keeps
+    a text from steering a terminal, `disarmed` from being obeyed; `commands.py` puts them in, since the front page
+    needs neither.
     """
 
     def __init__(self, environment: Mapping[str, str]) -> None:
@@ -35,14 +40,30 @@ class Screen:
         self.reads_out = out
         self.github = environment.get("GITHUB_ACTIONS") == "true"
         self.live = err and not dumb and not ci and not self.github
+        self.logged = ci or self.github or any(environment.get(name) for name in ("TF_BUILD", "TEAMCITY_VERSION"))
+        self.hidden: Mapping[str, str] = {}
+        self.redact: Callable[[str], str] = str
+        self.steadied: Callable[[str], str] = str
+        self.disarmed: Callable[[str], str] = str
 
-    def out(self, text: str) -> None:
-        """Writes a result exactly as it is."""
+    def out(self, text: str, orders: bool = False) -> None:
+        """Writes a result exactly as it is, but for what nobody may see, and what a terminal or a log would obey.
+
+        A file gets it exact, also in a job. `orders`: it is made of orders for the log.
+        """
+        text = self.redact(text)
+        if self.reads_out:
+            text = self.steadied(text)
+        elif self.logged and not orders and not _is_file(1):
+            text = self.disarmed(text)
         _write(1, text)
 
-    def err(self, text: str) -> None:
-        """Writes anything that is no result, with a line break if it has none."""
+    def err(self, text: str, orders: bool = False) -> None:
+        """Writes anything that is no result, with a line break if it has none. `orders`: as in `out`."""
         if text:
+            text = self.steadied(self.redact(text))
+            if self.logged and not orders:
+                text = self.disarmed(text)
             _write(2, text if text.endswith("\n") else text + "\n")
 
     def add_summary(self, markdown: str) -> None:
@@ -52,7 +73,7 @@ class Screen:
             return
         try:
             with open(path, "a", encoding="utf-8", errors="backslashreplace") as page:  # noqa: PTH123 - pathlib is slow
-                page.write(markdown)
+                page.write(self.redact(markdown))
         except (OSError, ValueError):
             return
 
@@ -92,6 +113,13 @@ def _silence(number: int) -> None:
         return
     finally:
         os.close(nowhere)
+
+
+def _is_file(number: int) -> bool:
+    try:
+        return stat.S_ISREG(os.fstat((sys.stdout if number == 1 else sys.stderr).fileno()).st_mode)
+    except (OSError, ValueError):
+        return False
 
 
 def _is_terminal(number: int) -> bool:

@@ -8,6 +8,7 @@ from typing import Protocol
 from ..run.event import Event
 from ..show.console import Console
 from ..show.progress import Progress
+from ..show.rows import RowsProgress
 from .screen import Screen
 
 
@@ -29,11 +30,13 @@ class View(Protocol):
         ...
 
 
-def start_view(choice: str, screen: Screen, clock: Callable[[], float] = time.monotonic) -> View | None:
-    """The view that was chosen; None for no view."""
+def start_view(
+    choice: str, screen: Screen, clock: Callable[[], float] = time.monotonic, *, by_row: bool = False
+) -> View | None:
+    """The view that was chosen; None for no view. `by_row`: rows are counted, and steps not told."""
     if choice == "none":
         return None
-    progress = Progress(clock)
+    progress = RowsProgress(clock) if by_row else Progress(clock)
     if choice == "live" or (choice == "auto" and screen.live):
         from ..show.live import start_live
 

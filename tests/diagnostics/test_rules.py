@@ -93,7 +93,8 @@ def test_a_right_example_is_clean(name: str) -> None:
 @pytest.mark.parametrize("name", MET_IN_RUNS)
 def test_what_only_a_run_meets_is_told_with_its_commands(name: str) -> None:
     page = load_pages()[name]
-    assert page.raised and page.wrong_run.startswith("flowlang run ") and page.right_run.startswith("flowlang run ")
+    commands = ("flowlang run ", "flowlang test ")
+    assert page.raised and page.wrong_run.startswith(commands) and page.right_run.startswith(commands)
     # A tool has to be allowed by the project, and the example has none around it.
     for flow in filter(None, (page.wrong, page.right)):
         assert rules_found(flow) <= ({"not-allowed"} if name == "tool-failed" else set())

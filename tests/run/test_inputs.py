@@ -97,7 +97,7 @@ def test_a_lists_flag_may_come_several_times() -> None:
 @pytest.mark.parametrize(
     ("of", "texts", "words"),
     [
-        (NumberType(), ("two",), "wrong-value: `--x` must be number"),
+        (NumberType(), ("two",), "wrong-value: `--x` must be a number"),
         (NumberType(low=Decimal(1), high=Decimal(50)), ("99",), 'out-of-range: `--x` must be from 1 to 50, not "99"'),
         (NumberType(whole=True), ("1.5",), "out-of-range: `--x` must be a whole number"),
         (ChoiceType(("a", "b")), ("c",), 'wrong-value: `--x` must be one of a, b, not "c"'),
@@ -107,12 +107,12 @@ def test_a_lists_flag_may_come_several_times() -> None:
         (TextType(), ("",), "is empty"),
         (TextType(high=3), ("abcd",), "must have at most 3 characters, it has 4"),
         (ListOf(TextType(), low=2), ("a",), "must have at least 2 items, it has 1"),
-        (ListOf(NumberType()), ("1", "x"), "item 2 of `--x` must be number"),
+        (ListOf(NumberType()), ("1", "x"), "item 2 of `--x` must be a number"),
         (LINE, ('{"what": "tea"}',), "`amount` of `--x` is missing"),
         (JsonType(), ("{",), "not JSON"),
         (MediaType("image"), ("a.png",), "put `@` before its name"),
         (ListOf(LINE), ("lines.csv",), "needs a file"),
-        (TextType(), ("@https://example.com/a",), "not-allowed: `--x`: `https://example.com/a` is an address"),
+        (TextType(), ("@https://example.com/a",), "not-allowed: `--x`: the project does not allow the host `example.com`"),
         (TextType(), ("@",), "must be followed by a file's name"),
         (TextType(), ("@a\0b",), "cannot have a NUL"),
     ],

@@ -67,7 +67,7 @@ def test_a_list_in_a_cell_is_written_as_json() -> None:
     ("data", "words"),
     [
         (b"name,amout\nTea,1\n", "`a.csv` has no column `amount`"),
-        (b"name,amount\nTea,1\nBun,cheap\n", r"row 2 \(line 3\) of `a.csv`: `amount` must be number"),
+        (b"name,amount\nTea,1\nBun,cheap\n", r"row 2 \(line 3\) of `a.csv`: `amount` must be a number"),
         (b"name,amount\nTea,-1\n", r"row 1 \(line 2\) of `a.csv`: `amount` must be at least 0"),
         (b"name,amount\nTea,\n", r"row 1 \(line 2\) of `a.csv`: `amount` is empty"),
         (b'name,amount\n"a\nb",1\nTea\n', r"row 2 \(line 4\) of `a.csv` has 1 cell, the header has 2"),

@@ -1,12 +1,14 @@
 """Nothing that a model, a file or its name says reaches a terminal as a command."""
 
+import json
+import re
 import unicodedata
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flowlang.show.terminal import columns, visible, visible_line
+from flowlang.show.terminal import columns, visible, visible_but_colours, visible_line, without_commands
 
 ANYTHING = st.text(st.characters(exclude_categories=()))
 
@@ -60,3 +62,58 @@ def test_visible(text: str, shown: str) -> None:
 @pytest.mark.parametrize(("text", "width"), [("abc", 3), ("漢字", 4), ("e\u0301", 1), ("👍", 2), ("ｆ", 2), ("", 0)])
 def test_columns(text: str, width: int) -> None:
     assert columns(text) == width
+
+
+@given(ANYTHING, st.lists(st.sampled_from(["\x1b[1;31m", "\x1b[0m", "\x1b[34m"])))
+def test_only_colours_of_our_own_come_through(text: str, colours: list[str]) -> None:
+    painted = text.join(["", *colours, ""])
+    shown = visible_but_colours(painted)
+    for colour in OURS:
+        shown = shown.replace(colour, "")
+    assert shown == visible(shown)
+
+
+OURS = [f"\x1b[{code}m" for code in ("0", "1", "2", *range(31, 37), *(f"1;{hue}" for hue in range(31, 37)))]
+
+
+@pytest.mark.parametrize("code", ["8", "30", "38;5;0", "7", "5", "", "1;30", "31;8"])
+def test_colours_that_hide_do_not_come_through(code: str) -> None:
+    assert visible_but_colours(f"\x1b[{code}m") == f"\\x1b[{code}m"
+
+
+# How GitHub's runner, and Azure's and TeamCity's agents, look for commands in a line.
+def obeyed(line: str) -> bool:
+    start = line.lstrip().lstrip("\ufeff\u200b").lstrip()
+    return start.startswith("::") or any(sign in line.lower() for sign in ("##[", "##vso[", "##teamcity["))
+
+
+SIGNS = st.lists(
+    st.sampled_from(
+        [":", "::", "#", "##", "[", "##[", "vso[", "##VSO[", "teamcity[", " ", "\t", "\n", "\r", "\xa0", "x"]
+    )
+)
+
+
+@given(st.one_of(SIGNS.map("".join), ANYTHING))
+def test_no_line_of_a_log_is_a_command(text: str) -> None:
+    assert not any(obeyed(line) for line in re.split("[\r\n]", without_commands(text)))
+
+
+@given(st.one_of(SIGNS.map("".join), st.text()))
+def test_json_in_a_log_still_means_the_same(text: str) -> None:
+    for indent in (None, 2):
+        written = json.dumps({"a": [text], text: 1}, ensure_ascii=False, indent=indent)
+        assert json.loads(without_commands(written)) == json.loads(written)
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("::set-env name=A::b", "\\u003a:set-env name=A::b"),
+        ("ok\n  ::error::x", "ok\n  \\u003a:error::x"),
+        ("a ##[error]x ##vso[task.x]", "a \\u0023#[error]x \\u0023#vso[task.x]"),
+        ("std::vector, 12::30, ## [a]", "std::vector, 12::30, ## [a]"),
+    ],
+)
+def test_commands_are_spelled_out(text: str, shown: str) -> None:
+    assert without_commands(text) == shown

@@ -161,7 +161,7 @@ def test_with_a_key_its_value_is_never_told(flowlang, monkeypatch: pytest.Monkey
 def test_the_project_names_the_provider_and_its_key(flowlang, folder: Path):
     text = '[project]\nprovider = "own"\n[providers.own]\nbase_url = "https://x.example/v1"\nkey_env = "OWN_KEY"\n'
     (folder / "flowlang.toml").write_text(text, encoding="utf-8")
-    code, _, err = flowlang("run", "triage.flow", "--mail", "x")
+    code, _, err = flowlang("run", "triage.flow", "--mail", "x", "--trust")
     assert code == 4
     assert "OWN_KEY" in err and "OPENAI" not in err
 

@@ -1,0 +1,100 @@
+"""What a project allows, what its tools ask for, and whether the one covers the other."""
+
+import posixpath
+
+from ..language.address import Hosts, host_of, split_address
+from ..language.checked import CheckedFlow, CheckedTool
+from ..language.loader import Denied, resolve
+from ..language.tool_texts import origin_of, program_of
+from ..record import record
+
+
+@record
+class Allow:
+    """What may be used: hosts, programs, Python files, and folders or files outside the project."""
+
+    hosts: tuple[str, ...] = ()
+    commands: tuple[str, ...] = ()
+    python: tuple[str, ...] = ()
+    read: tuple[str, ...] = ()
+
+
+# The kinds of power, with the list of `[allow]` that each stands in.
+LISTS = {"host": "hosts", "command": "commands", "python": "python", "read": "read"}
+
+
+@record
+class Power:
+    """One thing that a tool asks for; `name` as a list of `[allow]` would have it."""
+
+    kind: str
+    name: str
+
+
+def power_of(tool: CheckedTool) -> Power | Denied:
+    """What the tool asks for; Denied for a path that no project can allow."""
+    match tool.method:
+        case "command":
+            program = program_of(tool.target)
+            if "/" not in program or program.startswith("/"):
+                return Power("command", program)
+            found = resolve(tool.file, program)
+            return found if isinstance(found, Denied) else Power("command", found)
+        case "python":
+            path = "".join(part for part in tool.target.parts if isinstance(part, str))
+            found = resolve(tool.file, path)
+            return found if isinstance(found, Denied) else Power("python", found)
+        case _:
+            return Power("host", host_of(origin_of(tool.target)))
+
+
+def is_allowed(tool: CheckedTool, power: Power, allow: Allow) -> bool:
+    """Whether a project's lists cover what a tool asks for."""
+    match power.kind:
+        case "host":
+            address = split_address(origin_of(tool.target))
+            return Hosts(allow.hosts).allows(address.host, address.port)
+        case "command":
+            return power.name in map(_plain_path, allow.commands)
+        case _:
+            return power.name in map(_plain_path, allow.python)
+
+
+def denial_of(tool: CheckedTool, allow: Allow) -> Denied | None:
+    """Why the project does not allow the tool, with the line to add; None if it does."""
+    power = power_of(tool)
+    if isinstance(power, Denied) or is_allowed(tool, power, allow):
+        return power if isinstance(power, Denied) else None
+    name = LISTS[power.kind]
+    listed = ", ".join(f'"{one}"' for one in (*getattr(allow, name), power.name))
+    what = {"host": "reads from", "command": "runs", "python": "runs"}[power.kind]
+    what = "sends to" if tool.method == "post" else what
+    return Denied(
+        "not-allowed",
+        f"tool `{tool.name}` {what} `{power.name}`, and the project does not allow that",
+        (
+            f"to allow it, write in flowlang.toml, below [allow]: {name} = [{listed}]",
+            f"for one run: --allow {power.kind}={power.name}",
+        ),
+    )
+
+
+def tools_of(flow: CheckedFlow) -> tuple[CheckedTool, ...]:
+    """The tools that a flow can use, those of the flows that it runs included; each once."""
+    found: dict[tuple[str, str], CheckedTool] = {}
+    open_ones, seen = [flow], set[int]()
+    while open_ones:
+        one = open_ones.pop()
+        if id(one) in seen:
+            continue
+        seen.add(id(one))
+        for step in one.steps.values():
+            for tool in (*step.tools, *((step.call,) if step.call is not None else ())):
+                found.setdefault((tool.file, tool.name), tool)
+            if step.run is not None:
+                open_ones.append(step.run)
+    return tuple(found[key] for key in sorted(found))
+
+
+def _plain_path(entry: str) -> str:
+    return posixpath.normpath(entry) if "/" in entry else entry

@@ -1,0 +1,135 @@
+"""Why an expectation does not hold: the part that fails, the values on both sides, and where they are from."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+
+from ..diagnostics.source import Span
+from ..language import ast
+from ..language.checked import CheckedLet, Expectation, Place
+from ..language.expression import Scope, evaluate, truth
+from ..language.values import EMPTY, Document, Media, Remembered, Secret, Value, ValueMistake, bare
+from ..language.writing import as_text, json_text
+from ..plan.graph import Plan
+from .outcome import UNMET, Failure
+
+MOST_SHOWN = 160  # characters of a value
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What is known when a run has ended: `because` says why a step or let was skipped."""
+
+    values: Mapping[str, Value]
+    failed: frozenset[str]
+    because: Mapping[str, str]
+    plan: Plan
+    row: str
+
+
+def unmet(expect: Expectation, known: Known) -> Failure:
+    """The failure of an expectation that does not hold, at the part of it that fails."""
+    source, whole = expect.place.source, expect.condition.span
+    part = _failing(expect.condition, Scope(known.values))
+    offset = expect.place.span.start - whole.start
+
+    def words(node: ast.Condition) -> str:
+        return " ".join(source.text[slice(*node.span.moved(offset))].split())
+
+    hints: list[str] = []
+    for operand in _operands(part):
+        hints += [hint for hint in _told(operand, words, known) if hint not in hints]
+    span = Span(part.span.start + offset, part.span.end + offset)
+    return Failure(UNMET, f"`{words(part)}` does not hold", Place(source, span), tuple(hints[:2]))
+
+
+def _failing(condition: ast.Condition, scope: Scope) -> ast.Condition:
+    """Of an `and` the first part that does not hold; of everything else the whole."""
+    while isinstance(condition, ast.AllOf):
+        condition = next(part for part in condition.parts if truth(part, scope) is not True)
+    return condition
+
+
+def _operands(condition: ast.Condition) -> list[ast.Value]:
+    """The values that a condition compares, without those that are written out in it."""
+    match condition:
+        case ast.AllOf(parts) | ast.AnyOf(parts):
+            return [operand for part in parts for operand in _operands(part)]
+        case ast.Not(inner):
+            return _operands(inner)
+        case ast.Compare(left=left, right=right):
+            found = [left, right]
+        case ast.IsOneOf(left=left, options=options):
+            found = [left, *options]
+        case ast.IsEmpty(value=value):
+            found = [value]
+        case _:
+            found = [condition]
+    return [one for one in found if isinstance(one, ast.Ref | ast.Piped)]
+
+
+def _told(value: ast.Value, words: Callable[[ast.Condition], str], known: Known) -> list[str]:
+    """What the value is, and where it is from; of a value with filters also what they were applied to."""
+    scope = Scope(known.values)
+    name = words(value).strip("()").strip()
+    try:
+        found = evaluate(value, scope)
+        told = [f"`{name}` is {shown(found)}{_origin(value, found, known)}"]
+        if isinstance(value, ast.Piped) and isinstance(value.head, ast.Ref):
+            head = evaluate(value.head, scope)
+            told.append(f"`{value.head}` is {shown(head)}{_origin(value.head, head, known)}")
+    except ValueMistake as mistake:
+        return [mistake.message]
+    return told
+
+
+def _origin(value: ast.Value, found: Value, known: Known) -> str:
+    """Where a value is from: a step and an item, what a let is made of, a row; or why there is none."""
+    place = found.memory.get("place") if isinstance(found, Remembered) else None
+    item = f"item {as_text(place)}" if place is not None else ""
+    if not isinstance(value, ast.Ref):
+        return f" ({item})" if item else ""
+    name = value.parts[0].text
+    if bare(found) is EMPTY and name in known.because:
+        return f": {known.because[name]}"
+    node = known.plan.nodes.get(name)
+    if node is None:
+        from_row = known.row if known.row and len(value.parts) > 1 and name not in known.plan.flow.inputs else ""
+        return f" ({from_row})" if from_row else ""
+    where = f"step `{name}`"
+    if isinstance(node.of, CheckedLet):
+        where = f"made from {', '.join(f'`{one}`' for one in node.reads[:3])}" if node.reads else ""
+    told = ", ".join(filter(None, (where, item)))
+    return f" ({told})" if told else ""
+
+
+def shown(value: Value) -> str:
+    """A value in a sentence, short."""
+    value = bare(value)
+    match value:
+        case _ if value is EMPTY:
+            return "empty"
+        case str():
+            return f'"{_cut(value)}"' if value else "an empty text"
+        case bool() | Decimal() | date():
+            return as_text(value)
+        case Document(text):
+            return f'a document, "{_cut(text)}"'
+        case Media(kind, name=name):
+            return f"{'an image' if kind == 'image' else 'audio'}, `{name}`"
+        case Secret():
+            return "a secret"
+        case tuple():
+            if not value:
+                return "an empty list"
+            return f"a list of {len(value):,}: {_cut(json_text(value, indent=None))}"
+        case Mapping():
+            return _cut(json_text(value, indent=None))
+        case _:
+            raise AssertionError(f"there is no value like {type(value).__name__}")
+
+
+def _cut(text: str) -> str:
+    # Blanks and line breaks stay: they may be what makes the difference.
+    return f"{text[:MOST_SHOWN]}…" if len(text) > MOST_SHOWN else text

@@ -1,0 +1,70 @@
+"""What of a run is shown or written, without its secrets: see `run/secrets.py` for how they are found."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from decimal import Decimal
+
+from ..language.values import Document, Remembered, Value
+from ..language.writing import as_text
+from ..run.event import Delta, Emit, Event, Noted, StepFailed, StepSkipped
+from ..run.outcome import Done, Outcome, Result
+from ..run.secrets import Secrets
+
+
+def redacted_events(emit: Emit, secrets: Secrets) -> Emit:
+    """A listener who hears of no secret. What streams is redacted where it begins, by `hide_from_model`."""
+    if not secrets:
+        return emit
+    redact = secrets.redact
+
+    def hear(event: Event) -> None:
+        match event:
+            case Delta():
+                event = replace(event, text=redact(event.text))
+            case StepFailed():
+                event = replace(event, message=redact(event.message), hints=tuple(map(redact, event.hints)))
+            case StepSkipped():
+                event = replace(event, because=redact(event.because))
+            case Noted():
+                event = replace(event, message=redact(event.message))
+            case _:
+                pass
+        emit(event)
+
+    return hear
+
+
+def redacted_result(result: Result, secrets: Secrets) -> Result:
+    """A run's result with no secret in what it puts out."""
+    if not secrets:
+        return result
+    return replace(result, outputs={name: _outcome(one, secrets) for name, one in result.outputs.items()})
+
+
+def redacted_value(value: Value, secrets: Secrets) -> Value:
+    """The value with every text in it redacted, the names of fields included; a number that shows one is a text."""
+    match value:
+        case str():
+            return secrets.redact(value)
+        case bool():
+            return value
+        case Decimal():
+            shown = as_text(value)
+            hidden = secrets.redact(shown)
+            return value if hidden == shown else hidden
+        case Document():
+            pages = tuple(map(secrets.redact, value.pages))
+            return Document(secrets.redact(value.text), secrets.redact(value.name), pages)
+        case Remembered():
+            memory = {name: redacted_value(one, secrets) for name, one in value.memory.items()}
+            return Remembered(redacted_value(value.value, secrets), memory)
+        case tuple():
+            return tuple(redacted_value(one, secrets) for one in value)
+        case Mapping():
+            return {secrets.redact(name): redacted_value(one, secrets) for name, one in value.items()}
+        case _:
+            return value
+
+
+def _outcome(outcome: Outcome, secrets: Secrets) -> Outcome:
+    return Done(redacted_value(outcome.value, secrets)) if isinstance(outcome, Done) else outcome

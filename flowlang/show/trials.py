@@ -1,0 +1,111 @@
+"""How tests came out: a line for each, its failures at their lines, and the counts; or JSON for programs."""
+
+import json
+import os
+from collections.abc import Sequence
+from typing import TypedDict
+
+from ..diagnostics.diagnostic import Diagnostic
+from ..run.outcome import Failure
+from ..run.trial import Tried
+from .numbers import count
+from .snippet import tell
+from .terminal import visible_line
+
+_WORDS = {"passed": "passed", "failed": "failed", "not-recorded": "not recorded"}
+_GREEN, _RED, _YELLOW, _PLAIN = "\x1b[32m", "\x1b[1;31m", "\x1b[1;33m", "\x1b[0m"
+_COLOURS = {"passed": _GREEN, "failed": _RED, "not-recorded": _YELLOW}
+
+
+class ToldFailure(TypedDict):
+    """One thing that went wrong in a test."""
+
+    rule: str
+    message: str
+    path: str
+    line: int
+    column: int
+    hints: list[str]
+
+
+class ToldTest(TypedDict):
+    """One case of a test in the JSON that `test` writes. `case` says which row of a table, else it is empty."""
+
+    path: str
+    line: int
+    name: str
+    flow: str
+    case: str
+    outcome: str
+    passed: int
+    tries: int
+    failures: list[ToldFailure]
+
+
+def tell_tried(tried: Tried, width: int, colour: bool) -> str:
+    """The line of one case, and its failures below."""
+    paint, plain = (_COLOURS[tried.outcome], _PLAIN) if colour else ("", "")
+    flow = f" ({tried.flow.name})" if tried.flow.name else ""
+    line = f"{paint}{_WORDS[tried.outcome]}{plain}  {tried.flow.source.path}{flow}: "
+    line += f'"{visible_line(tried.test.name)}"'
+    if tried.case:
+        line += f", {tried.case}"
+    if tried.tries > 1:
+        line += f", {tried.passed} of {tried.tries} tries passed"
+        line += "" if tried.outcome == "passed" else f" and {tried.test.passes} must"
+    return "\n".join([line, *(tell(one, width, colour) + "\n" for one in diagnostics_of(tried))]) + "\n"
+
+
+def diagnostics_of(tried: Tried) -> list[Diagnostic]:
+    """What went wrong in a case, each at its line."""
+    return [_diagnostic(one) for one in tried.failures]
+
+
+def counted(tried: Sequence[Tried]) -> str:
+    """The last line: how many tests there were, and how they came out."""
+    parts = []
+    for outcome, words in _WORDS.items():
+        if number := sum(one.outcome == outcome for one in tried):
+            parts.append(f"{number:,} {words}")
+    return f"{count(len(tried), 'test')}: {', '.join(parts)}" if parts else "no test was run"
+
+
+def tests_as_json(tried: Sequence[Tried]) -> str:
+    """A JSON list with an object for each case, in plain ASCII."""
+    return json.dumps([_told(one) for one in tried], indent=2)
+
+
+def _told(tried: Tried) -> ToldTest:
+    place = tried.test.place
+    return {
+        "path": _with_slashes(place.source.path),
+        "line": place.source.position(place.span.start)[0],
+        "name": tried.test.name,
+        "flow": tried.flow.name,
+        "case": tried.case,
+        "outcome": tried.outcome,
+        "passed": tried.passed,
+        "tries": tried.tries,
+        "failures": [_told_failure(one) for one in tried.failures],
+    }
+
+
+def _told_failure(failure: Failure) -> ToldFailure:
+    source = failure.place.source
+    line, column = source.position(failure.place.span.start)
+    return {
+        "rule": failure.rule,
+        "message": failure.message,
+        "path": _with_slashes(source.path),
+        "line": line,
+        "column": column,
+        "hints": list(failure.hints),
+    }
+
+
+def _diagnostic(failure: Failure) -> Diagnostic:
+    return Diagnostic(failure.rule, failure.message, failure.place.source, failure.place.span, failure.hints)
+
+
+def _with_slashes(path: str) -> str:
+    return path.replace(os.sep, "/")
