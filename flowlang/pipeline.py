@@ -5,7 +5,7 @@ Cheap to import: what only runs need is imported by who runs.
 
 import gc
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -24,13 +24,23 @@ from .project import CONFIGURATION, find_root, read_below
 from .run.permits import Allow, Power, denial_of, power_of
 from .settings import Settings, load_settings
 
-
-def compile_flow(path: Path, max_source: int = MAX_SOURCE) -> CheckedFile:
-    """A flow file with everything it imports, checked. Executes nothing, reads nothing outside its project."""
-    return Workspace(max_source).check(path)
+# What may be read outside a project, given its folder: what the project lists, and the user trusts it with.
+Outside = Callable[[Path], tuple[str, ...]]
 
 
-def check_files(paths: list[Path], max_source: int = MAX_SOURCE) -> list[Diagnostic]:
+def nothing_outside(root: Path) -> tuple[str, ...]:
+    """A project ends at its folder."""
+    return ()
+
+
+def compile_flow(path: Path, max_source: int = MAX_SOURCE, outside: Outside = nothing_outside) -> CheckedFile:
+    """A flow file with everything it imports, checked. Executes nothing, reads nothing else outside its project."""
+    return Workspace(max_source, outside).check(path)
+
+
+def check_files(
+    paths: list[Path], max_source: int = MAX_SOURCE, outside: Outside = nothing_outside
+) -> list[Diagnostic]:
     """What is wrong with these files, what they import, and what their projects set and allow; each place once."""
     found: dict[tuple[str, int, int, str], Diagnostic] = {}
     projects: dict[Path, tuple[Settings, list[Diagnostic]]] = {}
@@ -39,7 +49,7 @@ def check_files(paths: list[Path], max_source: int = MAX_SOURCE) -> list[Diagnos
         if root not in projects:
             projects[root] = _settings_of(root)
         settings, mistakes = projects[root]
-        checked = Workspace(max_source).check(path, forbids_by(root, settings.allow))
+        checked = Workspace(max_source, outside).check(path, forbids_by(root, settings.allow))
         for one in (*mistakes, *checked.diagnostics):
             found.setdefault(one.key(), one)
     return list(found.values())
@@ -54,7 +64,10 @@ def forbids_by(root: Path, allow: Allow) -> Forbids:
     """Why a project forbids a tool: it is not on its lists, or the Python file is not what the tool needs."""
 
     def forbids(tool: CheckedTool) -> Denied | None:
-        denied = denial_of(tool, allow)
+        try:
+            denied = denial_of(tool, allow)
+        except ValueError:
+            return None  # its address or command is none, and that was told
         if denied is None and tool.method == "python":
             power = power_of(tool)
             assert isinstance(power, Power)
@@ -87,18 +100,20 @@ class Workspace:
     """A process that checks again and again: an unchanged section is not read again."""
 
     max_source: int = MAX_SOURCE
+    outside: Outside = nothing_outside
     _remembered: dict[str, Remembered] = field(default_factory=dict)
 
     def check(self, path: Path, forbids: Forbids | None = None) -> CheckedFile:
         """A flow file with everything it imports, checked; `forbids` says which tools may not be used."""
         root = find_root(path)
-        read = _reader(root, self.max_source)
+        outside = self.outside(root)
+        read = _reader(root, self.max_source, outside)
         relative = os.path.relpath(path, root).replace(os.sep, "/")
 
         def show(name: str) -> str:
             return name if name.startswith(STANDARD) else os.path.relpath(os.path.join(root, name))
 
-        loader = Loader(read, self.max_source, show, self._remembered)
+        loader = Loader(read, self.max_source, show, self._remembered, outside)
         with _without_collection():
             return check(loader, loader.load(relative), facts_of, forbids, _answer_in)
 
@@ -126,16 +141,25 @@ def _without_collection() -> Iterator[None]:
             gc.enable()
 
 
-def files_beside(path: Path, most_bytes: int) -> tuple[Read, str]:
-    """How the files of a flow's project are read, each with at most one byte more; and the flow's own key."""
+def files_beside(path: Path, most_bytes: int, outside: Outside) -> tuple[Read, str, tuple[str, ...]]:
+    """How the files of a flow's project are read, each with at most one byte more; the flow's own key; `outside`."""
     root = find_root(path)
-    return _reader(root, most_bytes), os.path.relpath(path, root).replace(os.sep, "/")
+    listed = outside(root)
+    return _reader(root, most_bytes, listed), os.path.relpath(path, root).replace(os.sep, "/"), listed
 
 
-def _reader(root: Path, max_source: int) -> Read:
+def _reader(root: Path, max_source: int, outside: tuple[str, ...]) -> Read:
     def read(name: str) -> bytes | Denied:
         if name.startswith(STANDARD):
             return _read_standard(name)
+        for entry in outside:
+            # What is listed may stand behind a link; nothing below it may.
+            if name == (listed := os.path.normpath(entry)):
+                return read_below(
+                    Path(os.path.join(root, os.path.dirname(listed))), os.path.basename(listed), max_source
+                )
+            if name.startswith(f"{listed}/"):
+                return read_below(Path(os.path.join(root, listed)), name.removeprefix(f"{listed}/"), max_source)
         return read_below(root, name, max_source)
 
     return read

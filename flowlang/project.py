@@ -54,11 +54,14 @@ def read_below(root: Path, name: str, most_bytes: int) -> bytes | Denied:
         os.close(folder)
     # Not closed by `open`, which refuses a folder with an error of its own.
     try:
-        kind = os.fstat(file).st_mode
+        status = os.fstat(file)
+        kind = status.st_mode
         if stat.S_ISDIR(kind):
             return Denied("bad-file", f"{shown} is a folder, not a file")
         if not stat.S_ISREG(kind):
             return Denied("not-allowed", f"{shown} is no regular file")
+        if status.st_nlink > 1 and status.st_uid != os.getuid():
+            return Denied("not-allowed", f"{shown} is another name for a file of another user")
         with open(file, "rb", closefd=False) as opened:
             return opened.read(most_bytes + 1)
     except OSError as problem:

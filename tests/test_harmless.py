@@ -65,6 +65,7 @@ def folder(tmp_path: Path) -> Path:
 
 def look(folder: Path, *words: str) -> dict[str, object]:
     allowed = [str(ROOT), sys.prefix, sys.base_prefix, str(folder), "/dev", "/proc/self", "/usr/lib", "/usr/share"]
+    allowed.append(str(folder.parent / "home" / ".config"))  # what the user trusts
     told = subprocess.run(
         [sys.executable, "-P", "-c", WATCHED, json.dumps(allowed), *words],
         cwd=folder,

@@ -86,7 +86,6 @@ PATHS += (
     "folder",
     "..",
     "tools.py",
-    ".env",
     "a\\0b",
     "C:/x",
     "//host/x",

@@ -1,6 +1,8 @@
 """Files of a project: every way out of it is refused, by the right name, also while somebody swaps links."""
 
 import os
+import subprocess
+import sys
 import threading
 from collections import Counter
 from pathlib import Path
@@ -19,10 +21,11 @@ NOT_ALLOWED = (
     *("folder/../../out.md", "folder/./../.././out.md", "../repo/folder/in.md", "~", "~/x", "~root/x", "C:/x", "c:x"),
     *(r"C:\\x", r"\\\\host\\share", r"\\x", r"..\\out.md", r"folder\\..\\..\\out.md", r"folder/in.md\\x00"),
     *("std/../out.md", "std/../../etc/passwd", "link.md", "linked/out.md", "linked", "passwd.md", "zero.md"),
+    *("..∕out.md", ".env", ".git/config", "folder/.hidden/x.md", "..;/out.md"),
     *("inner.md", "dangling.md", "loop.md", "pipe.md", "linked/repo/folder/in.md", "socket.md"),
 )
 NOT_FOUND = (
-    *("no.md", " ", "...", "....//out.md", "..;/out.md", "%2e%2e/out.md", "․․/out.md", "．．/out.md", "..∕out.md"),
+    *("no.md", " ", "...", "....//out.md", "%2e%2e/out.md", "․․/out.md", "．．/out.md"),
     *("file:///etc/passwd", "https://evil.example/x", "$HOME/x", "`id`", "|id", "-rf", "{{ x }}", "in‮dm.txt"),
     *("folder/in.md/x", "x/" * 600 + "x", "std//etc/passwd", "con"),
 )
@@ -121,3 +124,15 @@ def test_a_link_swapped_in_leads_nowhere(repo: Path) -> None:
         thread.join()
     assert OUTSIDE not in found
     assert found["inside"] and found["not-allowed"]
+
+
+def test_modules_that_stand_in_the_current_folder_are_not_loaded(tmp_path: Path) -> None:
+    for name in ("platformdirs", "pathlib", "lark", "json", "enum", "tomllib", "flowlang_planted", "click", "rich"):
+        (tmp_path / f"{name}.py").write_text("open('pwned', 'w').close()\n", encoding="utf-8")
+    (tmp_path / "a.flow").write_text('step a\n  prompt: "Hello"\n', encoding="utf-8")
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).resolve().parents[1])}
+    for words in (["check"], ["run", "a.flow", "--offline"], ["plan", "a.flow"], ["--help"]):
+        command = [sys.executable, "-m", "flowlang", *words]
+        done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, stdin=subprocess.DEVNULL)
+        assert done.returncode == 0, done.stderr
+    assert not (tmp_path / "pwned").exists()

@@ -23,7 +23,6 @@ from .lookup import Snippet, refs_in
 from .type_names import TypeNames
 from .typed import Typer
 
-
 Forbids = Callable[[CheckedTool], Denied | None]  # why a tool may not be used; None if it may
 
 

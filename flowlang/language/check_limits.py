@@ -5,7 +5,7 @@ from decimal import Decimal
 from ..diagnostics.source import Span
 from . import ast
 from .check_settings import SettingReader, check_lines
-from .checked import CheckedLimits, Place
+from .checked import CheckedLimits, Expectation
 from .neighbours import Flow
 from .settings import SETTINGS
 from .typed import Typer
@@ -15,8 +15,7 @@ from .types import Type
 def check_limits(flow: Flow) -> CheckedLimits:
     """The limits of a flow; empty without a `limits` section."""
     found: dict[str, Decimal] = {}
-    expects: list[tuple[ast.Condition, str, Place]] = []
-    reads: dict[str, object] = {}
+    expects: list[Expectation] = []
     for declared in flow.book.limits:
         section, here = declared.section, declared.here
         if section.unclosed:
@@ -29,19 +28,19 @@ def check_limits(flow: Flow) -> CheckedLimits:
             flow.reports.add(here, "missing-setting", message, Span(0, 6), "for example `cost: 2.00`, `time: 10m`")
         for line in lines:
             if isinstance(line, ast.Expect):
+                typer.look.reads = {}
+                typer.look.used = set()
                 condition = typer.condition(line.condition).condition
                 span = line.condition.span
                 words = here.source.text[here.start + span.start : here.start + span.end]
-                expects.append((condition, " ".join(words.split()), reader.place(span)))
-                reads.update(typer.look.reads)
+                reads, outputs = tuple(typer.look.reads), tuple(sorted(typer.look.used))
+                expects.append(Expectation(condition, " ".join(words.split()), reads, outputs, reader.place(span)))
             elif isinstance(line, ast.Setting):
                 parameter = reader.read(line, SETTINGS[("limits", line.key.text)])
                 if parameter is not None and isinstance(parameter.value, Decimal):
                     found[line.key.text] = parameter.value
     calls = found.get("calls")
-    return CheckedLimits(
-        found.get("cost"), None if calls is None else int(calls), found.get("time"), tuple(expects), tuple(reads)
-    )
+    return CheckedLimits(found.get("cost"), None if calls is None else int(calls), found.get("time"), tuple(expects))
 
 
 def outputs_by_name(flow: Flow) -> dict[str, Type]:

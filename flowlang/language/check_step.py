@@ -156,7 +156,15 @@ class StepCheck:
 
     def _tool(self, item: ast.Item) -> CheckedTool | None:
         if isinstance(item, ast.Word):
-            return self.flow.file.find_tool(item, self.here)
+            tool = self.flow.file.find_tool(item, self.here)
+            own = self.flow.wanted_inputs()
+            for name in tool.secrets if tool is not None else ():
+                if name not in own or not isinstance(bare(own[name][0]), types.SecretType):
+                    flow = f"flow `{self.flow.book.name}`" if self.flow.book.name else "this flow"
+                    message = f"the tool `{item.text}` needs the secret input `{name}`, and {flow} has none"
+                    hint = f"add `input {name}: secret text` to it; a step that runs the flow hands it on by `with`"
+                    self._reports.add(self.here, "unknown-name", message, item.span, hint)
+            return tool
         self._reports.add(self.here, "wrong-value", "a tool's name stands here", item.span, "write it without quotes")
         return None
 
@@ -428,12 +436,12 @@ class StepCheck:
                 if line.rule.using is not None:
                     using = self._parameters.model(line.rule.using, "using") or {}
                     self._parameters.read_slots(using)
-                ensures.append(Ensured(judged, True, using, words, self._place(line.span)))
+                ensures.append(Ensured(judged, True, using, words, self._place(line.rule.span)))
                 continue
             self.look.locals[own] = self.answer_type
             condition = self.typer.condition(line.rule).condition
             del self.look.locals[own]
-            ensures.append(Ensured(condition, False, {}, words, self._place(line.span)))
+            ensures.append(Ensured(condition, False, {}, words, self._place(line.rule.span)))
         return tuple(ensures)
 
     def _source(self, span: Span) -> str:

@@ -8,7 +8,7 @@ from .check_settings import check_lines, tell_no_text
 from .checked import CheckedTool, Place
 from .names import name_mistake
 from .neighbours import File
-from .tool_texts import body_mistake, origin_of, program_of
+from .tool_texts import OWN_HEADERS, body_mistake, origin_of, program_of
 from .typed import Typer
 from .types import Type
 
@@ -38,13 +38,14 @@ def check_tool(file: File, declared: Declared) -> CheckedTool | None:
     method, target, function = "", ast.Text((), Span(0, 0)), ""
     target_span = declared.name.span
     headers: list[tuple[str, ast.Text]] = []
+    named: set[str] = set()
     returns: Type | None = None
     chosen: ast.Name | None = None
     for line in lines:
         match line:
             case ast.HeaderLine(name, text):
                 _check_header_name(name, here, reports)
-                headers.append((name.text, _header(file, typer, text, secrets)))
+                headers.append((name.text, _header(file, typer, text, secrets, named)))
             case ast.Returns(of):
                 returns = file.types.resolve(of, here, answer=True)
             case ast.Setting(key, items):
@@ -69,6 +70,7 @@ def check_tool(file: File, declared: Declared) -> CheckedTool | None:
                 if len(items) > 1 or not isinstance(item, ast.Text | ast.FileText):
                     tell_no_text(line, here, reports)
                     continue
+                typer.prose = word == "about"  # a value is one word of a command, and JSON in a body
                 resolved = typer.text(item)
                 match word:
                     case "about":
@@ -104,6 +106,7 @@ def check_tool(file: File, declared: Declared) -> CheckedTool | None:
         place=Place(here.source, declared.name.span.moved(here.start)),
         target_place=Place(here.source, target_span.moved(here.start)),
         file=file.loaded.path,
+        secrets=tuple(sorted(named)),
     )
 
 
@@ -121,11 +124,8 @@ def _check_target(method: str, target: ast.Text, span: Span, here: Here, reports
         reports.add(here, "wrong-value", str(why), span, *(() if method == "command" else (hint,)))
 
 
-_OF_THE_WIRE = ("host", "content-length", "transfer-encoding", "connection", "upgrade", "te", "trailer")
-
-
 def _check_header_name(name: ast.Name, here: Here, reports: Reports) -> None:
-    if name.text.lower() in _OF_THE_WIRE:
+    if name.text.lower() in OWN_HEADERS:
         message = f"the header `{name.text}` is set by the runner alone"
         reports.add(here, "wrong-value", message, name.span, "leave this line out")
 
@@ -140,14 +140,17 @@ def _secrets(file: File) -> frozenset[str]:
     )
 
 
-def _header(file: File, typer: Typer, text: ast.Text | ast.FileText, secrets: frozenset[str]) -> ast.Text:
-    """A header's text: the one place that may name a secret."""
+def _header(
+    file: File, typer: Typer, text: ast.Text | ast.FileText, secrets: frozenset[str], named: set[str]
+) -> ast.Text:
+    """A header's text: the one place that may name a secret; those it names are added to `named`."""
     look = typer.look
     before = look.locals, look.only
     look.locals = {**look.locals, **{name: types.SecretType() for name in secrets}}
     look.only = frozenset(look.locals)
     resolved = typer.text(text)
     look.locals, look.only = before
+    named |= secrets & look.used
     for flow in file.flows.values():
         for name in secrets & look.used:
             flow.find(name)  # it is used

@@ -94,6 +94,7 @@ class CheckedTool:
     place: Place
     target_place: Place
     file: str  # what its paths are relative to: the file that declares it, as the project names it
+    secrets: tuple[str, ...] = ()  # the secret inputs that its headers name
 
 
 @record
@@ -151,12 +152,22 @@ class CheckedOutput:
 
 
 @record
+class Expectation:
+    """`expect CONDITION` of a test or of limits. `reads`: inputs, lets and steps; `outputs`: what are only outputs."""
+
+    condition: ast.Condition
+    words: str  # as it stands in the flow, in one line
+    reads: tuple[str, ...]
+    outputs: tuple[str, ...]
+    place: Place
+
+
+@record
 class CheckedLimits:
     cost_usd: Decimal | None = None
     calls: int | None = None
     time_s: Decimal | None = None
-    expects: tuple[tuple[ast.Condition, str, Place], ...] = ()  # condition, its words, its place
-    expect_reads: tuple[str, ...] = ()
+    expects: tuple[Expectation, ...] = ()
 
 
 @record
@@ -179,17 +190,6 @@ class AnswerLine:
     value: ast.Value
     type: Type | None
     place: Place  # of the value
-
-
-@record
-class Expectation:
-    """`expect CONDITION` of a test. `reads` names inputs, lets and steps, `outputs` what it knows as outputs."""
-
-    condition: ast.Condition
-    words: str  # as it stands in the flow, in one line
-    reads: tuple[str, ...]
-    outputs: tuple[str, ...]
-    place: Place
 
 
 @record

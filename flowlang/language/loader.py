@@ -6,7 +6,7 @@ got is the caller's business (`Read`): a disk, an editor's buffers, a dict in a 
 
 import posixpath
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field, fields, is_dataclass
 from typing import Any
 
@@ -66,6 +66,7 @@ class Loader:
     max_source: int = MAX_SOURCE
     show: Callable[[str], str] = lambda path: path  # how a path is shown to the user
     remembered: dict[str, Remembered] = field(default_factory=dict)
+    outside: tuple[str, ...] = ()  # files and folders outside the project that may be read
     diagnostics: list[Diagnostic] = field(default_factory=list)
     files: dict[str, LoadedFile] = field(default_factory=dict)
     sources: list[SourceFile] = field(default_factory=list)
@@ -111,7 +112,7 @@ class Loader:
         self, loaded: LoadedFile, placed: ast.PlacedSection, header: ast.Import, chain: tuple[str, ...]
     ) -> None:
         span = header.path.span.moved(placed.start)
-        target = resolve(loaded.path, header.path.path)
+        target = resolve(loaded.path, header.path.path, self.outside)
         problem: Denied | LoadedFile
         if isinstance(target, Denied):
             problem = target
@@ -140,7 +141,7 @@ class Loader:
 
     def _get_text(self, loaded: LoadedFile, placed: ast.PlacedSection, text: ast.FileText) -> bool:
         """Whether the text could be had; it is told if it could not."""
-        target = resolve(loaded.path, text.path)
+        target = resolve(loaded.path, text.path, self.outside)
         data = target if isinstance(target, Denied) else self.read(target)
         source = data if isinstance(data, Denied) else decode(data, self.show(str(target)), self.max_source)
         if source is not data and isinstance(source, Denied) and isinstance(placed.section.header, ast.Test):
@@ -157,21 +158,37 @@ class Loader:
         self.diagnostics.append(Diagnostic(denied.rule, denied.message, source, span, denied.hints))
 
 
-def resolve(base: str, path: str) -> str | Denied:
-    """The key of a file that `base` names as `path`."""
+def resolve(base: str, path: str, outside: Collection[str] = ()) -> str | Denied:
+    """The key of a file that `base` names as `path`; `outside` lists what may be read outside the project."""
     shown = f"`{path}`"
     if not path.strip():
         return Denied("not-found", "no file is named here", ("write its path between the quotes",))
     if path.startswith(STANDARD):
         joined = posixpath.normpath(path)
         return joined if joined.startswith(STANDARD) else Denied("not-allowed", f"{shown} leads out of the library")
+    if path.startswith("/") and (plain := posixpath.normpath(path)) and _is_covered(plain, outside):
+        return plain
     if path.startswith(("/", "\\", "~")) or re.match(r"[A-Za-z]:", path) or "\\" in path or "\0" in path:
         hint = "name the file by its path from this flow's folder, with `/` between folders"
         return Denied("not-allowed", f"{shown} is not a path inside the project", (hint,))
     joined = posixpath.normpath(posixpath.join(posixpath.dirname(base), path))
-    if joined == ".." or joined.startswith("../"):
-        return Denied("not-allowed", f"{shown} leads out of the project", ("move the file into the project's folder",))
-    return joined
+    if _is_covered(joined, outside):
+        return joined
+    if any(part.startswith(".") and part.strip(".") for part in path.split("/")):
+        message = f"{shown} is hidden: its name, or the name of a folder on its way, begins with a dot"
+        return Denied("not-allowed", message, ("hidden files often hold keys: copy what you need into another file",))
+    if joined != ".." and not joined.startswith("../"):
+        return joined
+    hints = ("move the file into the project's folder", f"if it must stand there: {_allow_line(joined)}")
+    return Denied("not-allowed", f"{shown} leads out of the project", hints)
+
+
+def _is_covered(key: str, outside: Collection[str]) -> bool:
+    return any(key == entry or key.startswith(f"{entry}/") for entry in map(posixpath.normpath, outside))
+
+
+def _allow_line(key: str) -> str:
+    return f'`read = ["{posixpath.dirname(key)}"]` below [allow] in flowlang.toml, and flowlang trust'
 
 
 def decode(data: bytes, path: str, max_source: int = MAX_SOURCE) -> SourceFile | Denied:

@@ -313,7 +313,10 @@ class Lookup:
                 if name not in self.locals and (declared is None or declared.here != self.here):
                     self._find(ast.Ref((ast.Name(name, Span(0, 0)),), Span(0, 0)))
             return types.JsonType() if inner.open else None
-        if isinstance(inner, types.JsonType | Unknown) and not self._is_name(name):
+        if isinstance(inner, Unknown):
+            self.field_used = True  # why nothing is known of it was told where that began
+            return memory.get(name, inner)
+        if isinstance(inner, types.JsonType) and not self._is_name(name):
             return memory.get(name, inner)
         return memory.get(name)
 

@@ -151,6 +151,8 @@ class _Reader:
         rest = text[len(word) :].lstrip(COLONS + " \t")
         if word != "limits" if not rest else word not in ("step", "preset", "tool", "test"):
             return None
+        if rest and word != "test" and WORD.match(rest) is None:
+            return None  # what follows is no name
         hint = f"write `{f'{word} {first_line(rest)}'.strip()}`"
         mistake = Mistake("syntax", f"`{word}` takes no colon", Span(0, len(word)), (hint,))
         return CutSection(line, [], guess=word, told=mistake)

@@ -109,9 +109,10 @@ def _open_bracket(text: str, unreadable: Unreadable) -> Mistake | None:
         return None
     sign = text[opened[-1]]
     close = ")" if sign in "(\uff08" else "]"
-    return syntax(
-        f"`{sign}` opens here and is not closed", Span(opened[-1], opened[-1] + 1), f"close it with `{close}`"
-    )
+    hint = f"close it with `{close}`"
+    if text.rstrip().endswith(sign):
+        hint = "begin the list on this line: a line goes on in the next one when it ends with a comma"
+    return syntax(f"`{sign}` opens here and is not closed", Span(opened[-1], opened[-1] + 1), hint)
 
 
 def _single_quotes(text: str, unreadable: Unreadable) -> Mistake | None:

@@ -9,6 +9,13 @@ from . import ast
 
 Word = tuple[str | ast.Slot, ...]
 
+# These belong to the connection: a flow that could set them could speak to another host than the one that is allowed.
+OWN_HEADERS = frozenset(
+    (
+        *("host", "connection", "content-length", "transfer-encoding", "accept-encoding", "te", "trailer", "upgrade"),
+        *("expect", "keep-alive", "proxy-authorization", "proxy-connection"),
+    )
+)
 _QUOTES = "\"'"
 
 

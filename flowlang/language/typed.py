@@ -27,6 +27,7 @@ class Typer:
 
     look: Lookup
     media: bool = False  # whether an image or audio may be filled in
+    prose: bool = True  # whether a list in the middle of a line reads oddly
     verbatim: bool = False  # whether the text of a file is taken as it stands, as in inputs and tests
     _pasting: tuple[str, ...] = ()
     _pastes: int = 0
@@ -209,6 +210,6 @@ class Typer:
             after = parts[index + 1] if index + 1 < len(parts) else ""
             left = before.rpartition("\n")[2].strip() if isinstance(before, str) else ""
             right = after.partition("\n")[0].strip() if isinstance(after, str) else ""
-            if any(c.isalpha() for c in left + right):
+            if self.prose and any(c.isalpha() for c in left + right):
                 hint = 'write it on a line of its own, or in one line: `| join ", "`'
                 self.look.warn("list-in-line", f"{shown} is a list, in the middle of a line", value.span, hint)

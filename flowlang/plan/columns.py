@@ -69,7 +69,7 @@ class _Reading:
             self._node(let.value, {})
         for output in flow.outputs:
             self._node(output.value, {})
-        for condition, _, _ in flow.limits.expects:
+        for condition in (expect.condition for expect in flow.limits.expects):
             self._node(condition, {})
 
     def _step(self, step: CheckedStep) -> None:

@@ -4,8 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 
-from ..language import ast
-from ..language.checked import CheckedFlow, CheckedLet, CheckedOutput, CheckedStep, Parameter, Place
+from ..language.checked import CheckedFlow, CheckedLet, CheckedOutput, CheckedStep, Expectation, Parameter, Place
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +72,7 @@ class Plan:
     flow: CheckedFlow
     nodes: Mapping[str, PlannedStep]
     outputs: tuple[CheckedOutput, ...]
-    expects: tuple[tuple[ast.Condition, str, Place], ...]
+    expects: tuple[Expectation, ...]
     calls: int | None  # in all
     cost_usd: Decimal | None = None
 

@@ -28,6 +28,7 @@ from .ground import Together
 from .outcome import Failure, StepFailure
 from .standing import StoodIn
 from .tools import PerformTool, ToolFailed
+from .unmet import sides_of
 
 EXCERPT = 60  # characters of an answer, before and behind what is wrong in it
 
@@ -141,15 +142,16 @@ class Answering:
         """The answer that stands in; it is held to the conditions, and no judge is asked."""
         broken = self._broken_condition(Scope({**scope.names, self.step.name: given.value}))
         if broken is not None:
-            hints = (f"the answer: {_excerpt(given.text, None, None)}",)
-            message = f"the answer for step `{self.step.name}` breaks `{broken.words}`"
+            ensured, why = broken
+            hints = (*((why,) if why else ()), f"the answer: {_excerpt(given.text, None, None)}")
+            message = f"the answer for step `{self.step.name}` breaks `{ensured.words}`"
             raise StepFailure(Failure("bad-answer", message, given.place, hints))
         return Answered(given.value, (*messages, ChatMessage("assistant", (given.text,))))
 
     # ── Rules ──
 
-    def _broken_condition(self, own: Scope) -> Ensured | None:
-        """The first condition that does not hold, where `own` has the answer under the step's name."""
+    def _broken_condition(self, own: Scope) -> tuple[Ensured, str] | None:
+        """The first condition that does not hold, and the values in it; `own` has the answer under the step's name."""
         for ensured in self.step.ensures:
             if isinstance(ensured.rule, ast.Text) and ensured.judged:
                 continue
@@ -158,7 +160,9 @@ class Answering:
             except ValueMistake as mistake:
                 raise StepFailure(Failure("wrong-value", mistake.message, ensured.place)) from None
             if not kept:
-                return ensured
+                answer = f"`{self.step.name}` is "  # who hears of it has the answer before them
+                sides = sides_of(ensured.rule, ensured.place, own.names)
+                return ensured, ", ".join(side for side in sides if not side.startswith(answer))
         return None
 
     async def _broken_rule(
@@ -168,7 +172,8 @@ class Answering:
         own = Scope({**scope.names, self.step.name: value})
         condition = self._broken_condition(own)
         if condition is not None:
-            return condition, "", told_rule(condition.words)
+            ensured, why = condition
+            return ensured, why, told_rule(ensured.words, why)
         for ensured, judge in zip(self.step.ensures, self.node.judges, strict=True):
             if judge is not None:
                 verdict = await self._judgement(ensured, judge, messages, text, own)

@@ -11,7 +11,7 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 
 from ..language.checked import CheckedLet, CheckedOutput
-from ..language.expression import Scope, evaluate, holds
+from ..language.expression import Scope, evaluate
 from ..language.values import EMPTY, Secret, Value, ValueMistake, bare
 from ..models.chat import Complete
 from ..plan.graph import Plan, PlannedStep
@@ -19,11 +19,12 @@ from .budget import Budget
 from .calling import Gate, Price
 from .event import Emit, RunFinished, RunStarted, StepFailed, StepSkipped
 from .ground import Conversation, Ground, T
-from .outcome import FAILED_BEFORE, UNMET, Done, Failed, Outcome, Result, Skipped
+from .outcome import FAILED_BEFORE, Done, Failed, Outcome, Result, Skipped
 from .scheduler import Schedule
 from .standing import StandIn, carry_out
 from .step import run_step
 from .tools import PerformTool, refuse_tools
+from .unmet import known_of, unmet_by
 
 AT_ONCE = 64
 
@@ -216,23 +217,12 @@ class FlowRun:
 
     def _expect(self) -> None:
         """What the flow expects of a whole run; it is not asked where something that it names has failed."""
-        outputs = {
-            name: outcome.value if isinstance(outcome, Done) else EMPTY
-            for name, outcome in self.outputs.items()
-            if not isinstance(outcome, Failed)
-        }
-        scope = Scope({**outputs, **self.names})
-        failed = {name for name, outcome in {**self.outputs, **self.outcomes}.items() if isinstance(outcome, Failed)}
-        if failed & set(self.plan.flow.limits.expect_reads):
-            return
-        for condition, words, place in self.plan.expects:
-            try:
-                if holds(condition, scope):
-                    continue
-                message = f"`{words}` does not hold"
-            except ValueMistake as mistake:
-                message = mistake.message
-            self.emit(StepFailed(self.path, "", None, UNMET, message, place))
+        outcomes = {**self.outputs, **self.outcomes}
+        known = known_of(self.plan, self.names, outcomes)
+        for expect in self.plan.expects:
+            if known.failed.isdisjoint((*expect.reads, *expect.outputs)):
+                for one in unmet_by(expect, known):
+                    self.emit(StepFailed(self.path, "", None, one.rule, one.message, one.place, one.hints))
 
     # ── Sub-flows ──
 

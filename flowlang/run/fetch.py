@@ -20,6 +20,7 @@ import httpx2
 
 from .. import __version__
 from ..language.address import Address, BadAddress, Hosts, read_ip, split_address
+from ..language.tool_texts import OWN_HEADERS
 from .fetched import Fetched as Fetched
 from .fetched import FetchFailed as FetchFailed
 from .fetched import not_allowed
@@ -34,13 +35,6 @@ INPUT_S = 120.0  # for an input, all in all
 
 _HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_|~-]+")
 _HEADER_VALUE = re.compile(r"[\t\x20-\x7e]*")
-# These belong to the connection: a flow that could set them could speak to another host than the one that is allowed.
-_OWN_HEADERS = frozenset(
-    (
-        *("host", "connection", "content-length", "transfer-encoding", "accept-encoding", "te", "trailer", "upgrade"),
-        *("expect", "keep-alive", "proxy-authorization", "proxy-connection"),
-    )
-)
 _E = TypeVar("_E", bound=Exception)
 _TOLD_BYTES = 4_000  # of an answer that is an error
 _GZIP = ("gzip", "x-gzip")
@@ -98,7 +92,7 @@ def header_mistake(name: str, value: str = "") -> str:
     """Why a header cannot be sent, never with its value, which may be a secret; empty if it can."""
     if _HEADER_NAME.fullmatch(name) is None:
         return f"`{_one_line(name, 40)}` cannot be the name of a header"
-    if name.lower() in _OWN_HEADERS:
+    if name.lower() in OWN_HEADERS:
         return f"the header `{name}` belongs to the connection, and is set there"
     if _HEADER_VALUE.fullmatch(value) is None:
         return f"the header `{name}` has a line break or another sign in it that a header cannot have"

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 
-SHORTEST = 8  # characters; what is shorter would be found in the middle of other words
+SHORTEST = 4  # characters; what is shorter would be found in the middle of other words
 LONGEST = 10_000  # characters; building the pattern takes a third of a millisecond for each
 _CUT = 8  # characters of a secret's beginning or end, beside the `…` of a text that was cut
 

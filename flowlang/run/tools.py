@@ -23,6 +23,7 @@ from ..language.tool_texts import command_words, origin_of, program_of, written
 from ..language.values import EMPTY, Secret, Value, ValueMistake, bare
 from ..language.writing import as_json, as_text, json_text
 from ..models.offline import made_up
+from .fetched import as_utf8
 from .files import FileMistake, decoded, without_last_break
 from .permits import Allow, denial_of, power_of
 from .process import ProcessFailed, environment_for_tools, run_process
@@ -167,7 +168,7 @@ class Toolbox:
             return await make_up(tool, takes, {})
         from .fetch import FetchFailed, fetch  # a run without such a tool needs neither HTTP nor TLS
 
-        headers = {name: filled(text.parts, scope, None, "") for name, text in tool.headers}
+        headers = {name: filled(text.parts, scope, None, "") for name, text in tool.headers if not _gaps(text, scope)}
         body = None
         if tool.method == "post":
             headers = {"Content-Type": "application/json", **headers} if tool.body is not None else headers
@@ -177,7 +178,7 @@ class Toolbox:
                 address,
                 Hosts(self.allow.hosts, self.offline),
                 method=tool.method.upper(),
-                headers={name: value for name, value in headers.items() if value},
+                headers=headers,
                 body=body,
                 timeout_s=ONE_HOUR_S,
                 most_bytes=MOST_OUTPUT,
@@ -187,9 +188,9 @@ class Toolbox:
             message = f"tool `{tool.name}` failed: {failed.message}"
             raise ToolFailed(message, *failed.hints, rule="tool-failed" if told else failed.rule, told=told) from None
         try:
-            return found.data.decode(found.charset or "utf-8")
-        except (UnicodeDecodeError, LookupError):
-            raise ToolFailed(f"tool `{tool.name}` failed: what came back is no text") from None
+            return self._text_of(tool, as_utf8(found))
+        except FileMistake as mistake:
+            raise ToolFailed(f"tool `{tool.name}` failed: {mistake.message}") from None
 
 
 def filled(parts: tuple[ast.Part, ...], scope: Scope, write: Callable[[Value], str] | None, empty: str) -> str:
@@ -201,6 +202,11 @@ def filled(parts: tuple[ast.Part, ...], scope: Scope, write: Callable[[Value], s
         else:
             pieces.append(part if isinstance(part, str) else render((part,), scope, write=write).text)
     return "".join(pieces)
+
+
+def _gaps(text: ast.Text, scope: Scope) -> bool:
+    """Whether something that stands in the text is empty."""
+    return any(isinstance(part, ast.Slot) and bare(evaluate(part.value, scope)) is EMPTY for part in text.parts)
 
 
 def filled_words(tool: CheckedTool, scope: Scope) -> list[str]:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from ..language.checked import CheckedFlow, CheckedLimits, CheckedTest, CheckedTool, Expectation, JudgeLine
-from ..language.expression import Scope, evaluate, truth
+from ..language.expression import Scope, evaluate
 from ..language.values import EMPTY, Secret, Value, ValueMistake, bare
 from ..models.chat import ChatRequest, Complete, EmitChunk, Reply
 from ..models.errors import ModelError
@@ -17,11 +17,11 @@ from ..plan.build import build
 from ..plan.graph import Defaults, Plan, PlannedStep
 from .event import Event, StepFailed
 from .executor import execute
-from .outcome import UNMET, Done, Failed, Failure, Outcome, Result, Skipped, StepFailure
+from .outcome import UNMET, Failure, StepFailure
 from .report import fold
 from .tools import PerformTool, ToolFailed
 from .trial_values import Case, TestFiles, answers_of, cases_of, inputs_of
-from .unmet import Known, unmet
+from .unmet import Known, known_of, unmet_by
 
 MISSING = "missing-recording"
 MOST_PLACES = 5  # items that are named where many have failed alike
@@ -157,7 +157,7 @@ async def _try_once(
         stand_in=answers_of(test, case, files),
         clock=lambda: 0.0,
     )
-    known = _known(plan, case, inputs, result)
+    known = known_of(plan, {**inputs, **case.columns}, {**result.outputs, **result.outcomes}, case.row)
     report, own = fold(events), {line.place for line in test.answers}
     # An answer that does not fit is a slip of the test, also where the step goes on without the item.
     failed = [*report.failed, *(one for one in report.lost if one.place in own)]
@@ -165,33 +165,11 @@ async def _try_once(
     failures += _missing(plan, test, [one for one in events if isinstance(one, StepFailed) and one.rule == MISSING])
     for expect in test.expects:
         if not known.failed.intersection((*expect.reads, *expect.outputs)):
-            failures += _unmet(expect, known)
+            failures += unmet_by(expect, known)
     for judge in test.judges:
         if not known.failed.intersection((*judge.reads, *judge.outputs)):
             failures.append(_unjudged(judge, known))
     return tuple(dict.fromkeys(failures))
-
-
-def _known(plan: Plan, case: Case, inputs: Mapping[str, Value], result: Result) -> Known:
-    outcomes: dict[str, Outcome] = {**result.outputs, **result.outcomes}
-    values: dict[str, Value] = {}
-    because: dict[str, str] = {}
-    for name, outcome in outcomes.items():
-        if isinstance(outcome, Skipped):
-            because[name] = outcome.because
-        if not isinstance(outcome, Failed):
-            values[name] = outcome.value if isinstance(outcome, Done) else EMPTY
-    failed = frozenset(name for name, outcome in outcomes.items() if isinstance(outcome, Failed))
-    return Known({**values, **inputs, **case.columns}, failed, because, plan, case.row)
-
-
-def _unmet(expect: Expectation, known: Known) -> list[Failure]:
-    try:
-        if truth(expect.condition, Scope(known.values)) is True:
-            return []
-    except ValueMistake as mistake:
-        return [Failure("wrong-value", mistake.message, expect.place)]
-    return [unmet(expect, known)]
 
 
 def _unjudged(judge: JudgeLine, known: Known) -> Failure:

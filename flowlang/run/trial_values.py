@@ -54,10 +54,11 @@ class TestFiles:
 
     read: Read
     base: str
+    outside: tuple[str, ...] = ()
 
     def bytes_of(self, path: str) -> bytes:
         """The bytes of a file that the flow names as `path`. Raises FileMistake."""
-        key = resolve(self.base, path)
+        key = resolve(self.base, path, self.outside)
         data = key if isinstance(key, Denied) else self.read(key)
         if isinstance(data, Denied):
             raise FileMistake(data.message, *data.hints, rule=data.rule)

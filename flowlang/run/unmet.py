@@ -12,7 +12,7 @@ from ..language.expression import Scope, evaluate, truth
 from ..language.values import EMPTY, Document, Media, Remembered, Secret, Value, ValueMistake, bare
 from ..language.writing import as_text, json_text
 from ..plan.graph import Plan
-from .outcome import UNMET, Failure
+from .outcome import UNMET, Done, Failed, Failure, Outcome, Skipped
 
 MOST_SHOWN = 160  # characters of a value
 
@@ -28,27 +28,57 @@ class Known:
     row: str
 
 
-def unmet(expect: Expectation, known: Known) -> Failure:
-    """The failure of an expectation that does not hold, at the part of it that fails."""
-    source, whole = expect.place.source, expect.condition.span
-    part = _failing(expect.condition, Scope(known.values))
-    offset = expect.place.span.start - whole.start
+def known_of(plan: Plan, values: Mapping[str, Value], outcomes: Mapping[str, Outcome], row: str = "") -> Known:
+    """What is known when steps, lets and outputs have come out like this; `values` go over what they came to."""
+    found: dict[str, Value] = {}
+    because: dict[str, str] = {}
+    for name, outcome in outcomes.items():
+        if isinstance(outcome, Skipped):
+            because[name] = outcome.because
+        if not isinstance(outcome, Failed):
+            found[name] = outcome.value if isinstance(outcome, Done) else EMPTY
+    failed = frozenset(name for name, outcome in outcomes.items() if isinstance(outcome, Failed))
+    return Known({**found, **values}, failed, because, plan, row)
+
+
+def unmet_by(expect: Expectation, known: Known) -> list[Failure]:
+    """What is wrong with an expectation, at the part of it that fails; nothing if it holds."""
+    try:
+        if truth(expect.condition, Scope(known.values)) is True:
+            return []
+    except ValueMistake as mistake:
+        return [Failure("wrong-value", mistake.message, expect.place)]
+    part, words, place = _failing(expect.condition, expect.place, known.values)
+    hints: list[str] = []
+    for operand in _operands(part):
+        hints += [hint for hint in _told(operand, words, known) if hint not in hints]
+    return [Failure(UNMET, f"`{words(part)}` does not hold", place, tuple(hints[:2]))]
+
+
+def sides_of(condition: ast.Condition, place: Place, values: Mapping[str, Value]) -> tuple[str, ...]:
+    """What the values are that a condition compares, where it fails: "`(text | words | count)` is 212"."""
+    part, words, _ = _failing(condition, place, values)
+    told: list[str] = []
+    for operand in _operands(part):
+        try:
+            told.append(f"`{words(operand)}` is {shown(evaluate(operand, Scope(values)))}")
+        except ValueMistake:
+            continue
+    return tuple(dict.fromkeys(told))
+
+
+def _failing(
+    condition: ast.Condition, place: Place, values: Mapping[str, Value]
+) -> tuple[ast.Condition, Callable[[ast.Condition], str], Place]:
+    """Of an `and` the first part that does not hold, of everything else the whole; its words, and its place."""
+    source, offset = place.source, place.span.start - condition.span.start
+    while isinstance(condition, ast.AllOf):
+        condition = next(part for part in condition.parts if truth(part, Scope(values)) is not True)
 
     def words(node: ast.Condition) -> str:
         return " ".join(source.text[slice(*node.span.moved(offset))].split())
 
-    hints: list[str] = []
-    for operand in _operands(part):
-        hints += [hint for hint in _told(operand, words, known) if hint not in hints]
-    span = Span(part.span.start + offset, part.span.end + offset)
-    return Failure(UNMET, f"`{words(part)}` does not hold", Place(source, span), tuple(hints[:2]))
-
-
-def _failing(condition: ast.Condition, scope: Scope) -> ast.Condition:
-    """Of an `and` the first part that does not hold; of everything else the whole."""
-    while isinstance(condition, ast.AllOf):
-        condition = next(part for part in condition.parts if truth(part, scope) is not True)
-    return condition
+    return condition, words, Place(source, Span(condition.span.start + offset, condition.span.end + offset))
 
 
 def _operands(condition: ast.Condition) -> list[ast.Value]:

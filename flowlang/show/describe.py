@@ -134,7 +134,7 @@ def _limits(flow: CheckedFlow) -> list[str]:
         lines.append(f"It never asks more than {limits.calls} times.")
     if limits.time_s is not None:
         lines.append(f"It never takes longer than {_span_of_time(float(limits.time_s))}.")
-    lines += [f"It is a failure unless {words}." for _, words, _ in limits.expects]
+    lines += [f"It is a failure unless {one.words}." for one in limits.expects]
     return lines
 
 

@@ -43,28 +43,49 @@ def redacted_result(result: Result, secrets: Secrets) -> Result:
 
 def redacted_value(value: Value, secrets: Secrets) -> Value:
     """The value with every text in it redacted, the names of fields included; a number that shows one is a text."""
-    match value:
-        case str():
-            return secrets.redact(value)
-        case bool():
-            return value
-        case Decimal():
-            shown = as_text(value)
-            hidden = secrets.redact(shown)
-            return value if hidden == shown else hidden
-        case Document():
-            pages = tuple(map(secrets.redact, value.pages))
-            return Document(secrets.redact(value.text), secrets.redact(value.name), pages)
-        case Remembered():
-            memory = {name: redacted_value(one, secrets) for name, one in value.memory.items()}
-            return Remembered(redacted_value(value.value, secrets), memory)
-        case tuple():
-            return tuple(redacted_value(one, secrets) for one in value)
-        case Mapping():
-            return {secrets.redact(name): redacted_value(one, secrets) for name, one in value.items()}
-        case _:
-            return value
+    return _Redaction(secrets).of(value)
 
 
 def _outcome(outcome: Outcome, secrets: Secrets) -> Outcome:
     return Done(redacted_value(outcome.value, secrets)) if isinstance(outcome, Done) else outcome
+
+
+class _Redaction:
+    """One value under way. A part that stands in it many times is redacted once: lists that hold each other twice
+    would take for ever otherwise."""
+
+    def __init__(self, secrets: Secrets) -> None:
+        self.secrets = secrets
+        self.done: dict[int, Value] = {}
+
+    def of(self, value: Value) -> Value:
+        if not isinstance(value, tuple | Mapping | Remembered):
+            return self._plain(value)
+        if (known := self.done.get(id(value))) is None:
+            known = self.done[id(value)] = self._made_of(value)
+        return known
+
+    def _made_of(self, value: Value) -> Value:
+        match value:
+            case Remembered():
+                return Remembered(self.of(value.value), {name: self.of(one) for name, one in value.memory.items()})
+            case tuple():
+                return tuple(map(self.of, value))
+            case Mapping():
+                return {self.secrets.redact(name): self.of(one) for name, one in value.items()}
+            case _:
+                return value
+
+    def _plain(self, value: Value) -> Value:
+        redact = self.secrets.redact
+        match value:
+            case str():
+                return redact(value)
+            case Document():
+                return Document(redact(value.text), redact(value.name), tuple(map(redact, value.pages)))
+            case Decimal():
+                shown = as_text(value)
+                hidden = redact(shown)
+                return value if hidden == shown else hidden
+            case _:
+                return value

@@ -86,7 +86,7 @@ def tell_failed_rows(tally: Tally, width: int, colour: bool) -> str:
         tell(found, width, colour) + "\n\n"
         if (found := diagnostic_of(one)) is not None
         else f"error[{one.rule}]: {visible_line(one.message)}\n"
-        + "".join(f"   = {hint}\n" for hint in one.hints)
+        + "".join(f"   = {visible_line(hint)}\n" for hint in one.hints)
         + "\n"
         for one in tally.first_failed
     ]

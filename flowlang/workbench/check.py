@@ -15,13 +15,14 @@ from ..show.snippet import concise, summary, tell
 from .finding import find_flows
 from .given import Given
 from .screen import Screen
+from .trusted import outside_of
 
 
 def perform(given: Given, screen: Screen) -> int:
     """Prints the reports; 3 if there is any mistake, warnings do not count."""
     most = given.number("max-source", 1) or MAX_SOURCE
     paths = find_flows(given.words.get("PATH", ()))
-    diagnostics = check_files([Path(path) for path in paths], max_source=most)
+    diagnostics = check_files([Path(path) for path in paths], most, outside_of)
     form = given.flag("output-format") or "full"
     screen.out(_report(diagnostics, form, screen), orders=form == "github")
     if diagnostics:

@@ -27,7 +27,7 @@ def perform(words: Sequence[str], screen: Screen) -> int:
     if path is None:
         given = read_words(rest, command, {})
         return _exit_code(_load(name).perform(given, screen))
-    flow = _load("opening").open_flow(path, screen)
+    flow = _load("opening").open_flow(path, screen, rest)
     if asks_for_help:
         screen.out(_load("flow_manual").flow_manual(command, flow, screen.width))
         return DONE

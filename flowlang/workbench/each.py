@@ -40,6 +40,10 @@ def open_rows(flow: CheckedFlow, given: Given, screen: Screen, fetch: Fetch) -> 
     rows = read_row_inputs(
         flow, given.inputs, piped_in(screen), rows_file, values_file=given.flag("inputs"), fetch=fetch
     )
+    if (path := given.flag("output")) is not None and _is_one_file(path, rows_file):
+        raise Refusal(
+            WRONG_INPUT, f"`-o`: `{path}` holds the rows, and would be lost", ("name another file",), "bad-file"
+        )
     tell_wrong_inputs([*rows.mistakes, *hide_inputs(rows.fixed, screen)], flow, screen)
     screen.err(tell_passed_over(rows.passed_over, rows.table.name))
     return rows
@@ -96,6 +100,13 @@ def run_rows(
     if ran.unwritten:
         raise Refusal(STORE, f"the events could not be written: {ran.unwritten}", rule="bad-file")
     return code
+
+
+def _is_one_file(path: str, other: str) -> bool:
+    try:
+        return Path(path).samefile(other.removeprefix("@"))
+    except (OSError, ValueError):
+        return False
 
 
 def _open_result(path: str | None) -> TextIO | None:

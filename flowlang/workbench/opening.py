@@ -25,18 +25,22 @@ from .given import Given
 from .hiding import hide_inputs
 from .refusal import Ended, Refusal, all_in_one
 from .screen import Screen
+from .trusted import outside_for
 
 PATIENCE_S = 1.0  # before it is said that standard input is waited for
 
 
-def open_flow(path: str, screen: Screen) -> CheckedFlow:
-    """The main flow of a file. Tells the file's mistakes, if it has any, and ends with their exit code."""
+def open_flow(path: str, screen: Screen, words: Sequence[str] = ()) -> CheckedFlow:
+    """The main flow of a file. Tells the file's mistakes, if it has any, and ends with their exit code.
+
+    `words` of the command line may let it read outside its project.
+    """
     refuse_unless_file(path)
-    checked = compile_flow(Path(path))
+    checked = compile_flow(Path(path), outside=outside_for(words))
     if checked.flow is None:
         tell_all(checked.diagnostics, screen)
         screen.err(summary(checked.diagnostics))
-        raise Ended(MISTAKES)
+        raise Ended(NOT_ALLOWED if all(one.rule == "not-allowed" for one in checked.diagnostics) else MISTAKES)
     if checked.diagnostics:
         screen.err(f"{count(len(checked.diagnostics), 'warning')}; to read them: flowlang check {path}")
     return checked.flow

@@ -136,7 +136,8 @@ _DIGEST = re.compile(r"(sha256 [0-9a-f]{12})[0-9a-f]{52}")  # the whole of it is
 
 def told_list(asked: Sequence[Asked], before: Sequence[str] | None = None) -> str:
     """The list for a person; with the one from before, what is new is marked."""
-    rows = [(one.kind, one.name, _DIGEST.sub(r"\1…", one.detail), before is not None and one.line() not in before) for one in asked]
+    known = {one.line() for one in asked} if before is None else set(before)
+    rows = [(one.kind, one.name, _DIGEST.sub(r"\1…", one.detail), one.line() not in known) for one in asked]
     kinds = max((len(kind) for kind, *_ in rows), default=0)
     names = min(30, max((len(name) for _, name, detail, _ in rows if detail), default=0))
     return "\n".join(

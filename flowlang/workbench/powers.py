@@ -15,6 +15,7 @@ from ..record import record
 from ..run.permits import Allow, is_allowed, power_of, tools_of
 from ..settings import Settings
 from .asking import BUILT_IN, provider_of
+from .trusted import read_line
 
 Read = Callable[[str], bytes | Denied]
 
@@ -37,7 +38,7 @@ class Asked:
 
     def line(self) -> str:
         """The line as it is kept, and compared."""
-        return f"{self.kind} {self.name}: {self.detail}"
+        return read_line(self.name) if self.kind == "read" else f"{self.kind} {self.name}: {self.detail}"
 
 
 def asked_of(flow: CheckedFlow, plan: Plan, settings: Settings, read: Read) -> tuple[Asked, ...]:

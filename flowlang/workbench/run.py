@@ -5,10 +5,11 @@ from pathlib import Path
 
 from ..language.address import Hosts
 from ..language.checked import CheckedFlow
+from ..language.values import ValueMistake
 from ..models.offline import OfflineSettings, offline_model
 from ..plan.build import build
 from ..plan.graph import Plan
-from ..run.exit import DONE, STORE, WRONG_INPUT
+from ..run.exit import DONE, LIMIT, STORE, WRONG_INPUT
 from ..run.files import FileMistake
 from ..run.outcome import Failed, Result
 from ..run.outputs import check_out_dir, shown, write_outputs
@@ -99,10 +100,15 @@ def _give_back(result: Result, plan: Plan, out: Path, given: Given, screen: Scre
         screen.err(told_files([visible_line(str(out / path)) for path in written]))
     except FileMistake as mistake:
         slip = Refusal(STORE, mistake.message, mistake.hints, mistake.rule)
+    except ValueMistake as mistake:
+        return _too_large(mistake)
     as_json, path = given.has("json"), given.flag("output")
     if not as_json and all(isinstance(outcome, Failed) for outcome in result.outputs.values()):
         return slip
-    text = shown(result.outputs, as_json)
+    try:
+        text = shown(result.outputs, as_json)
+    except ValueMistake as mistake:
+        return slip or _too_large(mistake)
     if path is None:
         screen.out(visible(text) if screen.reads_out else text)
         return slip
@@ -112,6 +118,10 @@ def _give_back(result: Result, plan: Plan, out: Path, given: Given, screen: Scre
     except Refusal as refused:
         slip = refused
     return slip
+
+
+def _too_large(mistake: ValueMistake) -> Refusal:
+    return Refusal(LIMIT, f"the result is too large to be written: {mistake.message}", rule="limit-reached")
 
 
 def _tell(report: Report, code: int, flow: CheckedFlow, given: Given, screen: Screen) -> None:

@@ -18,6 +18,7 @@ from .finding import find_flows
 from .given import Given
 from .refusal import Refusal
 from .screen import Screen
+from .trusted import outside_of
 
 
 @dataclass
@@ -66,12 +67,12 @@ def _find(paths: Sequence[str], wanted: str) -> _Found:
     found = _Found()
     told: set[tuple[str, int, int, str]] = set()
     for path in paths:
-        checked = compile_flow(Path(path))
+        checked = compile_flow(Path(path), outside=outside_of)
         if checked.flow is None:
             found.mistakes += [one for one in checked.diagnostics if one.key() not in told]
             told.update(one.key() for one in checked.diagnostics)
             continue
-        files = TestFiles(*files_beside(Path(path), MOST_BYTES))
+        files = TestFiles(*files_beside(Path(path), MOST_BYTES, outside_of))
         for flow in (checked.flow, *checked.flows.values()):
             found.names += [test.name for test in flow.tests]
             tests = tuple(test for test in flow.tests if wanted.casefold() in test.name.casefold())

@@ -10,7 +10,7 @@ from .given import Given
 from .opening import open_settings
 from .permitting import Project, asked_by, asks_a_person, says_yes, told_list
 from .screen import Screen
-from .trusted import forget, trust, trusted_lists
+from .trusted import forget, listed_outside, trust, trusted_lists
 
 
 def perform(given: Given, screen: Screen) -> int:
@@ -19,7 +19,7 @@ def perform(given: Given, screen: Screen) -> int:
     known: dict[Path, list[str]] = {}
     broken = False
     for path in find_flows(given.words.get("PATH", ())):
-        flow = compile_flow(Path(path)).flow
+        flow = compile_flow(Path(path), outside=listed_outside).flow
         shown = visible_line(path)
         if flow is None:
             screen.err(f"`{shown}` has mistakes, and is not trusted: flowlang check {shown}")

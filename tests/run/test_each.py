@@ -18,7 +18,8 @@ from flowlang.plan.graph import Defaults
 from flowlang.run.each import Tally, error_key, execute_each
 from flowlang.run.event import Event, RowFinished, RunFinished, RunStarted, StepFailed, StepStarted
 from flowlang.run.files import FileMistake
-from flowlang.run.outcome import Result
+from flowlang.run.outcome import Done, Result
+from flowlang.run.report import Report
 from flowlang.run.row_inputs import RowInputs, RowMistake, read_row_inputs
 from tests.run.scripted import Model, Script, echo, flow_of
 
@@ -351,7 +352,11 @@ def test_results_are_forgotten_once_they_are_written(tmp_path: Path) -> None:
     def deliver(line: str) -> None:
         nonlocal most
         gc.collect()
-        kept = [one for one in gc.get_objects() if isinstance(one, Reply | Result | StepStarted | RowFinished)]
+        kept = [
+            one
+            for one in gc.get_objects()
+            if isinstance(one, Reply | Result | Done | Report | StepStarted | RowFinished)
+        ]
         most = max(most, len(kept))
 
     asyncio.run(execute_each(plan, rows, model, lambda event: None, deliver, Tally(), at_once=4))

@@ -112,7 +112,11 @@ def test_a_lists_flag_may_come_several_times() -> None:
         (JsonType(), ("{",), "not JSON"),
         (MediaType("image"), ("a.png",), "put `@` before its name"),
         (ListOf(LINE), ("lines.csv",), "needs a file"),
-        (TextType(), ("@https://example.com/a",), "not-allowed: `--x`: the project does not allow the host `example.com`"),
+        (
+            TextType(),
+            ("@https://example.com/a",),
+            "not-allowed: `--x`: the project does not allow the host `example.com`",
+        ),
         (TextType(), ("@",), "must be followed by a file's name"),
         (TextType(), ("@a\0b",), "cannot have a NUL"),
     ],

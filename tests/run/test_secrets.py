@@ -144,7 +144,7 @@ def test_what_is_no_secret_stays() -> None:
 
 @pytest.mark.parametrize(
     ("value", "reason"),
-    [("1234567", "has fewer than 8"), (" " * 20 + "x", "has fewer than 8"), ("x" * (LONGEST + 1), "has more than")],
+    [("123", "has fewer than 4"), (" " * 20 + "x", "has fewer than 4"), ("x" * (LONGEST + 1), "has more than")],
 )
 def test_what_cannot_be_hidden(value: str, reason: str) -> None:
     assert why_not_hidden(value).startswith(reason)

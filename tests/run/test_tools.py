@@ -309,7 +309,10 @@ def test_a_run_calls_tools_and_tells_of_it(tmp_path: Path) -> None:
 
 def test_a_tool_that_hangs_is_stopped_and_the_model_is_told(tmp_path: Path) -> None:
     flow = flow_of(
-        FLOW.replace("echo found $1", "sleep 600").replace("1s", "0.2s").replace('call: t\n  with word: "gold"', 'prompt: "x"'), tmp_path
+        FLOW.replace("echo found $1", "sleep 600")
+        .replace("1s", "0.2s")
+        .replace('call: t\n  with word: "gold"', 'prompt: "x"'),
+        tmp_path,
     )
     found = run_flow(flow, asking('{"word": "a"}'), perform_tool=box(tmp_path).perform)
     assert found.value("two") == "tool `t` failed: it was not done after 0.2 seconds"

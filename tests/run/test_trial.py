@@ -165,7 +165,7 @@ def test_an_answer_stands_in_for_each_item_and_sample_and_keeps_the_memory(tmp_p
 def test_an_answer_that_breaks_a_rule_fails_at_its_own_line(tmp_path: Path) -> None:
     text = REPEATED + '  answer claims: ["a"]\n  answer verdict: 1\n  expect verdict is not empty\n'
     (one,) = tries(text, tmp_path)
-    why = "the answer for step `verdict` breaks `verdict >= least` (item 1); the answer: 1"
+    why = "the answer for step `verdict` breaks `verdict >= least` (item 1); `least` is 2; the answer: 1"
     assert told(one) == [f"bad-answer at 1: {why}"]
 
 
@@ -175,7 +175,7 @@ def test_what_many_items_have_in_common_is_told_once(tmp_path: Path) -> None:
     )
     (one,) = tries(text, tmp_path)
     assert [line.partition(" (")[2] for line in told(one)] == [
-        "item 1, item 2, item 3, item 4, item 5 and 2 more); the answer: 1"
+        "item 1, item 2, item 3, item 4, item 5 and 2 more); `least` is 2; the answer: 1"
     ]
 
 

@@ -258,3 +258,15 @@ def test_on_a_terminal_nothing_steers_it(folder: Path, columns: str):
     text = received.decode()
     assert "topic: done in" in " ".join(text.split())
     assert not any(steering in text for steering in ("\x1b]0;", "\x07", "\x1b[2J", "\u202e"))
+
+
+def test_a_result_that_is_too_large_is_told(folder, flowlang):
+    doubled = "".join(f"let d{n} = [d{n - 1}, d{n - 1}]\n" for n in range(1, 31))
+    flow = f'let d0 = ["x", "y"]\n{doubled}output all: d30 to "all.json"\n'
+    (folder / "bomb.flow").write_text(flow, encoding="utf-8")
+    typed = flowlang("run", "bomb.flow", "--offline")
+    assert typed.code == 5
+    assert "the result is too large to be written" in typed.err
+    flow = flow.replace(' to "all.json"', "")
+    (folder / "bomb.flow").write_text(flow, encoding="utf-8")
+    assert flowlang("run", "bomb.flow", "--offline").code == 5

@@ -61,6 +61,7 @@ def test_good_rows_exit_with_0_and_can_be_silent(flowlang, folder: Path):
         (["--each", "mails.csv", "--mail", "x"], "has a column `mail` for it"),
         (["--each", "nails.csv"], "did you mean `mails.csv`?"),
         (["--each", "mails.csv", "-o", "none/out.jsonl"], "there is no folder `none`"),
+        (["--each", "mails.csv", "-o", "./mails.csv"], "holds the rows, and would be lost"),
         (["--each", "mails.csv", "--at-once", "0"], "at least 1"),
     ],
 )
@@ -68,6 +69,7 @@ def test_what_is_wrong_with_the_whole_exits_with_2_and_writes_nothing(flowlang, 
     code, out, err = flowlang("run", "triage.flow", "--offline", *flags)
     assert (code, out) == (2, "")
     assert words in err
+    assert (mails / "mails.csv").read_text(encoding="utf-8") == MAILS
 
 
 def test_a_column_that_is_missing_is_told_at_the_input(flowlang, folder: Path):

@@ -4,8 +4,10 @@ import base64
 import json
 import random
 import string
+import threading
 import urllib.parse
 from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -46,6 +48,8 @@ output broken
 
 _DRAW = random.Random(7)
 CANARIES = ["".join(_DRAW.choices(string.ascii_letters + string.digits + "/+%\"'\\&<>", k=24)) for _ in range(50)]
+
+CANARY = "s3cret/of+the=project-42"  # a header holds no quotes and no blanks
 
 
 def spelled(secret: str) -> Iterator[str]:
@@ -96,7 +100,7 @@ def test_a_run_shows_and_writes_no_secret(
 
 
 @pytest.mark.parametrize(
-    ("value", "told"), [("short", "has fewer than 8 characters"), ("x" * 10_001, "has more than 10,000 characters")]
+    ("value", "told"), [("abc", "has fewer than 4 characters"), ("x" * 10_001, "has more than 10,000 characters")]
 )
 @pytest.mark.parametrize("command", [["run", "--offline"], ["preview", "reply"], ["plan", "--full"]], ids=" ".join)
 def test_a_secret_that_cannot_be_hidden_is_refused(
@@ -121,3 +125,67 @@ def test_a_crash_file_has_no_secret(
     report = shown_below(tmp_path / "home")
     assert "[secret key]" in report
     assert not [spelling for spelling in spelled(CANARIES[0]) if spelling in report]
+
+
+ECHO = """\
+input key: secret text
+
+tool echo
+  about: "Says what it was sent"
+  header Authorization: "Bearer {{ key }}"
+  get: "http://127.0.0.1:PORT/echo"
+
+tool broken
+  about: "Fails, and says what it was sent"
+  header Authorization: "Bearer {{ key }}"
+  get: "http://127.0.0.1:PORT/broken"
+
+step called
+  call: echo
+
+step again
+  uses: echo, broken
+  prompt: "Repeat this: {{ called }}"
+
+step failing
+  call: broken
+
+output called to "called.md"
+output again
+output failing
+"""
+
+
+class _Echo(BaseHTTPRequestHandler):
+    """Sends back what it was sent, in every spelling."""
+
+    def do_GET(self) -> None:
+        token = self.headers["Authorization"].removeprefix("Bearer ")
+        said = " ".join(spelled(token)).encode()
+        self.send_response(200 if self.path == "/echo" else 500)
+        self.send_header("Content-Type", "text/plain")
+        self.send_header("Content-Length", str(len(said)))
+        self.end_headers()
+        self.wfile.write(said)
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+def test_what_a_tool_sends_back_is_seen_by_nobody(flow: Path, flowlang: Type) -> None:
+    server = ThreadingHTTPServer(("127.0.0.1", 0), _Echo)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        port = server.server_address[1]
+        (flow / "flowlang.toml").write_text(f'[allow]\nhosts = ["127.0.0.1:{port}"]\n', encoding="utf-8")
+        (flow / "echo.flow").write_text(ECHO.replace("PORT", str(port)), encoding="utf-8")
+        given = ("--key", CANARY, "--offline", "--trust", "--events", "events.jsonl")
+        typed = flowlang("run", "echo.flow", *given)
+    finally:
+        server.shutdown()
+        server.server_close()
+    assert typed.code == 1
+    assert "[secret key]" in json.loads(typed.out)["called"]
+    for sink in (typed.out, typed.err, shown_below(flow)):
+        assert not [spelling for spelling in spelled(CANARY) if spelling in sink]
+        assert CANARY[:12] not in sink

@@ -235,3 +235,41 @@ def test_check_tells_what_is_wrong_in_the_projects_file(project: Path, flowlang:
     (project / "flowlang.toml").write_text(SETTINGS + "[projcet]\n")
     found = json.loads(flowlang("check", "--output-format", "json").out)
     assert [(one["rule"], one["path"], one["line"]) for one in found] == [("unknown-setting", "flowlang.toml", 6)]
+
+
+@pytest.fixture
+def shared(folder: Path) -> Path:
+    place = folder.parent / "shared"
+    (place / "deep").mkdir(parents=True)
+    (place / "deep" / "terms.md").write_text("Shared words.")
+    (folder / "flowlang.toml").write_text("")
+    (folder / "reads.flow").write_text('step a\n  prompt: file "../shared/deep/terms.md"\n')
+    return place
+
+
+def test_a_file_outside_is_read_only_if_the_project_lists_it_and_the_user_trusts_that(
+    folder: Path, shared: Path, flowlang: Type
+) -> None:
+    assert flowlang("check", "reads.flow").code == 3
+    typed = flowlang("run", "reads.flow", "--offline")
+    assert typed.code == 7 and 'read = ["../shared/deep"]' in typed.err
+    assert flowlang("run", "reads.flow", "--offline", "--allow", "read=../shared").out == "Shared words.\n"
+    (folder / "flowlang.toml").write_text('[allow]\nread = ["../shared"]\n')
+    assert flowlang("check", "reads.flow").code == 3  # a stranger's own word is not enough
+    assert flowlang("run", "reads.flow", "--offline").code == 7
+    assert flowlang("run", "reads.flow", "--offline", "--trust").code == 0
+    assert flowlang("trust").code == 0
+    assert flowlang("check", "reads.flow").code == 0
+    assert flowlang("run", "reads.flow", "--offline").code == 0
+    (folder / "flowlang.toml").write_text("")
+    assert flowlang("run", "reads.flow", "--offline").code == 7
+
+
+def test_what_is_trusted_outside_leads_nowhere_else(folder: Path, shared: Path, flowlang: Type) -> None:
+    (folder.parent / "other.md").write_text("Other words.")
+    for link, to in ((shared / "link.md", folder.parent / "other.md"), (shared / "folder", folder.parent)):
+        link.symlink_to(to)
+    for path in ("../shared/link.md", "../shared/folder/other.md", "../shared/../other.md", "../sharedx/a.md"):
+        (folder / "reads.flow").write_text(f'step a\n  prompt: file "{path}"\n')
+        typed = flowlang("run", "reads.flow", "--offline", "--allow", "read=../shared")
+        assert typed.code == 7, path
