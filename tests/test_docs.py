@@ -91,6 +91,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         monkeypatch.delenv(variable, raising=False)
     for variable in ("HOME", "XDG_STATE_HOME", "XDG_CONFIG_HOME", "XDG_DATA_HOME"):
         monkeypatch.setenv(variable, str(tmp_path / "home"))
+    monkeypatch.setenv("COLUMNS", "100")  # pages of help are as wide as the window
     (tmp_path / "first").mkdir()
     monkeypatch.chdir(tmp_path / "first")
     return tmp_path / "first"
