@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 from .diagnostics.diagnostic import Diagnostic, nearest
 from .diagnostics.source import SourceFile, Span
+from .language.address import entry_mistake
 from .record import record
 from .run.permits import Allow
 
@@ -113,7 +114,7 @@ def read_settings(text: str, path: str) -> tuple[Settings, list[Diagnostic]]:
     top = reading.table(data, (), {"project": _any, "providers": _any, "models": _any, "allow": _any, "offline": _any})
     project = reading.table(top.get("project", {}), ("project",), {"provider": _text, "model": _text})
     offline = {"latency": _between(0, 600), "failure_rate": _between(0, 1), "cut_off_rate": _between(0, 1)}
-    powers = {"hosts": _texts, "commands": _texts, "python": _texts, "read": _texts}
+    powers = {"hosts": _hosts, "commands": _texts, "python": _texts, "read": _texts}
     settings = Settings(
         path=path,
         **project,
@@ -193,6 +194,13 @@ def _texts(value: object) -> tuple[str, ...]:
     if not isinstance(value, list) or not all(isinstance(one, str) for one in value):
         raise _Wrong('must be a list of texts, ["like", "this"]')
     return tuple(value)
+
+
+def _hosts(value: object) -> tuple[str, ...]:
+    for text in (texts := _texts(value)):
+        if why := entry_mistake(text):
+            raise _Wrong(f"has `{text}`, which {why}", "wrong-value")
+    return texts
 
 
 def _some_of(*words: str) -> _Kind:

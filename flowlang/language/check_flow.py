@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from functools import cached_property
+from pathlib import PurePosixPath
 from typing import Protocol
 
 from ..diagnostics.source import Span
@@ -208,7 +209,7 @@ class FlowCheck:
 
     def _type_of_outputs(self) -> Type:
         fields = tuple(types.FieldType(name, kind) for name, _, kind, _ in self.outputs())
-        return fields[0].type if len(fields) == 1 else types.RecordType(self.book.name or "flow", fields)
+        return fields[0].type if len(fields) == 1 else types.RecordType(self.book.name or PurePosixPath(self.file.loaded.path).stem, fields)
 
     def outputs(self) -> Iterator[tuple[str, ast.Value, Type, Reads]]:
         """Each output's name, value, type and what it reads; without any, each step that nothing reads."""

@@ -1,6 +1,7 @@
 """What a project allows, what its tools ask for, and whether the one covers the other."""
 
 import posixpath
+from collections.abc import Collection
 
 from ..language.address import Hosts, host_of, split_address
 from ..language.checked import CheckedFlow, CheckedTool
@@ -79,20 +80,21 @@ def denial_of(tool: CheckedTool, allow: Allow) -> Denied | None:
     )
 
 
-def tools_of(flow: CheckedFlow) -> tuple[CheckedTool, ...]:
-    """The tools that a flow can use, those of the flows that it runs included; each once."""
+def tools_of(flow: CheckedFlow, only: Collection[str] | None = None) -> tuple[CheckedTool, ...]:
+    """The tools that a flow can use, those of the flows that it runs included; each once.
+
+    With `only`, those of its steps that have one of these names.
+    """
     found: dict[tuple[str, str], CheckedTool] = {}
-    open_ones, seen = [flow], set[int]()
-    while open_ones:
-        one = open_ones.pop()
-        if id(one) in seen:
-            continue
-        seen.add(id(one))
-        for step in one.steps.values():
-            for tool in (*step.tools, *((step.call,) if step.call is not None else ())):
-                found.setdefault((tool.file, tool.name), tool)
-            if step.run is not None:
-                open_ones.append(step.run)
+    steps = [step for name, step in flow.steps.items() if only is None or name in only]
+    seen = set[int]()
+    while steps:
+        step = steps.pop()
+        for tool in (*step.tools, *((step.call,) if step.call is not None else ())):
+            found.setdefault((tool.file, tool.name), tool)
+        if step.run is not None and id(step.run) not in seen:
+            seen.add(id(step.run))
+            steps += step.run.steps.values()
     return tuple(found[key] for key in sorted(found))
 
 

@@ -58,6 +58,8 @@ def _default(value: ast.Atom, of: Type) -> str:
 
 def _work(one: CheckedStep | CheckedLet) -> str:
     if isinstance(one, CheckedLet):
+        if isinstance(one.value, ast.Text) and one.reads:
+            return f"`{one.name}` is a text put together from {_names(list(one.reads))}, without a model."
         return f"`{one.name}` is worked out without a model: {value_words(one.value)}."
     about = f" {_sentence(one.description)}" if one.description else ""
     return f"`{one.name}` {_deed(one)}.{about}{_conditions(one)}"

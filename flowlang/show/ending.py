@@ -91,10 +91,16 @@ def _next(report: Report, flow: str) -> str:
             return f"\nto go further, raise `limits` in {flow} and run it again"
         case "interrupted":
             return "\nthe same command starts it again"
-        case "failed" if first := next((one.step for one in report.failed if one.step and not one.path), ""):
+        case "failed" if first := _asked_for_nothing(report):
             return f"\nwhat it was asked: flowlang preview {flow} {visible_line(first)} …"
         case _:
             return ""
+
+
+def _asked_for_nothing(report: Report) -> str:
+    """The first step whose answer was no use; of a step that asks no model there is nothing to see."""
+    failed = (one for one in report.failed if one.rule in ("bad-answer", "cut-off", "wrong-value") and not one.path)
+    return next((one.step for one in failed if one.step), "")
 
 
 def _steps(failed: Iterable[StepFailed]) -> set[tuple[str, str]]:

@@ -12,6 +12,7 @@ from ..language.loader import MAX_SOURCE, Denied
 from ..language.tool_texts import program_of
 from ..pipeline import forbids_by
 from ..plan.build import build
+from ..plan.graph import Plan
 from ..project import find_root, read_below
 from ..run.exit import MISTAKES, NOT_ALLOWED, WRONG_INPUT
 from ..run.permits import LISTS, Allow, tools_of
@@ -66,12 +67,12 @@ def allowed(settings: Settings, given: Given) -> Allow:
     )
 
 
-def open_tools(flow: CheckedFlow, settings: Settings, given: Given, screen: Screen) -> Toolbox:
+def open_tools(flow: CheckedFlow, plan: Plan, settings: Settings, given: Given, screen: Screen) -> Toolbox:
     """The tools of a run. Ends the command where the project or the user does not allow what the flow asks for."""
     project, allow, offline = Project.of(flow), allowed(settings, given), given.has("offline")
-    tools = tools_of(flow)
+    tools = tools_of(flow, plan.nodes)
     _refuse_forbidden(tools, project, allow, screen)
-    _refuse_unless_trusted(flow, settings, project, given, screen)
+    _refuse_unless_trusted(flow, plan, settings, project, given, screen)
     folder = Path(flow.source.path).parent.resolve()
     box = Toolbox(project.root.resolve(), folder, allow, project.read, screen.environment, offline)
     for tool in tools:
@@ -105,12 +106,13 @@ def asked_by(flow: CheckedFlow, settings: Settings, read: Read) -> tuple[Asked, 
 
 
 def _refuse_unless_trusted(
-    flow: CheckedFlow, settings: Settings, project: Project, given: Given, screen: Screen
+    flow: CheckedFlow, plan: Plan, settings: Settings, project: Project, given: Given, screen: Screen
 ) -> None:
-    asked = asked_by(flow, settings, project.read)
     offline = given.has("offline")
-    if given.has("trust") or not any(one.is_power and not (offline and one.reaches_out) for one in asked):
+    needed = asked_of(flow, plan, settings, project.read)
+    if given.has("trust") or not any(one.is_power and not (offline and one.reaches_out) for one in needed):
         return
+    asked = asked_by(flow, settings, project.read)
     lines = [one.line() for one in asked]
     before = trusted_lists(project.root).get(project.flow)
     if before == lines:

@@ -4,7 +4,7 @@ The list is what a person reads before they say yes, and what their yes is bound
 """
 
 import hashlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from ..language.address import BadAddress, split_address
 from ..language.checked import CheckedFlow, CheckedTool
@@ -42,8 +42,11 @@ class Asked:
 
 
 def asked_of(flow: CheckedFlow, plan: Plan, settings: Settings, read: Read) -> tuple[Asked, ...]:
-    """All that the project's own files ask for, for this flow. What only the command line allows is not in it."""
-    found = [*_of_tools(flow, settings.allow, read), *_of_providers(plan, settings)]
+    """All that the project's own files ask for, for this plan of a flow.
+
+    What only the command line allows is not in it.
+    """
+    found = [*_of_tools(tools_of(flow, plan.nodes), settings.allow, read), *_of_providers(plan, settings)]
     found += [Asked("read", one, "files outside the project") for one in settings.allow.read]
     if models := sorted(set(_models(plan))):
         found.append(Asked("models", ", ".join(models)))
@@ -51,8 +54,8 @@ def asked_of(flow: CheckedFlow, plan: Plan, settings: Settings, read: Read) -> t
     return tuple(found)
 
 
-def _of_tools(flow: CheckedFlow, allow: Allow, read: Read) -> Iterator[Asked]:
-    for tool in tools_of(flow):
+def _of_tools(tools: Sequence[CheckedTool], allow: Allow, read: Read) -> Iterator[Asked]:
+    for tool in tools:
         power = power_of(tool)
         if isinstance(power, Denied) or not is_allowed(tool, power, allow):
             continue

@@ -42,7 +42,7 @@ def perform(given: Given, flow: CheckedFlow, screen: Screen) -> int:
     out = Path(given.flag("out") or "out")
     _refuse_bad_places(plan, out, given)
     offline = given.has("offline")
-    tools = open_tools(flow, settings, given, screen)
+    tools = open_tools(flow, plan, settings, given, screen)
     fetch = fetch_from(Hosts(tools.allow.hosts, offline))
     rows = open_rows(flow, given, screen, fetch) if given.has("each") else None
     inputs = open_inputs(flow, given, screen, fetch=fetch) if rows is None else {}

@@ -273,3 +273,10 @@ def test_what_is_trusted_outside_leads_nowhere_else(folder: Path, shared: Path, 
         (folder / "reads.flow").write_text(f'step a\n  prompt: file "{path}"\n')
         typed = flowlang("run", "reads.flow", "--offline", "--allow", "read=../shared")
         assert typed.code == 7, path
+
+
+def test_only_the_tools_of_the_wanted_steps_need_permission(project: Path, flowlang: Type) -> None:
+    (project / "flowlang.toml").write_text('[allow]\ncommands = ["grep"]\n')
+    assert flowlang("run", "tooled.flow", "--offline", "--only", "twice").code == 7
+    typed = flowlang("run", "tooled.flow", "--offline", "--only", "found", "--trust")
+    assert typed.code == 0 and typed.out == "2:gold\n"
