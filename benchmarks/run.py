@@ -1,12 +1,13 @@
-"""Runs the benchmarks: `python benchmarks/run.py [startup] [check] [each] [--rounds N]`."""
+"""Runs the benchmarks: `python benchmarks/run.py [startup] [check] [each] [wire] [--rounds N]`."""
 
 import argparse
 
 import check
 import each
 import startup
+import wire
 
-SCENARIOS = {"startup": startup.measure, "check": check.measure, "each": each.measure}
+SCENARIOS = {"startup": startup.measure, "check": check.measure, "each": each.measure, "wire": wire.measure}
 
 
 def main() -> None:

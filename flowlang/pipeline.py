@@ -8,21 +8,27 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 
 from . import resources
 from .diagnostics.diagnostic import Diagnostic
 from .language.check import Forbids, check
 from .language.checked import CheckedFile, CheckedTool
+from .language.facts import ModelFacts, Models
 from .language.loader import MAX_SOURCE, STANDARD, Denied, Loader, Read
 from .language.read import Remembered
 from .language.types import Type
 from .language.values import EMPTY, Value
-from .models.catalog import facts_of
+from .models.catalog import catalogue_of
+from .models.cost import free_models
 from .models.errors import BadAnswer
+from .models.providers import providers_of
 from .project import CONFIGURATION, find_root, read_below
 from .run.permits import Allow, Power, denial_of, power_of
 from .settings import Settings, load_settings
+
+MAX_PYTHON = 256 * 1024  # bytes of a tool's file: to read one takes two hundred times its size in memory
 
 # What may be read outside a project, given its folder: what the project lists, and the user trusts it with.
 Outside = Callable[[Path], tuple[str, ...]]
@@ -35,7 +41,8 @@ def nothing_outside(root: Path) -> tuple[str, ...]:
 
 def compile_flow(path: Path, max_source: int = MAX_SOURCE, outside: Outside = nothing_outside) -> CheckedFile:
     """A flow file with everything it imports, checked. Executes nothing, reads nothing else outside its project."""
-    return Workspace(max_source, outside).check(path)
+    settings, _ = _settings_of(find_root(path))
+    return Workspace(max_source, outside, settings).check(path)
 
 
 def check_files(
@@ -49,7 +56,7 @@ def check_files(
         if root not in projects:
             projects[root] = _settings_of(root)
         settings, mistakes = projects[root]
-        checked = Workspace(max_source, outside).check(path, forbids_by(root, settings.allow))
+        checked = Workspace(max_source, outside, settings).check(path, forbids_by(root, settings.allow))
         for one in (*mistakes, *checked.diagnostics):
             found.setdefault(one.key(), one)
     return list(found.values())
@@ -71,13 +78,32 @@ def forbids_by(root: Path, allow: Allow) -> Forbids:
         if denied is None and tool.method == "python":
             power = power_of(tool)
             assert isinstance(power, Power)
-            data = read_below(root, power.name, MAX_SOURCE)
+            data = read_below(root, power.name, MAX_PYTHON)
+            if isinstance(data, Denied):
+                return data
+            if len(data) > MAX_PYTHON:
+                message = f"`{power.name}` is too large: the Python file of a tool has at most {MAX_PYTHON // 1024} KB"
+                return Denied("bad-file", message, ("let it import the rest",))
             from .run.python_file import python_mistake  # few flows have such a tool, and Python's grammar is large
 
-            return data if isinstance(data, Denied) else python_mistake(tool, data)
+            return python_mistake(tool, data)
         return denied
 
     return forbids
+
+
+def models_of(settings: Settings) -> Models:
+    """The models that a project's flows may ask, as `check` sees them. Of those on this computer anything goes."""
+    is_free = free_models(providers_of(settings.providers, settings.provider, {}))
+    catalogue = cache(lambda: catalogue_of(settings.models))  # read when the first model is met
+
+    @cache
+    def facts_of(model: str) -> ModelFacts | None:
+        if (entry := catalogue().entry(model)) is not None:
+            return entry.facts()
+        return ModelFacts() if is_free(model) else None
+
+    return Models(facts_of, lambda: catalogue().names(), settings.model or "")
 
 
 def check_text(text: str, path: str = "example.flow") -> list[Diagnostic]:
@@ -92,7 +118,7 @@ def check_text(text: str, path: str = "example.flow") -> list[Diagnostic]:
         return Denied("not-found", f"there is no file `{name}`")
 
     loader = Loader(read)
-    return list(check(loader, loader.load(path), facts_of, answer_in=_answer_in).diagnostics)
+    return list(check(loader, loader.load(path), models_of(Settings()), answer_in=_answer_in).diagnostics)
 
 
 @dataclass
@@ -101,6 +127,7 @@ class Workspace:
 
     max_source: int = MAX_SOURCE
     outside: Outside = nothing_outside
+    settings: Settings = field(default_factory=Settings)
     _remembered: dict[str, Remembered] = field(default_factory=dict)
 
     def check(self, path: Path, forbids: Forbids | None = None) -> CheckedFile:
@@ -115,7 +142,7 @@ class Workspace:
 
         loader = Loader(read, self.max_source, show, self._remembered, outside)
         with _without_collection():
-            return check(loader, loader.load(relative), facts_of, forbids, _answer_in)
+            return check(loader, loader.load(relative), models_of(self.settings), forbids, _answer_in)
 
 
 def _answer_in(text: str, of: Type | None) -> tuple[Value, str]:

@@ -10,43 +10,20 @@ from typing import Any, TypeVar
 from .diagnostics.diagnostic import Diagnostic, nearest
 from .diagnostics.source import SourceFile, Span
 from .language.address import entry_mistake
+from .language.loader import Denied
+from .models.catalog import PARTS, Model, Price
+from .models.providers import Provider
+from .project import CONFIGURATION as FILE
+from .project import find_root, has_configuration, read_below
 from .record import record
 from .run.permits import Allow
 
-FILE = "flowlang.toml"
-LARGEST = 1_000_000  # bytes
+LARGEST = 64 * 1024  # bytes
+DEEPEST = 8  # parts of a key, and brackets in brackets: reading many takes time and memory without end
+MOST_MISTAKES = 50  # that are told of one file
+MOST_WHOLE = 10**15
 
 T = TypeVar("T")
-
-
-@record
-class Provider:
-    """`at_once`: calls open at the same time, at first. `extras`: vendor fields that may be sent."""
-
-    base_url: str = ""
-    key_env: str = ""
-    at_once: int = 5
-    extras: tuple[str, ...] = ()
-
-
-@record
-class Price:
-    """US dollars per million tokens."""
-
-    input: Decimal | None = None
-    output: Decimal | None = None
-    cached: Decimal | None = None
-
-
-@record
-class Model:
-    """What the project adds to a model's entry; sizes in tokens."""
-
-    window: int | None = None
-    max_output: int | None = None
-    takes: tuple[str, ...] | None = None
-    can: tuple[str, ...] | None = None
-    price: Price = Price()
 
 
 @record
@@ -60,10 +37,10 @@ class Offline:
 
 @record
 class Settings:
-    """`provider` answers for model ids without a provider in front; `model` is asked where a step names none."""
+    """`provider` answers for model ids without one in front (None: nobody says); `model` where a step names none."""
 
     path: str = ""
-    provider: str = "bytespike"
+    provider: str | None = None
     model: str | None = None
     providers: Mapping[str, Provider] = field(default_factory=dict)
     models: Mapping[str, Model] = field(default_factory=dict)
@@ -73,22 +50,18 @@ class Settings:
 
 def find_settings(flow: Path) -> Path | None:
     """The nearest `flowlang.toml`: in the flow's folder or in one above it."""
-    for folder in flow.resolve().parents:
-        if (path := folder / FILE).is_file():
-            return path
-    return None
+    root = find_root(flow)
+    return root / FILE if has_configuration(root) else None
 
 
 def load_settings(path: Path, shown: str) -> tuple[Settings, list[Diagnostic]]:
     """The settings in a file, and every mistake in it, also that it cannot be read; `shown` is its path in them."""
     nowhere = SourceFile(shown, "")
+    data = read_below(path.parent, path.name, LARGEST)
+    if isinstance(data, Denied):
+        return Settings(shown), [Diagnostic(data.rule, data.message, nowhere, Span(0, 0), data.hints)]
     try:
-        with path.open("rb") as file:
-            data = file.read(LARGEST + 1)
         text = data.decode("utf-8-sig")
-    except OSError as error:
-        reason = (error.strerror or "unknown reason").lower()
-        return Settings(shown), [Diagnostic("bad-file", f"`{shown}` cannot be read: {reason}", nowhere, Span(0, 0))]
     except UnicodeDecodeError as error:
         message = f"`{shown}` is not UTF-8: byte {error.start + 1} cannot be read"
         return Settings(shown), [Diagnostic("bad-file", message, nowhere, Span(0, 0), ("save it as UTF-8",))]
@@ -103,14 +76,17 @@ def read_settings(text: str, path: str) -> tuple[Settings, list[Diagnostic]]:
     import tomllib  # few commands need it, and most projects have no such file
 
     source = SourceFile(path, text.replace("\r\n", "\n"))
+    if (deep := _too_deep(source.text)) is not None:
+        return Settings(path), [Diagnostic("out-of-range", deep[0], source, deep[1])]
     try:
         data = tomllib.loads(source.text, parse_float=Decimal)
     except tomllib.TOMLDecodeError as error:
         return Settings(path), [_unreadable(source, str(error))]
-    except RecursionError:
-        return Settings(path), [Diagnostic("syntax", "this nests too deeply", source, Span(0, 1))]
+    except (ValueError, ArithmeticError):
+        message = "a number in this file has more digits than can be read"
+        return Settings(path), [Diagnostic("out-of-range", message, source, Span(0, 0))]
     slips: list[Diagnostic] = []
-    reading = _Reading(source, slips)
+    reading = _Reading(source, slips, _keys_of(source.text))
     top = reading.table(data, (), {"project": _any, "providers": _any, "models": _any, "allow": _any, "offline": _any})
     project = reading.table(top.get("project", {}), ("project",), {"provider": _text, "model": _text})
     offline = {"latency": _between(0, 600), "failure_rate": _between(0, 1), "cut_off_rate": _between(0, 1)}
@@ -142,6 +118,7 @@ _Kind = Callable[[object], Any]
 class _Reading:
     source: SourceFile
     slips: list[Diagnostic]
+    keys: "tuple[_Key, ...]"
 
     def table(self, data: object, path: tuple[str, ...], kinds: Mapping[str, _Kind]) -> dict[str, Any]:
         """The values of a table that fit; a report for each key that is unknown or does not."""
@@ -152,6 +129,8 @@ class _Reading:
         for key, value in data.items():
             kind = kinds.get(key)
             if kind is None:
+                if len(self.slips) >= MOST_MISTAKES:
+                    continue
                 near = nearest(key, list(kinds))
                 hint = f"did you mean `{near}`?" if near else "there is " + ", ".join(f"`{one}`" for one in kinds)
                 where = f"`[{'.'.join(path)}]`" if path else f"`{FILE}`"
@@ -175,7 +154,8 @@ class _Reading:
         return {key: make(self.table(value, (name, key), kinds)) for key, value in data.items()}
 
     def _report(self, rule: str, message: str, path: tuple[str, ...], *hints: str) -> None:
-        self.slips.append(Diagnostic(rule, message, self.source, _place(self.source.text, path), hints))
+        if len(self.slips) < MOST_MISTAKES:
+            self.slips.append(Diagnostic(rule, message, self.source, _place(self.keys, path), hints))
 
 
 def _any(value: object) -> object:
@@ -220,6 +200,8 @@ def _whole(value: object) -> int:
         raise _Wrong("must be a whole number")
     if value < 1:
         raise _Wrong("must be at least 1", "out-of-range")
+    if value > MOST_WHOLE:
+        raise _Wrong(f"must be at most {MOST_WHOLE:,}", "out-of-range")
     return value
 
 
@@ -247,8 +229,8 @@ def _price(value: object) -> Price:
         raise _Wrong("is a table: { input = 2.00, output = 12.00 }")
     prices: dict[str, Decimal] = {}
     for key, amount in value.items():
-        if key not in ("input", "output", "cached"):
-            near = nearest(key, ["input", "output", "cached"])
+        if key not in PARTS:
+            near = nearest(key, list(PARTS))
             meant = f"; did you mean `{near}`?" if near else ": it has input, output and cached"
             raise _Wrong(f"is no part of a price{meant}", "unknown-setting", key)
         try:
@@ -286,32 +268,79 @@ def _unreadable(source: SourceFile, told: str) -> Diagnostic:
 
 _PART = r'(?:[A-Za-z0-9_-]+|"(?:[^"\\]|\\.)*"|\'[^\']*\')'
 _HEADER = re.compile(rf"\s*\[\[?\s*({_PART}(?:\s*\.\s*{_PART})*)\s*\]")
-_KEY = re.compile(rf"\s*({_PART}(?:\s*\.\s*{_PART})*)\s*=")
+_KEY_IN_LINE = re.compile(rf"\s*({_PART}(?:\s*\.\s*{_PART})*)\s*=")
+# A text, closed or not; a comment; a mark; a part of a key or of a value.
+_SIGN = re.compile(
+    r'"""(?:[^"\\]|\\.|""?(?!"))*(?:"{3,5}|$)|\'\'\'(?:[^\']|\'\'?(?!\'))*(?:\'{3,5}|$)'
+    r'|"(?:[^"\\\n]|\\.)*"?|\'[^\'\n]*\'?|#[^\n]*|[\[\]{}.\n=,]|[^\s"\'#\[\]{}.=,]+',
+    re.DOTALL,
+)
 
 
-def _place(text: str, path: tuple[str, ...]) -> Span:
-    """Where a key stands; the nearest table that can be found, if the key itself can't."""
+def _too_deep(text: str) -> tuple[str, Span] | None:
+    """What nests deeper than it may, and where: found without making anything of it."""
+    brackets = parts = 0
+    begin = 0  # of the key that may be here
+    for sign in _SIGN.finditer(text):
+        match sign[0]:
+            case "[" | "{":
+                brackets, parts = brackets + 1, 0
+            case "]" | "}":
+                brackets, parts = max(0, brackets - 1), 0
+            case "\n" | "=" | ",":
+                parts = 0
+            case ".":
+                parts += 1
+            case _:
+                begin = begin if parts else sign.start()
+        if brackets > DEEPEST:
+            return f"this nests deeper than {DEEPEST} brackets", Span(sign.start(), sign.end())
+        if parts >= DEEPEST:
+            return f"this key has more than {DEEPEST} parts", Span(begin, sign.end())
+    return None
+
+
+@record
+class _Key:
+    """A key or a table's header as it stands in the file: its whole path, its place, and what follows in its line."""
+
+    path: tuple[str, ...]
+    span: Span
+    rest: str  # empty behind a header
+    rest_start: int
+
+
+def _keys_of(text: str) -> tuple[_Key, ...]:
+    """The keys and headers of a file, line by line."""
+    keys: list[_Key] = []
     table: tuple[str, ...] = ()
-    best, depth = Span(0, 0), 0
     start = 0
     for line in text.split("\n"):
-        found = _HEADER.match(line)
-        if found:
+        if found := _HEADER.match(line):
             table = _parts(found[1])
-            whole = table
-        elif found := _KEY.match(line):
-            whole = (*table, *_parts(found[1]))
-        if found:
-            common = 0
-            while common < min(len(whole), len(path)) and whole[common] == path[common]:
-                common += 1
-            if (common == len(whole) and common > depth) or common == len(path) > depth:
-                best, depth = Span(start + found.start(1), start + found.end(1)), common
-                inner = re.search(rf"(?<![\w-]){re.escape(path[-1])}(?![\w-])", line[found.end() :])
-                if common == len(path) - 1 and not _HEADER.match(line) and inner:
-                    best = Span(start + found.end() + inner.start(), start + found.end() + inner.end())
-                    depth = len(path)
+            keys.append(_Key(table, Span(start + found.start(1), start + found.end(1)), "", start + found.end()))
+        elif found := _KEY_IN_LINE.match(line):
+            path = (*table, *_parts(found[1]))
+            span = Span(start + found.start(1), start + found.end(1))
+            keys.append(_Key(path, span, line[found.end() :], start + found.end()))
         start += len(line) + 1
+    return tuple(keys)
+
+
+def _place(keys: tuple[_Key, ...], path: tuple[str, ...]) -> Span:
+    """Where a key stands; the nearest table that can be found, if the key itself can't."""
+    best, depth = Span(0, 0), 0
+    for key in keys:
+        common = 0
+        while common < min(len(key.path), len(path)) and key.path[common] == path[common]:
+            common += 1
+        if (common == len(key.path) and common > depth) or common == len(path) > depth:
+            best, depth = key.span, common
+            if common == len(path) - 1 and key.rest:
+                inner = re.search(rf"(?<![\w-]){re.escape(path[-1])}(?![\w-])", key.rest)
+                if inner:
+                    best = Span(key.rest_start + inner.start(), key.rest_start + inner.end())
+                    depth = len(path)
     return best
 
 

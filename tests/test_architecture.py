@@ -34,6 +34,7 @@ FOR_ALL = ("__init__", "record", "resources")
 LATE: dict[str, set[str]] = {
     "language/grammar.py": {"lark", "platformdirs"},
     "models/catalog.py": {"tomllib"},
+    "models/repair.py": {"difflib", "json_repair"},
     "pipeline.py": {"flowlang.models.answer", "flowlang.run.python_file"},
     "run/documents.py": {"pypdf"},
     "run/python_runner.py": {"asyncio"},

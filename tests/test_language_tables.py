@@ -420,7 +420,7 @@ def test_what_a_project_does_not_list_is_not_allowed(
 # ── Rules ──
 
 # What `check` finds and no file of the repository should hold: a character that nobody sees.
-HELD_HERE = {"hidden-characters": 'step a\n  model: x\n  prompt: "pass\u202eword"\n'}
+HELD_HERE = {"hidden-characters": 'step a\n  prompt: "pass\u202eword"\n'}
 
 
 def _found_wrong() -> set[str]:
@@ -470,14 +470,18 @@ MET = {
     "missing-recording": Met(ONE_STEP + 'test "t"\n  expect a is not empty\n', 8, command="test"),
     "limit-reached": Met(ONE_STEP + "limits\n  calls: 0\n", 5),
 }
-# Only a provider says no, and this version asks none.
-MET_ELSEWHERE = {"refused": "tests/run/test_answering.py"}
+# Only a provider says no.
+MET_ELSEWHERE = {
+    "refused": "tests/models/test_refusals.py",
+    "bad-request": "tests/models/test_refusals.py",
+    "content-refused": "tests/models/test_refusals.py",
+}
 
 
 def test_every_rule_of_a_run_is_known_here() -> None:
     assert MET.keys() | MET_ELSEWHERE.keys() == {name for name, rule in RULES.items() if rule.when != "check"}
     for name, path in MET_ELSEWHERE.items():
-        assert name.title() in (ROOT / path).read_text(encoding="utf-8")
+        assert name.title().replace("-", "") in (ROOT / path).read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("name", MET)

@@ -124,6 +124,7 @@ class FilterCall:
     path: Ref | None = None  # sort by, group by, take
     largest_first: bool = False
     choices: tuple[str, ...] = ()  # sort by a `one of`: its choices in declared order, filled in by the checker
+    by_size: bool = False  # sort by what may be a table's cell: a text may spell a number, filled in as well
 
 
 @record

@@ -17,11 +17,13 @@ from .check_step import StepCheck
 from .check_tool import check_tool
 from .checked import CheckedFile, CheckedFlow, CheckedStep, CheckedTool
 from .circles import find_circles, shortened, what_is_needed_first
-from .facts import FactsOf, check_model, know_nothing
+from .facts import NO_MODELS, Models, check_models
 from .loader import Denied, LoadedFile, LoadedText, Loader
 from .lookup import Snippet, refs_in
 from .type_names import TypeNames
 from .typed import Typer
+
+MAX_STEPS = 100_000  # of a flow and the flows that it runs, each counted as often as it is run
 
 Forbids = Callable[[CheckedTool], Denied | None]  # why a tool may not be used; None if it may
 
@@ -29,14 +31,14 @@ Forbids = Callable[[CheckedTool], Denied | None]  # why a tool may not be used; 
 def check(
     loader: Loader,
     loaded: LoadedFile | None,
-    facts_of: FactsOf = know_nothing,
+    models: Models = NO_MODELS,
     forbids: Forbids | None = None,
     answer_in: AnswerIn | None = None,
 ) -> CheckedFile:
     """What is wrong with a file and its imports; the checked flow, if nothing is.
 
-    `facts_of` knows the models; `forbids` what the project allows, `answer_in` how answers are read: without them
-    nothing is said of that.
+    `models` are those that the project may ask, `forbids` says what it allows, `answer_in` how answers are read:
+    without them nothing is said of that.
     """
     reports = Reports(list(loader.diagnostics))
     main: FileCheck | None = None
@@ -51,12 +53,13 @@ def check(
         for file in files.values():
             file.check()
         _check_runs(flows, reports)
+        _check_size(flows, reports)
         if forbids is not None:
             for file in files.values():
                 file.check_powers(forbids)
         for flow in flows:
-            for step in flow.checked.steps.values() if flow.checked else ():
-                check_model(step, facts_of, reports)
+            if flow.checked is not None:
+                check_models(flow.checked, models, reports)
             if flow.checked is not None and answer_in is not None:
                 check_answers(flow.checked, answer_in, reports)
     diagnostics = sorted(reports.diagnostics, key=_in_file_order(loader))
@@ -268,6 +271,25 @@ def _check_runs(flows: list[FlowCheck], reports: Reports) -> None:
         if len(circle) == 2:
             message = "this flow runs itself, so it would never end"
         reports.add(here, "cycle", message, span, shortened(names), "use `repeat until` for a loop")
+
+
+def _check_size(flows: list[FlowCheck], reports: Reports) -> None:
+    """Tells of the first flow with too many steps: a few flows that run each other twice have more than any run ends."""
+    sizes: dict[FlowCheck, int] = {}
+    for flow in what_is_needed_first(flows, _runs):
+        size = 0
+        for step in flow.steps.values():
+            setting, target = step.setting("run"), step.target
+            # On a circle, which was told, a flow has no size.
+            size += 1 + (sizes.get(target, 0) if isinstance(target, FlowCheck) else 0)
+            if size > MAX_STEPS:
+                span = step.name.span if setting is None else setting.items[0].span
+                message = (
+                    f"with this step the flow has more than {MAX_STEPS:,} steps, those of the flows it runs included"
+                )
+                reports.add(step.here, "out-of-range", message, span, "a flow that is run twice counts twice")
+                return
+        sizes[flow] = size
 
 
 def _linked(main: FileCheck) -> dict[str, CheckedFlow]:

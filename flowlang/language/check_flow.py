@@ -209,7 +209,9 @@ class FlowCheck:
 
     def _type_of_outputs(self) -> Type:
         fields = tuple(types.FieldType(name, kind) for name, _, kind, _ in self.outputs())
-        return fields[0].type if len(fields) == 1 else types.RecordType(self.book.name or PurePosixPath(self.file.loaded.path).stem, fields)
+        if len(fields) == 1:
+            return fields[0].type
+        return types.RecordType(self.book.name or PurePosixPath(self.file.loaded.path).stem, fields)
 
     def outputs(self) -> Iterator[tuple[str, ast.Value, Type, Reads]]:
         """Each output's name, value, type and what it reads; without any, each step that nothing reads."""

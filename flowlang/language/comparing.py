@@ -75,21 +75,28 @@ def identities() -> Callable[[Value], Hashable]:
     return lambda value: key(value, 0)
 
 
-def compared(a: Value, b: Value) -> int:
-    """-1, 0 or 1: numbers by size, dates by day, texts by alphabet, unless both spell numbers.
+def compared(a: Value, b: Value) -> int | None:
+    """-1, 0 or 1: numbers by size, dates by day, texts by alphabet, unless one spells a number or a date.
 
-    Raises ValueMistake for anything else.
+    None where a blank text, an empty cell of a table, stands beside a number or a date. Raises ValueMistake for
+    anything else.
     """
     a, b = _matched(a, b)
     if isinstance(a, str) and isinstance(b, str):
-        first, second = read_number(a), read_number(b)
-        if first is None or second is None:
-            return _sign(folded(a) > folded(b), folded(a) < folded(b))
-        a, b = first, second
+        a, b = _measured(a, b)
+    if isinstance(a, str) and isinstance(b, str):
+        return _sign(folded(a) > folded(b), folded(a) < folded(b))
+    if isinstance(a, Decimal | date) and isinstance(b, str) and is_empty(b):
+        return None
+    if isinstance(b, Decimal | date) and isinstance(a, str) and is_empty(a):
+        return None
     if isinstance(a, Decimal) and isinstance(b, Decimal):
         return _sign(a > b, a < b)
     if isinstance(a, date) and isinstance(b, date):
         return _sign(a > b, a < b)
+    for one, other in ((a, b), (b, a)):
+        if isinstance(one, str) and isinstance(other, date):
+            raise ValueMistake(f"{_shown(one)} is no date, so it cannot be compared with {_shown(other)}")
     raise ValueMistake(f"{_shown(a)} cannot be compared by size with {_shown(b)}")
 
 
@@ -168,6 +175,15 @@ def _read_like(pattern: Value, text: str) -> Value:
         case date():
             found = read_date(text)
     return text if found is None else found
+
+
+def _measured(a: str, b: str) -> tuple[Value, Value]:
+    """Both texts as dates if one of them spells one, else as numbers; one that spells none stays a text."""
+    days = read_date(a), read_date(b)
+    if days != (None, None):
+        return days[0] or a, days[1] or b
+    first, second = read_number(a), read_number(b)
+    return a if first is None else first, b if second is None else second
 
 
 def _sign(more: bool, less: bool) -> int:

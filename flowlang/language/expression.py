@@ -9,13 +9,21 @@ EMPTY on either side is None, also `is not` and `does not contain`; `not` leaves
 To run a step, pick an item or pass a test, a condition must hold: None does not.
 """
 
-from collections.abc import Mapping
+import operator
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from . import ast, comparing, filters
 from .reading import read_yes_no
 from .template import render
 from .values import EMPTY, Value, ValueMistake, bare, field_of, has_field, kind_of
+
+_SIZES: Mapping[str, Callable[[int, int], bool]] = {
+    "<": operator.lt,
+    "<=": operator.le,
+    ">": operator.gt,
+    ">=": operator.ge,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,6 +193,7 @@ def _call(call: ast.FilterCall, arguments: tuple[Value, ...], scope: Scope) -> f
             pick=lambda item: _read(path, Scope(scope.names, item)),
             largest_first=call.largest_first,
             choices=call.choices,
+            by_size=call.by_size,
         )
     return filters.Call(pick=lambda item: _picked(item, path))
 
@@ -207,14 +216,9 @@ def _compare(condition: ast.Compare, scope: Scope) -> bool | None:
             return comparing.same(left, right)
         case "is not":
             return not comparing.same(left, right)
-        case "<":
-            return comparing.compared(left, right) < 0
-        case "<=":
-            return comparing.compared(left, right) <= 0
-        case ">":
-            return comparing.compared(left, right) > 0
-        case ">=":
-            return comparing.compared(left, right) >= 0
+        case "<" | "<=" | ">" | ">=" as sign:
+            side = comparing.compared(left, right)
+            return None if side is None else _SIZES[sign](side, 0)
         case "contains":
             return comparing.contains(left, right)
         case "does not contain":

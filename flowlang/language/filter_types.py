@@ -236,7 +236,7 @@ def _sort_by(typer: Typing, call: ast.FilterCall, kind: Type) -> tuple[ast.Filte
         message = f"`{call.path}` is {in_words(key)}, which has no order"
         typer.look.tell("wrong-type", message, call.path.span, "sort by a text, a number, a date or a choice")
     choices = key.choices if isinstance(key, types.ChoiceType) else ()
-    return replace(call, choices=choices), kind
+    return replace(call, choices=choices, by_size=isinstance(key, types.JsonType | Unknown)), kind
 
 
 def _group_by(typer: Typing, call: ast.FilterCall, kind: Type) -> tuple[ast.FilterCall, Type]:

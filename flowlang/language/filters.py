@@ -11,7 +11,7 @@ from datetime import date
 from decimal import Decimal
 
 from . import arithmetic, cutting, writing
-from .comparing import compared, identities, sort_key
+from .comparing import compared, identities, is_empty, sort_key
 from .reading import read_date, read_json
 from .scalars import read_number
 from .values import EMPTY, Document, Media, Remembered, Secret, Value, ValueMistake, bare, kind_of
@@ -34,6 +34,7 @@ class Call:
     pick: Callable[[Value], Value] = _nothing  # sort by, group by, take
     largest_first: bool = False
     choices: tuple[str, ...] = ()
+    by_size: bool = False  # sort by: whether texts that all spell numbers, or dates, are ordered as these
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,10 +67,34 @@ def _where(given: Value, call: Call) -> Value:
 
 
 def _sort_by(given: Value, call: Call) -> Value:
-    keyed = [(call.pick(item), item) for item in _items(given, "sort by")]
-    there = [(sort_key(key, call.choices), item) for key, item in keyed if bare(key) is not EMPTY]
+    keyed = [(bare(call.pick(item)), item) for item in _items(given, "sort by")]
+    if call.by_size:
+        keyed = _sized(keyed)
+    there = [(sort_key(key, call.choices), item) for key, item in keyed if key is not EMPTY]
     there.sort(key=lambda pair: pair[0], reverse=call.largest_first)
-    return tuple([item for _, item in there] + [item for key, item in keyed if bare(key) is EMPTY])
+    return tuple([item for _, item in there] + [item for key, item in keyed if key is EMPTY])
+
+
+def _sized(keyed: list[tuple[Value, Value]]) -> list[tuple[Value, Value]]:
+    """The keys as numbers or as dates if all of them spell such, blank ones as EMPTY; else as they are."""
+    for read in (_number_in, _day_in):
+        sizes = [EMPTY if is_empty(key) else read(key) for key, _ in keyed]
+        if None not in sizes:
+            return [(size, item) for size, (_, item) in zip(sizes, keyed, strict=True) if size is not None]
+    return keyed
+
+
+def _number_in(key: Value) -> Decimal | None:
+    if not isinstance(key, str):
+        return key if isinstance(key, Decimal) else None
+    try:
+        return read_number(key)
+    except ValueError:
+        return None
+
+
+def _day_in(key: Value) -> date | None:
+    return read_date(key) if isinstance(key, str) else key if isinstance(key, date) else None
 
 
 def _group_by(given: Value, call: Call) -> Value:

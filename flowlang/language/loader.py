@@ -19,6 +19,8 @@ from .read import Remembered, read
 from .texts import TextReader
 
 MAX_SOURCE = 4 * 1024 * 1024  # bytes of one file
+MAX_SOURCES = 16 * 1024 * 1024  # bytes of a flow file and all that it imports
+MAX_READ = 64 * 1024 * 1024  # bytes of these, and of all texts
 MAX_FILES = 1000
 MAX_DEPTH = 32
 STANDARD = "std/"
@@ -58,6 +60,13 @@ class LoadedText:
     parts: tuple[ast.Part, ...] | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class _NoText:
+    """A file that is there, and no text."""
+
+    why: Denied
+
+
 @dataclass
 class Loader:
     """Loads one flow and what belongs to it; every file once."""
@@ -70,6 +79,11 @@ class Loader:
     diagnostics: list[Diagnostic] = field(default_factory=list)
     files: dict[str, LoadedFile] = field(default_factory=dict)
     sources: list[SourceFile] = field(default_factory=list)
+    _texts: "dict[str, LoadedText | _NoText | Denied]" = field(default_factory=dict)  # by the key of the file
+    _source_bytes: int = 0
+    _read_bytes: int = 0
+    _full: Denied | None = None  # once too much was read; told at the place that passes it, and nowhere else
+    _full_is_told: bool = False
 
     def load(self, path: str) -> LoadedFile | None:
         """The flow at `path`; None if there is nothing to check, which is told at its first line."""
@@ -84,6 +98,8 @@ class Loader:
     def _load(self, path: str, chain: tuple[str, ...]) -> LoadedFile | Denied:
         if path in self.files:
             return self.files[path]
+        if self._full is not None:
+            return self._full
         if len(self.files) >= MAX_FILES:
             return Denied("out-of-range", f"this flow imports more than {MAX_FILES} files")
         data = self.read(path)
@@ -92,6 +108,9 @@ class Loader:
         source = decode(data, self.show(path), self.max_source)
         if isinstance(source, Denied):
             return source
+        self._source_bytes += len(data)
+        if (full := self._count(len(data))) is not None:
+            return full
         self.sources.append(source)
         flow_file, diagnostics = read(source, self.remembered.setdefault(path, Remembered()))
         self.diagnostics.extend(diagnostics)
@@ -142,19 +161,52 @@ class Loader:
     def _get_text(self, loaded: LoadedFile, placed: ast.PlacedSection, text: ast.FileText) -> bool:
         """Whether the text could be had; it is told if it could not."""
         target = resolve(loaded.path, text.path, self.outside)
-        data = target if isinstance(target, Denied) else self.read(target)
-        source = data if isinstance(data, Denied) else decode(data, self.show(str(target)), self.max_source)
-        if source is not data and isinstance(source, Denied) and isinstance(placed.section.header, ast.Test):
+        found = target if isinstance(target, Denied) else self._text_at(target)
+        if isinstance(found, _NoText) and isinstance(placed.section.header, ast.Test):
             return False  # a test's file is read as its input's flag would read it, and may be an image
+        if isinstance(found, LoadedText):
+            loaded.texts[text.path] = found
+            return True
+        self._tell(found.why if isinstance(found, _NoText) else found, loaded.source, text.span.moved(placed.start))
+        loaded.missing.add(text.path)
+        return False
+
+    def _text_at(self, target: str) -> "LoadedText | _NoText | Denied":
+        """The text of a file: one, in however many spellings flows name it."""
+        if target not in self._texts:
+            self._texts[target] = self._read_text(target)
+        return self._texts[target]
+
+    def _read_text(self, target: str) -> "LoadedText | _NoText | Denied":
+        if self._full is not None:
+            return self._full
+        data = self.read(target)
+        if isinstance(data, Denied):
+            return data
+        source = decode(data, self.show(target), self.max_source)
         if isinstance(source, Denied):
-            self._tell(source, loaded.source, text.span.moved(placed.start))
-            loaded.missing.add(text.path)
-            return False
+            return _NoText(source)
+        if (full := self._count(len(data))) is not None:
+            return full
         self.sources.append(source)
-        loaded.texts[text.path] = LoadedText(source, source.text.removesuffix("\n"))
-        return True
+        return LoadedText(source, source.text.removesuffix("\n"))
+
+    def _count(self, size: int) -> Denied | None:
+        """Notes that so much more was read; Denied if that is too much."""
+        self._read_bytes += size
+        most, what = MAX_SOURCES, "this flow and the files that it imports have"
+        if self._source_bytes <= max(MAX_SOURCES, self.max_source):
+            most, what = MAX_READ, "the files that belong to this flow have"
+            if self._read_bytes <= max(MAX_READ, self.max_source):
+                return None
+        message = f"{what} more than {most // 1024 // 1024} MB in all"
+        self._full = Denied("out-of-range", message, ("leave out what it does not need, or cut it into several flows",))
+        return self._full
 
     def _tell(self, denied: Denied, source: SourceFile, span: Span) -> None:
+        if denied is self._full and self._full_is_told:
+            return
+        self._full_is_told = self._full_is_told or denied is self._full
         self.diagnostics.append(Diagnostic(denied.rule, denied.message, source, span, denied.hints))
 
 

@@ -30,7 +30,7 @@ _CURLY = "\u201c\u201d\u201e\u201f"
 # The marks that other languages put around a text of several lines, at the end of a line.
 _FOREIGN_FENCE = re.compile(r"(?:'''|```\w*|[\u201c-\u201f]{3})\Z")
 _ONE_LINERS = ("import", "flow", "input", "snippet", "let", "output")
-_TEMPLATED = ("step", "snippet", "tool", "let")
+_TEMPLATED = ("step", "snippet", "tool", "let", "output")
 
 
 @dataclass(slots=True)

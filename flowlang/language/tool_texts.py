@@ -108,25 +108,3 @@ def body_mistake(text: ast.Text) -> str:
         )
         return "a value brings its own quotes: write {{ it }} without any around it" if quoted else ""
     return "this body is no JSON; a value that is filled in brings its own quotes, brackets and commas"
-
-
-def written(text: ast.Text) -> str:
-    """A text as it stands, with the names of what is filled in."""
-    return "".join(map(_written, text.parts))
-
-
-def _written(part: ast.Part) -> str:
-    match part:
-        case str():
-            return part
-        case ast.Slot(value=ast.Ref() as ref):
-            return f"{{{{ {ref} }}}}"
-        case ast.NoBreak():
-            return ""
-        case ast.For():
-            return f"{{{{ for … }}}}{''.join(map(_written, part.body))}{{{{ end }}}}"
-        case ast.If():
-            other = f"{{{{ else }}}}{''.join(map(_written, part.other))}" if part.other else ""
-            return f"{{{{ if … }}}}{''.join(map(_written, part.body))}{other}{{{{ end }}}}"
-        case _:
-            return "{{ … }}"

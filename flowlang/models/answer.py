@@ -39,6 +39,7 @@ from ..language.values import EMPTY, Value, ValueMistake
 from ..language.writing import number_text
 from .errors import BadAnswer
 from .json_places import broken_at, find
+from .repair import difference, repaired
 
 WRAPPER = "answer"  # the field that carries what is no record
 # What a judge is asked for.
@@ -87,6 +88,28 @@ def read_answer(text: str, of: Type | None) -> Value:
             return _read_plain(text, of or plain)
         case _:
             return _read_record_or_list(text, of or JsonType())
+
+
+def read_kindly(text: str, of: Type | None) -> tuple[Value, str]:
+    """The value that a model's reply is, and what had to be put right in it for that; "" if nothing.
+
+    Raises BadAnswer. Words around JSON and slips in its signs are put right; what it says is never changed.
+    """
+    try:
+        return read_answer(text, of), ""
+    except BadAnswer as strict:
+        plain = _inner(of)
+        if plain is None or isinstance(plain, TextType) or _is_json(text):
+            raise
+        mistake = strict
+    for meant in repaired(text):
+        try:
+            return read_answer(meant, of), difference(text, meant)
+        except BadAnswer as inner:
+            place = text.find(meant)
+            if place >= 0 and inner.start is not None and inner.end is not None and _is_json(meant):
+                mistake = BadAnswer(inner.message, inner.path, place + inner.start, place + inner.end)
+    raise mistake
 
 
 def told_again(mistake: BadAnswer, text: str) -> str:
@@ -239,7 +262,7 @@ def _read_record_or_list(text: str, of: Type) -> Value:
 
 
 def _read_json_answer(text: str, start: int, body: str, of: Type) -> Value:
-    """`body` stands at `start` in the reply. An answer that needs more kindness than this would be mended here."""
+    """`body` stands at `start` in the reply."""
     try:
         found = read_json(body)
     except ValueMistake as mistake:
@@ -259,6 +282,10 @@ def _read_json_answer(text: str, start: int, body: str, of: Type) -> Value:
     except _Unfit as unfit:
         at, end = find(body, prefix + unfit.path)
         raise BadAnswer(unfit.message, unfit.path, start + at, start + end) from None
+
+
+def _is_json(text: str) -> bool:
+    return broken_at(_unfenced(text)[1]) is None
 
 
 def _unfenced(text: str) -> tuple[int, str]:

@@ -48,7 +48,8 @@ class ToolSpec:
 class ChatRequest:
     """One question to a model.
 
-    `answer` is the type that the reply must fit (None: text); `schema` its JSON Schema, an object at the root.
+    `answer` is the type that the reply must fit (None: text); `schema` its JSON Schema, an object at the root, which
+    providers are told as `schema_name`, and may enforce if it is `strict`.
     `parameters` holds only what the flow sets, by the names of the language. `sample` tells equal questions of
     one step apart.
     """
@@ -58,17 +59,23 @@ class ChatRequest:
     parameters: Mapping[str, str | Decimal | bool | tuple[str, ...]] = field(default_factory=dict)
     answer: Type | None = None
     schema: Mapping[str, Any] | None = None
+    schema_name: str = ""
+    strict: bool = False
     tools: tuple[ToolSpec, ...] = ()
     sample: int = 1
 
 
 @record
 class Usage:
-    """Tokens of one call; `tokens_cached` is the part of `tokens_in` that the provider had in its cache."""
+    """Tokens of one call; `tokens_cached` is the part of `tokens_in` that the provider had in its cache.
+
+    `estimated`: the provider did not tell, so they are counted from the texts.
+    """
 
     tokens_in: int = 0
     tokens_out: int = 0
     tokens_cached: int = 0
+    estimated: bool = False
 
 
 @record
@@ -77,7 +84,7 @@ class Reply:
 
     text: str
     tool_calls: tuple[ToolCall, ...] = ()
-    finish: str = "stop"  # "stop", "length", "tool_calls", "content_filter"
+    finish: str = "stop"  # "stop", "length", "tool_calls", "content_filter", "refusal"
     usage: Usage = Usage()
     model: str = ""
     attempts: int = 1

@@ -5,28 +5,68 @@ class ModelError(Exception):
     """A call that brought no usable answer.
 
     `message` is a sentence for the author, `rule` the name under which it is reported, `retryable` whether sending
-    the same request again may help.
+    the same request again may help. `wait_s` is how long the provider asks to wait, `final` whether no other call can
+    do better, `code` and `status` are the provider's own.
     """
 
-    def __init__(self, message: str, rule: str, retryable: bool) -> None:
+    def __init__(
+        self,
+        message: str,
+        rule: str,
+        retryable: bool,
+        *,
+        wait_s: float | None = None,
+        final: bool = False,
+        code: str = "",
+        status: int | None = None,
+    ) -> None:
         super().__init__(message)
         self.message = message
         self.rule = rule
         self.retryable = retryable
+        self.wait_s = wait_s
+        self.final = final
+        self.code = code
+        self.status = status
 
 
 class Unreachable(ModelError):
     """Nobody answered, or only with an error that passes."""
 
-    def __init__(self, message: str) -> None:
-        super().__init__(message, "unreachable", retryable=True)
+    def __init__(self, message: str, *, wait_s: float | None = None, code: str = "", status: int | None = None) -> None:
+        super().__init__(message, "unreachable", retryable=True, wait_s=wait_s, code=code, status=status)
 
 
 class Refused(ModelError):
-    """The model or its provider said no, and would say it again."""
+    """The provider said no to whoever asks: to the key, or to an account that is spent.
 
-    def __init__(self, message: str) -> None:
-        super().__init__(message, "refused", retryable=False)
+    `wait_s` is when a spent account may be used again. Unless it is `final`, another call may fare better.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        wait_s: float | None = None,
+        final: bool = False,
+        code: str = "",
+        status: int | None = None,
+    ) -> None:
+        super().__init__(message, "refused", retryable=False, wait_s=wait_s, final=final, code=code, status=status)
+
+
+class BadRequest(ModelError):
+    """The provider cannot take the request as it is: sent again, it would be turned down again."""
+
+    def __init__(self, message: str, *, code: str = "", status: int | None = None) -> None:
+        super().__init__(message, "bad-request", retryable=False, code=code, status=status)
+
+
+class ContentRefused(ModelError):
+    """The model would not answer, or its provider does not allow what was asked or answered."""
+
+    def __init__(self, message: str, *, code: str = "", status: int | None = None) -> None:
+        super().__init__(message, "content-refused", retryable=False, code=code, status=status)
 
 
 class CutOff(ModelError):

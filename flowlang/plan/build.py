@@ -1,16 +1,38 @@
 """From a checked flow to a plan."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 from ..language import ast
 from ..language.checked import CheckedFlow, CheckedLet, CheckedOutput, CheckedStep
+from ..language.circles import what_is_needed_first
 from ..language.types import ListOf, Optional, RecordType, Remembering, Type, bare
 from .graph import Defaults, Plan, PlannedStep
 from .requests import asks_of
 
+_MOST_CALLS = 10**15  # of more there is no saying how many
+
 
 def build(flow: CheckedFlow, defaults: Defaults, only: str | None = None) -> Plan:
-    """The plan of a flow. `only` names a step or let of it: then that one, and what it needs, is all that runs."""
+    """The plan of a flow. `only` names a step or let of it: then that one, and what it needs, is all that runs.
+
+    Steps that run the same flow share its plan: a few flows that run each other twice would have no end of plans.
+    """
+    flows = {id(flow): flow}
+
+    def runs(key: int) -> Iterator[int]:
+        for step in flows[key].steps.values():
+            if step.run is not None:
+                flows[id(step.run)] = step.run
+                yield id(step.run)
+
+    plans: dict[int, Plan] = {}
+    for key in what_is_needed_first((id(flow),), runs):
+        plans[key] = _build(flows[key], defaults, plans, only if flows[key] is flow else None)
+    return plans[id(flow)]
+
+
+def _build(flow: CheckedFlow, defaults: Defaults, plans: Mapping[int, Plan], only: str | None) -> Plan:
+    """The plan of a flow; `plans` are those of the flows that it runs, by their identity."""
     waits = {name: _waits_for(node, flow) for name, node in _nodes(flow).items()}
     kept = waits.keys() if only is None else _with_ancestors(only, waits)
     levels = _levels(waits, flow)
@@ -25,7 +47,8 @@ def build(flow: CheckedFlow, defaults: Defaults, only: str | None = None) -> Pla
                 name, "let", node, node.reads, waits[name], waits[name], levels[name], (), (), 0, None, None, False
             )
         else:
-            planned[name] = _planned(node, flow, defaults, waits[name], levels[name], name in continued, sizes)
+            sub = None if node.run is None else plans[id(node.run)]
+            planned[name] = _planned(node, flow, defaults, waits[name], levels[name], name in continued, sizes, sub)
     if only is None:
         outputs, expects = flow.outputs, flow.limits.expects
     else:
@@ -81,13 +104,13 @@ def _planned(
     level: int,
     is_continued: bool,
     sizes: "_Sizes",
+    sub: Plan | None,
 ) -> PlannedStep:
     asks = asks_of(step.parameters, step.fallback, defaults) if step.kind == "prompt" else ()
     judges = tuple(
         asks_of(ensured.using or step.parameters, (), defaults)[0] if ensured.judged else None
         for ensured in step.ensures
     )
-    sub = build(step.run, defaults) if step.run is not None else None
     return PlannedStep(
         name=step.name,
         kind=step.kind,
@@ -149,7 +172,7 @@ def _calls(step: CheckedStep, sub: Plan | None, sizes: "_Sizes") -> int | None:
     if step.when is not None:
         return None
     items = sizes.items(step)
-    return 0 if items == 0 else None if items is None or each is None else items * each
+    return 0 if items == 0 else None if items is None or each is None else _told(items * each)
 
 
 def _calls_each(step: CheckedStep, sub: Plan | None) -> int | None:
@@ -163,7 +186,11 @@ def _calls_each(step: CheckedStep, sub: Plan | None) -> int | None:
 
 
 def _sum(numbers: list[int | None]) -> int | None:
-    return None if None in numbers else sum(number for number in numbers if number is not None)
+    return None if None in numbers else _told(sum(number for number in numbers if number is not None))
+
+
+def _told(calls: int) -> int | None:
+    return calls if calls <= _MOST_CALLS else None
 
 
 class _Sizes:

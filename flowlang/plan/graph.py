@@ -1,6 +1,6 @@
 """What a run would do, before it does it: the steps and lets of a flow as a graph, with all that is settled already."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 
@@ -80,12 +80,22 @@ class Plan:
         """The nodes that are steps."""
         return tuple(node for node in self.nodes.values() if node.kind != "let")
 
+    def with_those_below(self) -> Iterator["Plan"]:
+        """This plan and those of all flows that its steps run, each once however many steps run it."""
+        seen, left = {id(self)}, [self]
+        while left:
+            plan = left.pop()
+            yield plan
+            for node in reversed(plan.nodes.values()):
+                if node.sub is not None and id(node.sub) not in seen:
+                    seen.add(id(node.sub))
+                    left.append(node.sub)
+
     def without_model(self) -> tuple[PlannedStep, ...]:
         """The steps, also of the flows that they run, that would ask a model and have none."""
         found: dict[Place, PlannedStep] = {}
-        for node in self.nodes.values():
-            if any(not ask.model for ask in (*node.asks, *(judge for judge in node.judges if judge))):
-                found[node.place] = node
-            if node.sub is not None:
-                found |= {below.place: below for below in node.sub.without_model()}
+        for plan in self.with_those_below():
+            for node in plan.nodes.values():
+                if any(not ask.model for ask in (*node.asks, *(judge for judge in node.judges if judge))):
+                    found[node.place] = node
         return tuple(found.values())

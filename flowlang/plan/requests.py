@@ -125,12 +125,15 @@ def build_request(
     sample: int = 1,
 ) -> ChatRequest:
     """The request of the step called `name`; `parameters` as settled() gives them."""
+    schema = None if answer is None else schema_of(answer, name)
     return ChatRequest(
         model=ask.model,
         messages=messages,
         parameters={name: value for name, value in parameters.items() if name not in OF_THE_RUN},
         answer=answer,
-        schema=None if answer is None else schema_of(answer, name).schema,
+        schema=None if schema is None else schema.schema,
+        schema_name="" if schema is None else schema.name,
+        strict=schema is not None and schema.strict,
         tools=tuple(map(spec_of, tools)),
         sample=sample,
     )

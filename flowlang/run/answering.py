@@ -15,21 +15,26 @@ from ..language.expression import Scope, holds
 from ..language.reading import read_json
 from ..language.types import Type, spelled
 from ..language.values import EMPTY, Secret, Value, ValueMistake
-from ..models.answer import JUDGEMENT, read_answer, told_again, told_rule
+from ..models.answer import JUDGEMENT, read_kindly, told_again, told_rule
 from ..models.chat import ChatMessage, Reply, ToolCall
 from ..models.errors import BadAnswer, ModelError
 from ..plan.graph import Ask, PlannedStep
 from ..plan.requests import Plain, build_request, judge_messages, rule_text, settled, timeout_s_of, tries_of
 from .budget import Budget, in_words
 from .calling import Asker, Gate
-from .event import Emit, ToolCalled
+from .event import Emit, Noted, ToolCalled
+from .exit import FINAL
 from .fitting import Misfit, fitted
 from .ground import Together
 from .outcome import Failure, StepFailure
 from .standing import StoodIn
 from .tools import PerformTool, ToolFailed
 from .unmet import sides_of
+from .waiting import Waiting
 
+MOST_AT_A_TURN = 32  # tools that a model may call in one turn
+MOST_RESULTS = 2_000_000  # characters of all the results of one turn
+TOO_MANY = f"the tool was not called: at most {MOST_AT_A_TURN} calls may be made in one turn"
 EXCERPT = 60  # characters of an answer, before and behind what is wrong in it
 
 
@@ -70,6 +75,7 @@ class Answering:
     perform_tool: PerformTool
     secrets: Mapping[str, Secret]
     together: Together
+    waiting: Waiting
     stood_in: StoodIn | None = None  # what is answered in the model's stead
 
     async def answer(self, messages: tuple[ChatMessage, ...], scope: Scope, rounds: int, sample: int) -> Answered:
@@ -110,7 +116,7 @@ class Answering:
         while True:
             reply, turns = await self._reply(ask, parameters, said, step.tools, rounds, sample, step.answer, tries)
             try:
-                value = read_answer(reply.text, step.answer)
+                value, mended = read_kindly(reply.text, step.answer)
             except BadAnswer as mistake:
                 wanted = "text" if step.answer is None else spelled(step.answer)
                 count = _times(tries.used - before)
@@ -122,6 +128,8 @@ class Answering:
                 )
                 told = told_again(mistake, reply.text)
             else:
+                if mended:
+                    self.emit(Noted(self.asker.path, step.name, f"an answer was put right: {mended}"))
                 conversation = (*messages, *turns, ChatMessage("assistant", (reply.text,)))
                 broken = await self._broken_rule(value, messages, reply.text, scope)
                 if broken is None:
@@ -200,7 +208,7 @@ class Answering:
                 told = Failure(failure.rule, failure.message, ensured.place, failure.hints)
                 raise StepFailure(told) from None
             try:
-                verdict = read_answer(reply.text, JUDGEMENT)
+                verdict, _ = read_kindly(reply.text, JUDGEMENT)
             except BadAnswer as mistake:
                 if tries.used >= tries.allowed:
                     hints = (mistake.message, f"the answer: {_excerpt(reply.text, mistake.start, mistake.end)}")
@@ -230,16 +238,21 @@ class Answering:
         free = False  # a turn that goes on after a tool is no try
         for turn in range(rounds + 1):
             request = build_request(self.step.name, ask, parameters, (*messages, *turns), answer, tools, sample)
+            failed = 0  # in a row
             while True:
                 if not free:
                     tries.used += 1
                 try:
                     reply = await self.gate.ask(self.asker, request, timeout_s_of(parameters), self.budget)
                 except ModelError as error:
+                    if error.final or error.rule in FINAL:
+                        self.waiting.stop()
                     if not error.retryable or tries.used >= tries.allowed:
                         raise _Unanswered(_failure_of(error, self.step.place)) from None
                     free = False
+                    failed += 1
                     self.gate.drop(self.asker)
+                    await self._wait(failed, error)
                     continue
                 break
             tries.used += max(0, reply.attempts - 1)
@@ -257,11 +270,18 @@ class Answering:
             Failure("tool-failed", message, self.step.place, ("`rounds:` sets how many turns of calling there may be",))
         )
 
+    async def _wait(self, failed: int, error: ModelError) -> None:
+        """Waits until the call may be sent again. Raises _Unanswered where that takes too long."""
+        try:
+            await self.waiting.wait(failed, error, self.asker, self.budget, self.emit)
+        except ModelError as too_long:
+            raise _Unanswered(_failure_of(too_long, self.step.place)) from None
+
     async def _results_of(
         self, calls: tuple[ToolCall, ...], tools: tuple[CheckedTool, ...], timeout_s: float
     ) -> tuple[ChatMessage, ...]:
         """What the model is told of the tools that it called, in the order of its calls; they run side by side."""
-        results: dict[int, str] = {}
+        results = {place: TOO_MANY for place in range(MOST_AT_A_TURN, len(calls))}
         wrong: dict[int, StepFailure] = {}
 
         async def work(place: int) -> bool:
@@ -271,9 +291,14 @@ class Answering:
                 wrong[place] = one
             return not wrong
 
-        await self.together(range(len(calls)), len(calls), work)
+        await self.together(range(min(len(calls), MOST_AT_A_TURN)), len(calls), work)
         if wrong:
             raise wrong[min(wrong)]
+        left = MOST_RESULTS
+        for place in sorted(results):
+            left -= len(results[place])
+            if left < 0:
+                results[place] = "the result is left out: together they are too long"
         return tuple(ChatMessage("tool", (results[place],), tool_call_id=call.id) for place, call in enumerate(calls))
 
     async def _result_of(self, call: ToolCall, tools: tuple[CheckedTool, ...], timeout_s: float) -> str:
@@ -329,7 +354,7 @@ def _taken(tool: CheckedTool, given: Value) -> Mapping[str, Value]:
 
 def _failure_of(error: ModelError, place: Place) -> Failure:
     hints: tuple[str, ...] = ()
-    if error.rule == "cut-off":
+    if error.rule == "cut-off" and not error.retryable:
         hints = ("a larger `max_tokens` gives it more room",)
     return Failure(error.rule, error.message, place, hints)
 

@@ -1,6 +1,7 @@
 """The limits of a run: what may still be started."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from decimal import Decimal
 
 from ..language.checked import CheckedLimits
 from .outcome import LimitReached
@@ -14,6 +15,9 @@ class Budget:
         self.clock = clock
         self.above = above
         self.calls = 0
+        self.spent_usd = Decimal(0)
+        self.reserved_usd = Decimal(0)  # the most that calls under way may cost
+        self.is_spent = False  # whether a call was refused because it could pass the limit of cost
         self.started = clock()
 
     def take_call(self) -> None:
@@ -29,6 +33,45 @@ class Budget:
         one: Budget | None = self
         while one is not None:
             one.calls -= 1
+            one = one.above
+
+    def limits_cost(self) -> bool:
+        """Whether this budget or one above it has a limit of cost."""
+        return any(one.limits.cost_usd is not None for one in self._chain())
+
+    def reserve(self, most_usd: Decimal | None, model: str) -> bool:
+        """Sets the most aside that a call to a model can cost; False: not before a call under way has ended.
+
+        Raises LimitReached if what is left will never be enough, or if nobody knows what the call can cost.
+        """
+        for one in self._chain():
+            if (limit := one.limits.cost_usd) is None:
+                continue
+            if most_usd is None:
+                raise LimitReached(f"nobody knows what `{model}` costs, so the limit of {dollars(limit)} can't be kept")
+            if one.spent_usd + most_usd > limit:
+                one.is_spent = True
+                left = f"{dollars(one.spent_usd)} of {dollars(limit)} is spent"
+                raise LimitReached(f"{left}, and a call to `{model}` may cost {dollars(most_usd)}")
+        chain = list(self._chain())
+        for one in chain:
+            limit = one.limits.cost_usd
+            if limit is not None and most_usd is not None and one.spent_usd + one.reserved_usd + most_usd > limit:
+                return False
+        for one in chain:
+            one.reserved_usd += most_usd or 0
+        return True
+
+    def settle(self, most_usd: Decimal | None, cost_usd: Decimal) -> None:
+        """Gives back what was set aside for a call, and counts what it cost."""
+        for one in self._chain():
+            one.reserved_usd -= most_usd or 0
+            one.spent_usd += cost_usd
+
+    def _chain(self) -> Iterator["Budget"]:
+        one: Budget | None = self
+        while one is not None:
+            yield one
             one = one.above
 
     def check_all(self) -> None:
@@ -56,6 +99,12 @@ class Budget:
         limits = self.limits
         if limits.time_s is not None and self.clock() - self.started >= limits.time_s:
             raise LimitReached(f"the limit of {in_words(float(limits.time_s))} is reached")
+
+
+def dollars(amount: Decimal) -> str:
+    """Money for people: `$2.00`, `$0.0042`, `$0.00003`."""
+    places = 2 if amount == round(amount, 2) else 4 if amount >= Decimal("0.001") else max(4, 1 - amount.adjusted())
+    return f"${amount:.{places}f}"
 
 
 def in_words(seconds: float) -> str:

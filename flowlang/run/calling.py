@@ -2,16 +2,27 @@
 
 import asyncio
 from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass
 from decimal import Decimal
 
 from ..models.chat import ChatRequest, Chunk, Complete, Reply, Usage
-from ..models.errors import CutOff, ModelError, Refused, Unreachable
+from ..models.cost import Prices
+from ..models.errors import ContentRefused, CutOff, ModelError, Unreachable
+from ..models.quoting import shown
 from .budget import Budget, in_words
 from .event import CallFinished, CallStarted, Delta, Dropped, Emit
 from .exit import FINAL
 
-Price = Callable[[str, Usage], Decimal | None]  # what a call to a model cost, in US dollars, if that is known
+AT_ONCE = 64  # calls that are open at the same time, where nobody says
+
+# A place among the calls to the provider of a model; it is held while a call is made, and learns from how it ends.
+PlaceFor = Callable[[str], AbstractAsyncContextManager[None]]
+
+
+def no_place(model: str) -> AbstractAsyncContextManager[None]:
+    """A place for who has room for everybody."""
+    return nullcontext()
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,37 +38,87 @@ class Gate:
     """Sends requests to whoever answers, at most `at_once` at the same time."""
 
     def __init__(
-        self, complete: Complete, emit: Emit, clock: Callable[[], float], at_once: int, price: Price | None = None
+        self,
+        complete: Complete,
+        emit: Emit,
+        clock: Callable[[], float],
+        at_once: int,
+        prices: Prices | None = None,
+        place: PlaceFor = no_place,
     ) -> None:
         self.complete = complete
         self.emit = emit
         self.clock = clock
         self.at_once = at_once
-        self.price = price
+        self.place = place
+        self.prices = prices  # None: nothing costs anything
         self.calls = 0
         self.cached = 0
         self.cost_usd: Decimal | None = None
         self._places = asyncio.Semaphore(at_once)
         self._final: ModelError | None = None
+        self._ended = asyncio.Event()  # set when the next call ends
+        self._factors: dict[str, Decimal] = {}  # by how much calls to a model cost more than was thought possible
 
     async def ask(self, asker: Asker, request: ChatRequest, timeout_s: float, budget: Budget) -> Reply:
         """The reply to one request. Raises ModelError, and LimitReached before anything is sent."""
         async with self._places:
-            if self._final is not None:
-                raise self._final
-            budget.take_call()
-            return await self._send(asker, request, timeout_s, budget)
+            self._refuse_if_final()
+            budget.check_all()
+            async with self.place(request.model):
+                self._refuse_if_final()
+                if self.prices is None or not budget.limits_cost():
+                    budget.take_call()
+                    return await self._send(asker, request, timeout_s, budget, [])
+                return await self._send_within(self.prices, asker, request, timeout_s, budget)
+
+    def _refuse_if_final(self) -> None:
+        """After an error that no further call can do better than, none is sent."""
+        if self._final is not None:
+            raise self._final
 
     def drop(self, asker: Asker) -> None:
         """Tells that what an answer has shown so far is void."""
         self.emit(Dropped(asker.path, asker.step, asker.item))
 
-    async def _send(self, asker: Asker, request: ChatRequest, timeout_s: float, budget: Budget) -> Reply:
+    async def _send_within(
+        self, prices: Prices, asker: Asker, request: ChatRequest, timeout_s: float, budget: Budget
+    ) -> Reply:
+        """Sends where cost has a limit: the most that the call can cost is set aside until it has ended."""
+        most = prices.worst_case_usd(request)
+        if most is not None:
+            most *= self._factors.get(request.model, Decimal(1))
+        while not budget.reserve(most, request.model):
+            await self._ended.wait()
+        cost: list[Decimal] = []
+        try:
+            self._refuse_if_final()
+            budget.take_call()
+            return await self._send(asker, request, timeout_s, budget, cost)
+        finally:
+            spent = sum(cost, Decimal(0))
+            if most and spent > most:
+                self._factors[request.model] = self._factors.get(request.model, Decimal(1)) * spent / most
+            budget.settle(most, spent)
+            self._ended.set()
+            self._ended = asyncio.Event()
+
+    async def _send(
+        self, asker: Asker, request: ChatRequest, timeout_s: float, budget: Budget, bill: list[Decimal]
+    ) -> Reply:
+        """The reply; what the call cost is added to the bill, whatever comes of it."""
+        streamed: list[str] = []
+
         def pass_on(chunk: Chunk) -> None:
+            streamed.append(chunk.text)
             self.emit(Delta(asker.path, asker.step, asker.item, chunk.text))
 
-        def finished(status: str, reply: Reply | None) -> None:
-            self.emit(self._finished(asker, request, status, reply, self.clock() - started))
+        def finished(status: str, reply: Reply | None, hung_up: bool = False) -> None:
+            cost = self._cost_of(request, reply, "".join(streamed) if hung_up else None)
+            if cost is not None:
+                bill.append(cost)
+                self.cost_usd = (self.cost_usd or Decimal(0)) + cost
+            self.emit(_finished(asker, request, status, reply, cost, self.clock() - started))
 
         started = self.clock()
         self.emit(CallStarted(asker.path, asker.step, asker.item, request.model))
@@ -65,17 +126,17 @@ class Gate:
             async with asyncio.timeout(timeout_s):
                 reply = await self.complete(request, pass_on)
         except TimeoutError:
-            finished("failed", None)
+            finished("failed", None, hung_up=True)
             self.calls += 1
             raise Unreachable(f"`{request.model}` did not answer within {in_words(timeout_s)}") from None
         except ModelError as error:
             finished("cut-off" if isinstance(error, CutOff) else "failed", None)
             self.calls += 1
-            if error.rule in FINAL:
+            if error.final or error.rule in FINAL:
                 self._final = error
             raise
         except asyncio.CancelledError:
-            finished("cancelled", None)
+            finished("cancelled", None, hung_up=True)
             raise
         if reply.cached:
             self.cached += 1
@@ -88,27 +149,35 @@ class Gate:
             raise ModelError("the answer was cut off at the most tokens that it may have", "cut-off", retryable=False)
         finished("ok", reply)
         if reply.finish == "content_filter":
-            raise Refused(f"`{request.model}` stopped its answer: its provider does not allow the content")
+            raise ContentRefused(f"`{request.model}` stopped its answer: its provider does not allow the content")
+        if reply.finish == "refusal":
+            raise ContentRefused(f"`{request.model}` would not answer: {shown(reply.text, 200)}")
         return reply
 
-    def _finished(
-        self, asker: Asker, request: ChatRequest, status: str, reply: Reply | None, seconds: float
-    ) -> CallFinished:
-        usage = reply.usage if reply is not None else Usage()
-        cost = self.price(request.model, usage) if self.price is not None and reply is not None else None
-        if cost is not None and reply is not None and not reply.cached:
-            self.cost_usd = (self.cost_usd or Decimal(0)) + cost
-        return CallFinished(
-            path=asker.path,
-            step=asker.step,
-            item=asker.item,
-            model=(reply.model if reply is not None else "") or request.model,
-            status=status,
-            attempts=reply.attempts if reply is not None else 1,
-            cached=reply.cached if reply is not None else False,
-            tokens_in=usage.tokens_in,
-            tokens_out=usage.tokens_out,
-            tokens_cached=usage.tokens_cached,
-            cost_usd=cost,
-            seconds=seconds,
-        )
+    def _cost_of(self, request: ChatRequest, reply: Reply | None, streamed: str | None) -> Decimal | None:
+        """What a call cost; `streamed` is what had come when we hung up. A call that only failed is not billed."""
+        if self.prices is None:
+            return None
+        if reply is None:
+            return None if streamed is None else self.prices.abandoned_usd(request, streamed)
+        return Decimal(0) if reply.cached else self.prices.cost_usd(request.model, reply.usage)
+
+
+def _finished(
+    asker: Asker, request: ChatRequest, status: str, reply: Reply | None, cost: Decimal | None, seconds: float
+) -> CallFinished:
+    usage = reply.usage if reply is not None else Usage()
+    return CallFinished(
+        path=asker.path,
+        step=asker.step,
+        item=asker.item,
+        model=(reply.model if reply is not None else "") or request.model,
+        status=status,
+        attempts=reply.attempts if reply is not None else 1,
+        cached=reply.cached if reply is not None else False,
+        tokens_in=usage.tokens_in,
+        tokens_out=usage.tokens_out,
+        tokens_cached=usage.tokens_cached,
+        cost_usd=cost,
+        seconds=seconds,
+    )

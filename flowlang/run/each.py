@@ -13,13 +13,14 @@ from decimal import Decimal
 from pathlib import Path
 
 from ..diagnostics.diagnostic import Diagnostic
-from ..language.checked import Place
+from ..language.checked import CheckedLimits, Place
 from ..language.values import EMPTY, Record, Value, ValueMistake
 from ..language.writing import json_text
 from ..models.chat import Complete
+from ..models.cost import Prices
 from ..plan.graph import Plan
 from .budget import Budget
-from .calling import Gate, Price
+from .calling import AT_ONCE, Gate, PlaceFor, no_place
 from .event import (
     CallFinished,
     Emit,
@@ -32,7 +33,7 @@ from .event import (
     StepFinished,
     StepSkipped,
 )
-from .executor import AT_ONCE, FlowRun, together
+from .executor import FlowRun, together
 from .exit import DONE, FAILED, FINAL, INTERRUPTED, LIMIT, NOT_ALLOWED, OF_RULE, PROVIDER, STORE
 from .files import FileMistake
 from .outcome import Done, Outcome
@@ -42,6 +43,7 @@ from .row_inputs import RowInputs, RowMistake
 from .standing import StandIn, carry_out
 from .tables import Row
 from .tools import PerformTool, refuse_tools
+from .waiting import Waiting
 
 MOST_TOLD = 3  # failed rows that are told in full at the end
 _AHEAD = 4  # so many times the rows under way may have begun since the oldest that is not yet written
@@ -119,21 +121,27 @@ async def execute_each(
     offline: bool = False,
     perform_tool: PerformTool = refuse_tools,
     stand_in: StandIn = carry_out,
-    price: Price | None = None,
+    prices: Prices | None = None,
+    max_cost_usd: Decimal | None = None,
+    waiting: Waiting | None = None,
+    place: PlaceFor = no_place,
     clock: Callable[[], float] = time.monotonic,
 ) -> None:
     """Runs the plan for every row. Cancelled, it writes what is done, says so in the events, and is cancelled.
 
-    A row's files are written below `out`, in a folder with the row's number; `clean` takes secrets out of them.
+    `max_cost_usd` is the most that all rows together may cost. A row's files are written below `out`, in a folder with
+    the row's number; `clean` takes secrets out of them.
     """
     started = clock()
-    gate = Gate(complete, emit, clock, at_once, price)
+    whole = Budget(CheckedLimits(max_cost_usd), clock)
+    gate = Gate(complete, emit, clock, at_once, prices, place)
+    waits = waiting or Waiting()
 
     def run_of(values: Mapping[str, Value], path: str, listen: Emit) -> FlowRun:
-        budget = Budget(plan.flow.limits, clock)
-        return FlowRun(plan, values, path, budget, gate, listen, perform_tool, stand_in)
+        budget = Budget(plan.flow.limits, clock, whole)
+        return FlowRun(plan, values, path, budget, gate, listen, perform_tool, stand_in, waits)
 
-    rows = _Rows(plan, inputs, run_of, gate, emit, deliver, tally, out, clean)
+    rows = _Rows(plan, inputs, run_of, gate, whole, emit, deliver, tally, out, clean)
     tally.rows = inputs.count
     emit(RunStarted(plan.flow.source.path, tuple(step.name for step in plan.steps()), offline, inputs.count))
     try:
@@ -157,6 +165,7 @@ class _Rows:
         inputs: RowInputs,
         run_of: RunOf,
         gate: Gate,
+        whole: Budget,
         emit: Emit,
         deliver: Deliver,
         tally: Tally,
@@ -167,6 +176,7 @@ class _Rows:
         self.inputs = inputs
         self.run_of = run_of
         self.gate = gate
+        self.whole = whole
         self.emit = emit
         self.tally = tally
         self.out = out
@@ -279,6 +289,8 @@ class _Rows:
         final = next((one.rule for one in report.failed if one.rule in FINAL), None)
         if final is not None:
             tally.stopped = tally.stopped or OF_RULE[final]
+        if self.whole.is_spent:
+            tally.stopped = tally.stopped or LIMIT
 
 
 class _Line:

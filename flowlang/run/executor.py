@@ -9,14 +9,16 @@ import asyncio
 import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterable, Mapping
+from decimal import Decimal
 
-from ..language.checked import CheckedLet, CheckedOutput
+from ..language.checked import CheckedLet, CheckedLimits, CheckedOutput
 from ..language.expression import Scope, evaluate
 from ..language.values import EMPTY, Secret, Value, ValueMistake, bare
 from ..models.chat import Complete
+from ..models.cost import Prices
 from ..plan.graph import Plan, PlannedStep
 from .budget import Budget
-from .calling import Gate, Price
+from .calling import AT_ONCE, Gate, PlaceFor, no_place
 from .event import Emit, RunFinished, RunStarted, StepFailed, StepSkipped
 from .ground import Conversation, Ground, T
 from .outcome import FAILED_BEFORE, Done, Failed, Outcome, Result, Skipped
@@ -25,8 +27,7 @@ from .standing import StandIn, carry_out
 from .step import run_step
 from .tools import PerformTool, refuse_tools
 from .unmet import known_of, unmet_by
-
-AT_ONCE = 64
+from .waiting import Waiting
 
 
 async def execute(
@@ -39,20 +40,26 @@ async def execute(
     offline: bool = False,
     perform_tool: PerformTool = refuse_tools,
     stand_in: StandIn = carry_out,
-    price: Price | None = None,
+    prices: Prices | None = None,
+    max_cost_usd: Decimal | None = None,
+    waiting: Waiting | None = None,
+    place: PlaceFor = no_place,
     clock: Callable[[], float] = time.monotonic,
 ) -> Result:
-    """Runs the plan to its end. Cancelled, it stops what is open, says so in the events, and is cancelled."""
+    """Runs the plan to its end. Cancelled, it stops what is open, says so in the events, and is cancelled.
+
+    Without `prices` no call costs anything; `max_cost_usd` holds beside the flow's own limit.
+    """
     started = clock()
     watch = _Watch(emit)
-    gate = Gate(complete, watch.take, clock, at_once, price)
+    gate = Gate(complete, watch.take, clock, at_once, prices, place)
 
     def finished(outcome: str) -> None:
         emit(RunFinished(outcome, gate.calls, gate.cached, gate.cost_usd, clock() - started))
 
     emit(RunStarted(plan.flow.source.path, tuple(step.name for step in plan.steps()), offline))
-    budget = Budget(plan.flow.limits, clock)
-    run = FlowRun(plan, inputs, "", budget, gate, watch.take, perform_tool, stand_in)
+    budget = Budget(plan.flow.limits, clock, Budget(CheckedLimits(max_cost_usd), clock))
+    run = FlowRun(plan, inputs, "", budget, gate, watch.take, perform_tool, stand_in, waiting or Waiting())
     try:
         await run.run()
     except BaseException as stopped:
@@ -113,6 +120,7 @@ class FlowRun:
         emit: Emit,
         perform_tool: PerformTool,
         stand_in: StandIn,
+        waiting: Waiting,
     ) -> None:
         self.plan = plan
         self.path = path
@@ -121,6 +129,7 @@ class FlowRun:
         self.emit = emit
         self.perform_tool = perform_tool
         self.stand_in = stand_in
+        self.waiting = waiting
         self.names: dict[str, Value] = dict(inputs)
         self.outcomes: dict[str, Outcome] = {}
         self.outputs: dict[str, Outcome] = {}
@@ -135,6 +144,7 @@ class FlowRun:
             emit=emit,
             perform_tool=perform_tool,
             stand_in=stand_in,
+            waiting=waiting,
             together=together,
             run_flow=self._run_flow,
         )
@@ -230,6 +240,6 @@ class FlowRun:
         self, plan: Plan, inputs: Mapping[str, Value], path: str, above: Budget
     ) -> Mapping[str, Outcome]:
         budget = Budget(plan.flow.limits, above.clock, above)
-        run = FlowRun(plan, inputs, path, budget, self.gate, self.emit, self.perform_tool, self.stand_in)
+        run = FlowRun(plan, inputs, path, budget, self.gate, self.emit, self.perform_tool, self.stand_in, self.waiting)
         await run.run()
         return run.outputs

@@ -16,6 +16,7 @@ from .event import Emit
 from .outcome import Failure, LeftOut, Outcome, StepFailure
 from .standing import StandIn
 from .tools import PerformTool
+from .waiting import Waiting
 
 T = TypeVar("T")
 Conversation = tuple[ChatMessage, ...]
@@ -43,6 +44,7 @@ class Ground:
     emit: Emit
     perform_tool: PerformTool
     stand_in: StandIn
+    waiting: Waiting
     together: Together
     run_flow: RunFlow
 

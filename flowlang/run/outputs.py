@@ -1,14 +1,16 @@
 """What a run gives back: the text or JSON on standard output, and the flow's own files.
 
 A file is old or new, never half: it is written beside its place, flushed to the disk and moved there. Folders are
-opened one by one without following links, so that nothing is ever written outside the output folder.
+opened one by one without following links, the output folder too, so that nothing is ever written outside of it.
 """
 
 import csv
 import errno
 import os
 import secrets
+import stat
 import tempfile
+import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from io import StringIO
@@ -17,11 +19,11 @@ from pathlib import Path
 from ..language.checked import CheckedOutput
 from ..language.values import EMPTY, Document, Record, Value, bare
 from ..language.writing import as_text, json_text
+from .below import BY_HANDLE, link_on, open_folder
 from .files import FileMistake
 from .outcome import Done, Outcome
 
-BY_HANDLE = os.open in os.supports_dir_fd  # whether files can be opened relative to an opened folder
-FORMULA_SIGNS = ("=", "+", "-", "@", "\t", "\r")  # a spreadsheet would run what begins with one of them
+FORMULA_SIGNS = ("=", "+", "-", "@")  # a spreadsheet may run what begins with one of them
 
 
 def check_out_dir(folder: Path) -> FileMistake | None:
@@ -30,6 +32,12 @@ def check_out_dir(folder: Path) -> FileMistake | None:
     try:
         if "\0" in str(folder):
             raise ValueError
+        if (link := link_on(folder)) is not None:
+            return FileMistake(
+                f"`{link}` is a link, and outputs are written through no link",
+                "choose another folder with --out",
+                rule="not-allowed",
+            )
         while not os.path.lexists(existing) and existing != existing.parent:
             existing = existing.parent
         if not existing.is_dir():
@@ -119,7 +127,17 @@ def _cell(value: Value) -> str:
 
 
 def _harmless(text: str) -> str:
-    return "'" + text if text.startswith(FORMULA_SIGNS) else text
+    """A text that no spreadsheet takes for a formula, also if it drops what nobody sees at the beginning."""
+    if text[:1] in ("\t", "\r"):
+        return "'" + text
+    for sign in text:
+        if unicodedata.category(sign) not in _UNSEEN:
+            # Full-width and small forms of a sign are as good as the sign.
+            return "'" + text if unicodedata.normalize("NFKC", sign).startswith(FORMULA_SIGNS) else text
+    return text
+
+
+_UNSEEN = ("Cc", "Cf", "Zl", "Zp", "Zs")  # controls, marks without a shape, blanks
 
 
 def _ended(text: str) -> str:
@@ -136,13 +154,15 @@ def write_below(folder: Path, path: str, text: str) -> None:
         raise FileMistake(f"an output cannot be written to `{path}`", "its path must stay below the output folder")
     data = text.encode("utf-8", errors="replace")
     try:
-        folder.mkdir(parents=True, exist_ok=True)
         if BY_HANDLE:
             with _opened(folder, folders) as inside:
                 _replace(inside, name, data)
         else:
             _replace_by_path(folder, folders, name, data)
     except OSError as problem:
+        if problem.errno == errno.ELOOP:
+            message = f"`{folder / path}` cannot be written: a folder on the way is a link"
+            raise FileMistake(message, "choose another folder with --out", rule="not-allowed") from None
         reason = (problem.strerror or "unknown reason").lower()
         message = f"`{folder / path}` cannot be written: {reason}"
         raise FileMistake(message, "choose another folder with --out") from None
@@ -154,15 +174,9 @@ def _is_safe(part: str) -> bool:
 
 @contextmanager
 def _opened(root: Path, folders: Sequence[str]) -> Iterator[int]:
-    """The folder below `root`, created where it is missing; a link on the way is refused by the system."""
-    inside = os.open(root, os.O_RDONLY | os.O_DIRECTORY)
+    """The folder below `root`, created where it is missing."""
+    inside = open_folder(root, folders, make=True)
     try:
-        for folder in folders:
-            with suppress(FileExistsError):
-                os.mkdir(folder, dir_fd=inside)
-            deeper = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=inside)
-            os.close(inside)
-            inside = deeper
         yield inside
     finally:
         os.close(inside)
@@ -170,6 +184,8 @@ def _opened(root: Path, folders: Sequence[str]) -> Iterator[int]:
 
 def _replace(inside: int, name: str, data: bytes) -> None:
     """The file `name` with new content; one that is a link is replaced, never followed."""
+    with suppress(FileNotFoundError):
+        _refuse_device(os.stat(name, dir_fd=inside, follow_symlinks=False).st_mode)
     draft = f".{secrets.token_hex(8)}.part"
     handle = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o644, dir_fd=inside)
     try:
@@ -185,12 +201,20 @@ def _replace(inside: int, name: str, data: bytes) -> None:
     os.fsync(inside)
 
 
+def _refuse_device(mode: int) -> None:
+    """Raises OSError where something stands that is neither a file nor a link nor a folder."""
+    if not (stat.S_ISREG(mode) or stat.S_ISLNK(mode) or stat.S_ISDIR(mode)):
+        raise OSError(errno.EINVAL, "a device or a pipe stands there")
+
+
 def _replace_by_path(root: Path, folders: Sequence[str], name: str, data: bytes) -> None:
     """The same where the system opens no file relative to a folder: the folder is looked at, then used."""
     folder = root.joinpath(*folders)
-    folder.mkdir(parents=True, exist_ok=True)
-    if folder.resolve() != root.resolve().joinpath(*folders):
+    if link_on(root, folders) is not None:
         raise OSError(errno.ELOOP, "a folder on the way is a link")
+    folder.mkdir(parents=True, exist_ok=True)
+    with suppress(FileNotFoundError):
+        _refuse_device((folder / name).lstat().st_mode)
     draft = folder / f".{secrets.token_hex(8)}.part"
     try:
         with draft.open("xb") as file:

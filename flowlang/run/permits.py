@@ -1,10 +1,10 @@
 """What a project allows, what its tools ask for, and whether the one covers the other."""
 
 import posixpath
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 
 from ..language.address import Hosts, host_of, split_address
-from ..language.checked import CheckedFlow, CheckedTool
+from ..language.checked import CheckedFlow, CheckedStep, CheckedTool
 from ..language.loader import Denied, resolve
 from ..language.tool_texts import origin_of, program_of
 from ..record import record
@@ -37,6 +37,8 @@ def power_of(tool: CheckedTool) -> Power | Denied:
     match tool.method:
         case "command":
             program = program_of(tool.target)
+            if program.startswith(("/proc/", "/dev/")):
+                return Denied("not-allowed", f"`{program}` leads to another program each time", ("name the program",))
             if "/" not in program or program.startswith("/"):
                 return Power("command", program)
             found = resolve(tool.file, program)
@@ -85,17 +87,34 @@ def tools_of(flow: CheckedFlow, only: Collection[str] | None = None) -> tuple[Ch
 
     With `only`, those of its steps that have one of these names.
     """
-    found: dict[tuple[str, str], CheckedTool] = {}
+    found = {(tool.file, tool.name): tool for step in _steps(flow, only) for tool in _tools(step)}
+    return tuple(found[key] for key in sorted(found))
+
+
+def uses_of(flow: CheckedFlow, tool: CheckedTool, only: Collection[str] | None = None) -> tuple[CheckedStep, ...]:
+    """The steps that call a tool or let a model call it, in the order of their names."""
+    found = [
+        step
+        for step in _steps(flow, only)
+        if any((one.file, one.name) == (tool.file, tool.name) for one in _tools(step))
+    ]
+    return tuple(sorted(found, key=lambda step: step.name))
+
+
+def _tools(step: CheckedStep) -> tuple[CheckedTool, ...]:
+    return (*step.tools, *((step.call,) if step.call is not None else ()))
+
+
+def _steps(flow: CheckedFlow, only: Collection[str] | None) -> Iterator[CheckedStep]:
+    """The steps of a flow and of the flows that it runs, each once."""
     steps = [step for name, step in flow.steps.items() if only is None or name in only]
     seen = set[int]()
     while steps:
         step = steps.pop()
-        for tool in (*step.tools, *((step.call,) if step.call is not None else ())):
-            found.setdefault((tool.file, tool.name), tool)
+        yield step
         if step.run is not None and id(step.run) not in seen:
             seen.add(id(step.run))
             steps += step.run.steps.values()
-    return tuple(found[key] for key in sorted(found))
 
 
 def _plain_path(entry: str) -> str:

@@ -1,6 +1,7 @@
 """A process of its own for a tool: no shell, nothing on standard input that was not given, an end to its time and talk.
 
-It starts its own group, and whatever is left of the group is ended with it: nothing that a tool started outlives it.
+It starts its own group, and whatever is left of the group is ended with it. What a tool moves out of its group, as
+`setsid` does, is out of reach.
 """
 
 import asyncio
@@ -22,6 +23,14 @@ MOST_COMPLAINT = 16_000  # bytes that are kept of what a process says on its err
 _CHUNK = 65_536
 _GRACE_S = 1.0  # for the streams of a process that has ended, if something out of reach still holds them
 _LOOK_S = 0.05  # how often it is seen whether a silent process has ended, or is to be stopped
+
+# A folder of the project may look like a repository of git's, with settings that run programs: only real ones count.
+_GIT = {
+    "GIT_CONFIG_COUNT": "1",
+    "GIT_CONFIG_KEY_0": "safe.bareRepository",
+    "GIT_CONFIG_VALUE_0": "explicit",
+    "GIT_TERMINAL_PROMPT": "0",
+}
 
 # What a tool sees of the environment: where programs and the home folder are, the language, the clock. No keys.
 PASSED_ON = ("PATH", "HOME", "USER", "LOGNAME", "SHELL", "LANG", "LANGUAGE", "TZ", "TMPDIR", "SSL_CERT_FILE")
@@ -49,7 +58,7 @@ def environment_for_tools(environment: Mapping[str, str]) -> dict[str, str]:
     """What is passed on of the environment; programs are never looked for in the folder where a flow stands."""
     passed = {name: value for name, value in environment.items() if name in PASSED_ON or name.startswith("LC_")}
     places = [place for place in passed.get("PATH", os.defpath).split(os.pathsep) if Path(place).is_absolute()]
-    return {**passed, "PATH": os.pathsep.join(places), "TERM": "dumb"}
+    return {**passed, "PATH": os.pathsep.join(places), "TERM": "dumb", **_GIT}
 
 
 def find_program(name: str, environment: Mapping[str, str]) -> str | None:
@@ -99,17 +108,20 @@ def _run(
     except (OSError, ValueError) as error:
         raise ProcessFailed(_not_started(words[0], error), never_started=True) from None
     try:
-        with process, _Talk(process, given, most_bytes) as talk:
-            try:
-                while talk.goes_on():
-                    talk.listen(_LOOK_S)
-                    if stop.is_set():
-                        raise ProcessFailed("it was stopped")
-            finally:
-                _end_group(process.pid)
+        with _Talk(process, given, most_bytes) as talk:
+            while talk.goes_on():
+                talk.listen(_LOOK_S)
+                if stop.is_set():
+                    raise ProcessFailed("it was stopped")
             return Finished(process.wait(), b"".join(talk.output), talk.complaint.decode("utf-8", "replace").strip())
     finally:
         _end_group(process.pid)
+        for stream in (process.stdin, process.stdout, process.stderr):
+            if stream is not None:
+                with suppress(BrokenPipeError):
+                    stream.close()
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(_GRACE_S)  # what may not be ended, a program of another user's, is not waited for
 
 
 class _Talk:

@@ -5,7 +5,9 @@ every sign is percent-encoded, in a body a value is JSON. There is no shell.
 """
 
 import asyncio
+import hashlib
 import json
+import re
 import sys
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
@@ -17,9 +19,9 @@ from ..language import ast
 from ..language.address import Hosts, split_address
 from ..language.checked import CheckedTool
 from ..language.expression import Scope, evaluate
-from ..language.loader import Denied
+from ..language.loader import Denied, resolve
 from ..language.template import render
-from ..language.tool_texts import command_words, origin_of, program_of, written
+from ..language.tool_texts import command_words, origin_of, program_of
 from ..language.values import EMPTY, Secret, Value, ValueMistake, bare
 from ..language.writing import as_json, as_text, json_text
 from ..models.offline import made_up
@@ -35,6 +37,7 @@ MOST_OUTPUT = 1_000_000  # bytes of one result
 MOST_AT_ONCE = 8  # tools that work at the same time
 ONE_HOUR_S = 3600.0  # who calls a tool sets a time of its own, which is far shorter
 MOST_TOLD = 300  # characters of what a tool says of its own failure
+_PARTS = re.compile(r"[/\\;]|%2[fF]|%5[cC]")  # what servers take for the end of a part of a path
 _RUNNER = Path(__file__).with_name("python_runner.py")
 
 
@@ -56,7 +59,12 @@ async def refuse_tools(tool: CheckedTool, takes: Mapping[str, Value], secrets: M
 
 async def make_up(tool: CheckedTool, takes: Mapping[str, Value], secrets: Mapping[str, Secret]) -> str:
     """Stands in where a result is needed only to see what would follow."""
-    return made_up(written(tool.about) if tool.about else tool.name, takes, tool.returns)
+    return made_up(_about(tool), takes, tool.returns)
+
+
+def _about(tool: CheckedTool) -> str:
+    parts = tool.about.parts if tool.about is not None else (tool.name,)
+    return "".join(part for part in parts if isinstance(part, str))
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +72,7 @@ class Toolbox:
     """The tools of a project, whose folder is `root`; programs run in `folder`, the flow's own.
 
     `read` gives the bytes of a file of the project, by its path below `root`. `offline`: what is not on this computer
-    is not asked, and a result is made up.
+    is not asked, and a result is made up. `digests`: what the files must be, by their paths, that the user has seen.
     """
 
     root: Path
@@ -73,6 +81,7 @@ class Toolbox:
     read: Callable[[str], bytes | Denied]
     environment: Mapping[str, str]
     offline: bool = False
+    digests: Mapping[str, str] = field(default_factory=dict)
     _places: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(MOST_AT_ONCE))
 
     async def perform(self, tool: CheckedTool, takes: Mapping[str, Value], secrets: Mapping[str, Secret]) -> str:
@@ -101,6 +110,8 @@ class Toolbox:
 
     async def _run_command(self, tool: CheckedTool, scope: Scope) -> str:
         words = filled_words(tool, scope)
+        for name in self.digests.keys() & {resolved for word in words if isinstance(resolved := self._key(word), str)}:
+            self._read(name)
         if "/" in (program := words[0]) and not program.startswith("/"):
             power = power_of(tool)
             assert not isinstance(power, Denied)
@@ -123,10 +134,18 @@ class Toolbox:
             raise ToolFailed(f"tool `{tool.name}` failed: {how}" + (f", and said: {said}" if said else ""))
         return ended.output
 
+    def _key(self, word: str) -> str | Denied:
+        """The path in the project that a word of a command may mean."""
+        folder = self.folder.relative_to(self.root).as_posix() if self.folder.is_relative_to(self.root) else "."
+        return resolve(f"{folder}/x", word)
+
     def _read(self, name: str) -> bytes:
         found = self.read(name)
         if isinstance(found, Denied):
             raise ToolFailed(found.message, *found.hints, rule=found.rule, told=False)
+        if self.digests.get(name, digest := hashlib.sha256(found).hexdigest()) != digest:
+            message = f"`{name}` has changed since this run began, and is not what was trusted any more"
+            raise ToolFailed(message, "start the run again", rule="not-allowed", told=False)
         return found
 
     def _text_of(self, tool: CheckedTool, data: bytes) -> str:
@@ -232,10 +251,22 @@ def filled_words(tool: CheckedTool, scope: Scope) -> list[str]:
 def filled_address(tool: CheckedTool, scope: Scope) -> str:
     """The address, every value percent-encoded. Raises ToolFailed for a value that would lead to another path."""
 
-    def encode(value: Value) -> str:
-        return quote(as_text(value), safe="")
+    in_path = True
 
-    address = filled(tool.target.parts, scope, encode, "")
+    def encode(value: Value) -> str:
+        text = as_text(value)
+        if in_path and any(part in (".", "..") for part in _PARTS.split(text)):
+            raise ToolFailed(
+                f"tool `{tool.name}` was not called: `{shortened(text, 60)}` would lead to another path",
+                "many servers read `..` between slashes as a way up, also where it is encoded",
+            )
+        return quote(text, safe="")
+
+    pieces = []
+    for part in tool.target.parts:
+        in_path = in_path and not (isinstance(part, str) and "?" in part)
+        pieces.append(filled((part,), scope, encode, ""))
+    address = "".join(pieces)
     path, meant = _path(tool, address), _path(tool, filled(tool.target.parts, scope, lambda value: "x", "x"))
     if any(one in (".", "..") for one in path.split("/")) or path.count("//") != meant.count("//"):
         message = f"tool `{tool.name}` was not called: `{shortened(path, 60)}` would be another path"

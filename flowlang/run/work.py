@@ -67,6 +67,7 @@ class Work:
             perform_tool=ground.perform_tool,
             secrets=ground.secrets,
             together=ground.together,
+            waiting=ground.waiting,
             stood_in=ground.stand_in(ground.path, step.name),
         )
         rounds = self._number(step.rounds, "rounds", names)

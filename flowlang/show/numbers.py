@@ -1,9 +1,18 @@
 """Numbers as people read them."""
 
+from decimal import Decimal
+
 
 def count(number: int, word: str) -> str:
     """`1 step`, `2 steps`."""
     return f"{number:,} {word}" if number == 1 else f"{number:,} {word}s"
+
+
+def money(amount: Decimal) -> str:
+    """US dollars, as exactly as an estimate is worth: `$12.30`, `$0.52`, `$0.0041`, `$0.00003`."""
+    if amount == 0 or amount >= Decimal("0.1"):
+        return f"${amount:.2f}"
+    return f"${amount:.{max(3, 1 - amount.adjusted())}f}"
 
 
 def duration(seconds: float) -> str:

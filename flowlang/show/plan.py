@@ -9,8 +9,9 @@ from ..language.checked import CheckedLimits, CheckedStep
 from ..language.expression import Scope
 from ..language.template import render
 from ..language.values import Value, ValueMistake
+from ..plan.estimate import Estimate, Need
 from ..plan.graph import Plan, PlannedStep
-from .numbers import count, duration
+from .numbers import count, duration, money
 from .phrases import written
 from .terminal import columns, visible, visible_line
 
@@ -29,20 +30,25 @@ def plan_json(plan: Plan) -> str:
     return json.dumps(whole, indent=2, ensure_ascii=False) + "\n"
 
 
-def plan_table(plan: Plan, width: int) -> str:
+def plan_table(estimate: Estimate, width: int) -> str:
     """The steps in the order in which they can start, and what a run would cost."""
+    plan = estimate.plan
     steps = plan.steps()
     lines = [f"{visible_line(plan.flow.source.path)}: {count(len(steps), 'step')}, {_calls(plan.calls)}", ""]
-    rows = [("", "step", "calls", "model", "reads")]
+    rows = [("", "step", "calls", "model", "tokens in", "cost", "reads")]
     level: int | None = None
     for node in sorted(plan.nodes.values(), key=lambda one: (one.level, one.place.span.start)):
         first = str(node.level + 1) if node.level != level else ""
         level = node.level
-        rows.append((first, visible_line(node.name), _calls_of(node), _model_of(node), visible_line(_reads_of(node))))
-    lines += _laid_out(rows, width)
+        need = estimate.needs[node.name]
+        cells = (_calls_of(node), _model_of(node), _tokens_of(node), _cost_of(need, node))
+        rows.append((first, visible_line(node.name), *cells, visible_line(_reads_of(node))))
+    lines += _laid_out(_without_empty(rows), width)
     lines += ["", "What has the same number starts at the same time."] if len(rows) > 2 else []
+    lines += _cost_in_all(estimate.total)
     if limits := _limits(plan.flow.limits):
         lines.append(f"Limits: {', '.join(limits)}.")
+    lines += _against_limits(estimate.total, plan.flow.limits)
     if without := [node.name for node in plan.without_model()]:
         lines.append(f"No model is named for {', '.join(f'`{visible_line(name)}`' for name in without)}.")
     return "\n".join(lines) + "\n"
@@ -156,7 +162,7 @@ def _limits_json(limits: CheckedLimits) -> dict[str, Any]:
 def _limits(limits: CheckedLimits) -> list[str]:
     told = []
     if limits.cost_usd is not None:
-        told.append(f"${limits.cost_usd:f}")
+        told.append(money(limits.cost_usd))
     if limits.calls is not None:
         told.append(count(limits.calls, "call"))
     if limits.time_s is not None:
@@ -182,20 +188,69 @@ def _model_of(node: PlannedStep) -> str:
     return {"let": "(let)", "run": "(a flow)", "call": "(a tool)"}.get(node.kind, "")
 
 
+def _tokens_of(node: PlannedStep) -> str:
+    return "-" if node.tokens_in is None or node.kind in ("let", "call") else f"{node.tokens_in:,}"
+
+
+def _cost_of(need: Need, node: PlannedStep) -> str:
+    if node.kind in ("let", "call") or need.likely_usd is None:
+        return "-"
+    most = "" if need.most_usd is None else f", at most {money(need.most_usd)}"
+    return f"{money(need.likely_usd)}{most}"
+
+
+def _cost_in_all(total: Need) -> list[str]:
+    """What all steps together need; nothing where that is not known."""
+    if total.tokens_in is None:
+        return []
+    told = f"About {total.tokens_in:,} tokens in"
+    if total.likely_usd is not None:
+        told += f", about {money(total.likely_usd)}"
+    if total.most_usd is not None:
+        told += f"; at most {money(total.most_usd)}, if every answer is as long as it may be"
+    return [f"{told}."]
+
+
+def _against_limits(total: Need, limits: CheckedLimits) -> list[str]:
+    """What the estimate says of the limits, where it says something."""
+    told = []
+    if limits.calls is not None and total.calls is not None and total.calls > limits.calls:
+        told.append(
+            f"warning: {count(total.calls, 'call')} are more than the limit allows: the run would stop on the way."
+        )
+    cost = limits.cost_usd
+    if cost is not None and total.likely_usd is not None and total.likely_usd > cost:
+        told.append(f"warning: that is more than the limit of {money(cost)}: the run would stop on the way.")
+    elif cost is not None and total.most_usd is not None and total.most_usd > cost:
+        told.append(f"It may come to the limit of {money(cost)}, and would then stop on the way.")
+    return told
+
+
 def _reads_of(node: PlannedStep) -> str:
     after = [name for name in node.waits_for if name not in node.reads]
     return ", ".join(node.reads) + (f" (after {', '.join(after)})" if after else "")
 
 
+def _without_empty(rows: Sequence[tuple[str, ...]]) -> list[tuple[str, ...]]:
+    """The rows without the columns of tokens and cost, where nothing is known of them."""
+    kept = [
+        place
+        for place, head in enumerate(rows[0])
+        if head not in ("tokens in", "cost") or any(row[place] != "-" for row in rows[1:])
+    ]
+    return [tuple(row[place] for place in kept) for row in rows]
+
+
 def _laid_out(rows: Sequence[tuple[str, ...]], width: int) -> list[str]:
     """The rows as a table; on a screen too narrow for it, a few lines for each."""
-    widths = [max(columns(row[place]) for row in rows) for place in range(4)]
-    left = width - sum(widths) - 2 * 4
+    last = len(rows[0]) - 1
+    widths = [max(columns(row[place]) for row in rows) for place in range(last)]
+    left = width - sum(widths) - 2 * last
     if left >= 12:
         lines: list[str] = []
         for row in rows:
-            cells = [cell + " " * (wide - columns(cell)) for cell, wide in zip(row[:4], widths, strict=True)]
-            lines.append("  ".join([*cells, row[4]]).rstrip())
+            cells = [cell + " " * (wide - columns(cell)) for cell, wide in zip(row[:last], widths, strict=True)]
+            lines.append("  ".join([*cells, row[last]]).rstrip())
         return lines
     heads = rows[0]
     told: list[str] = []

@@ -74,6 +74,8 @@ def _heed_termination() -> None:
     # A signal can be set only from the main thread; elsewhere whoever started us deals with it.
     try:
         signal.signal(signal.SIGTERM, stop)
+        if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # as `nohup` has it
+            signal.signal(signal.SIGHUP, stop)
         # A parent may have us ignore Ctrl-C (`command &` in a script); that wish is kept.
         if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
             signal.signal(signal.SIGINT, signal.default_int_handler)

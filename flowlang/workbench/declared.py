@@ -103,6 +103,7 @@ RUN = Command(
         ),
         Flag("allow", "allow one thing for this run: host=…, command=…, python=… or read=…", "KIND=NAME"),
         Flag("trust", "trust the project's own files with what they ask for, for this run"),
+        Flag("max-cost", "the most that the run may cost, in US dollars; all rows together with --each", "USD"),
         Flag("at-once", "the most calls that are open at the same time", "N"),
         Flag("events", "write every event of the run to this file, as JSON Lines", "FILE"),
         Flag(
@@ -196,6 +197,19 @@ DESCRIBE = Command(
     opens_flow=True,
 )
 
+MODELS = Command(
+    name="models",
+    words=(Word("ID", "one model, as in gemini-3-1-pro; without it, all are listed", needed=False),),
+    flags=(Flag("json", "print what is known as JSON, for programs"),),
+    about="""
+    What is known of each model: how much it reads and writes, what it takes and can, and what it costs. `check`,
+    `plan` and the limits of cost go by it. No provider is asked. A model that is not listed works all the same.
+
+    A project adds and corrects models in its flowlang.toml; what comes from there has a star.
+    """,
+    examples=("flowlang models", "flowlang models gemini-3-1-pro", "flowlang models --json"),
+)
+
 EXPLAIN = Command(
     name="explain",
     words=(Word("RULE", "the rule, as in error[unknown-name]; without it, all rules are listed", needed=False),),
@@ -227,5 +241,5 @@ COMPLETION = Command(
 
 ALL = {
     command.name: command
-    for command in (NEW, CHECK, RUN, TEST, TRUST, PLAN, PREVIEW, FMT, GRAPH, DESCRIBE, EXPLAIN, COMPLETION)
+    for command in (NEW, CHECK, RUN, TEST, TRUST, PLAN, PREVIEW, FMT, GRAPH, DESCRIBE, MODELS, EXPLAIN, COMPLETION)
 }

@@ -1,23 +1,21 @@
 """`flowlang run FLOW --each ROWS`: the flow once for every row, a line of JSON for each."""
 
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
-from typing import Any, TextIO
+from typing import TextIO
 
 from ..language.checked import CheckedFlow
-from ..models.chat import Complete
 from ..plan.graph import Plan
 from ..run.each import Tally, diagnostic_of, execute_each
 from ..run.event import Emit
-from ..run.executor import AT_ONCE
 from ..run.exit import DONE, STORE, WRONG_INPUT
 from ..run.fetched import Fetch
 from ..run.files import FileMistake
+from ..run.means import Means
 from ..run.row_inputs import RowInputs, read_row_inputs
 from ..run.secrets import Secrets
-from ..run.tools import PerformTool
 from ..show.numbers import count
 from ..show.redaction import redacted_value
 from ..show.reports import as_github
@@ -26,7 +24,7 @@ from ..show.terminal import visible, visible_line
 from .given import Given
 from .hiding import hide_inputs
 from .opening import piped_in, refuse_no_text, tell_wrong_inputs
-from .placing import open_events
+from .placing import open_events, open_lines
 from .refusal import Refusal
 from .running import carry_out
 from .screen import Screen
@@ -52,39 +50,29 @@ def open_rows(flow: CheckedFlow, given: Given, screen: Screen, fetch: Fetch) -> 
 def run_rows(
     plan: Plan,
     rows: RowInputs,
-    model: Complete,
+    means: Means,
     given: Given,
     screen: Screen,
     *,
     out: Path,
-    perform_tool: PerformTool,
     secrets: Secrets,
 ) -> int:
     """Runs the flow for every row, writes a line for each in their order, tells how it went; returns the exit code."""
-    path, offline, tally = given.flag("output"), given.has("offline"), Tally()
-    at_once = given.number("at-once", 1) or AT_ONCE
+    path, tally = given.flag("output"), Tally()
     result, events = _open_result(path), open_events(given.flag("events"))
     # Lines that appear on the terminal all the time, and a view that is redrawn there, cannot both be read.
     choice = given.flag("console") or "auto"
     shown_here = path is None and screen.reads_out
     view = start_view("plain" if shown_here and choice in ("auto", "live") else choice, screen, by_row=True)
 
-    def start(emit: Emit) -> Coroutine[Any, Any, None]:
+    async def start(emit: Emit) -> None:
         deliver = _delivery(result, screen, secrets)
         clean = partial(redacted_value, secrets=secrets) if secrets else None
-        return execute_each(
-            plan,
-            rows,
-            model,
-            emit,
-            deliver,
-            tally,
-            out=out,
-            clean=clean,
-            at_once=at_once,
-            offline=offline,
-            perform_tool=perform_tool,
-        )
+        try:
+            options = {**means.options(), "out": out, "clean": clean}
+            await execute_each(plan, rows, means.complete, emit, deliver, tally, **options)
+        finally:
+            await means.close()
 
     try:
         ran = carry_out(start, view, events, secrets, keeps_events=False)
@@ -111,13 +99,7 @@ def _is_one_file(path: str, other: str) -> bool:
 
 def _open_result(path: str | None) -> TextIO | None:
     """The file for the results; it grows line by line, so that what is done is there whatever happens."""
-    if path is None:
-        return None
-    try:
-        return Path(path).open("w", buffering=1, encoding="utf-8", errors="backslashreplace", newline="\n")
-    except OSError as error:
-        reason = (error.strerror or "unknown reason").lower()
-        raise Refusal(WRONG_INPUT, f"`-o`: `{path}` cannot be written: {reason}", rule="bad-file") from None
+    return None if path is None else open_lines(path, "-o")
 
 
 def _delivery(file: TextIO | None, screen: Screen, secrets: Secrets) -> Callable[[str], None]:

@@ -8,6 +8,7 @@ from pathlib import Path
 from ..diagnostics.source import SourceFile
 from ..language.format import Formatted, encode, format_source
 from ..language.loader import MAX_SOURCE, Denied, decode
+from ..run.below import link_on
 from ..run.exit import DIFFERENCES, DONE, MISTAKES, WRONG_INPUT
 from ..show.numbers import count
 from ..show.terminal import visible, visible_line
@@ -43,8 +44,13 @@ def perform(given: Given, screen: Screen) -> int:
             raise Refusal(WRONG_INPUT, "`-` (standard input) stands alone", rule="wrong-value")
         return _through(given, screen)
     differing = 0
-    slips: list[Refusal] = []
+    links = dict.fromkeys(link for word in words if (link := link_on(Path(word))) is not None)
+    slips = [_refused_link(link) for link in links]
     for path in find_flows(words):
+        if (link := link_on(Path(path))) is not None:
+            if link not in links:
+                screen.err(f"passed over {visible_line(path)}, which is a link")
+            continue
         try:
             laid = _lay_out(_read(path), path)
             if laid.differs:
@@ -59,6 +65,11 @@ def perform(given: Given, screen: Screen) -> int:
             screen.err(f"{count(differing, 'file')} would change; to change them: flowlang fmt")
         return DIFFERENCES if differing else DONE
     return DONE
+
+
+def _refused_link(link: Path) -> Refusal:
+    message = f"`{link}` is a link, and nothing is changed through a link"
+    return Refusal(WRONG_INPUT, message, ("name the place itself that it leads to",), "not-allowed")
 
 
 def _told_or_written(laid: _Laid, path: str, given: Given, screen: Screen) -> None:
@@ -103,7 +114,7 @@ def _read(path: str) -> bytes:
 
 def _write(path: str, laid: _Laid) -> None:
     try:
-        replace_file(Path(path).resolve(), laid.data)
+        replace_file(Path(path), laid.data)
     except OSError as error:
         reason = (error.strerror or "unknown reason").lower()
         raise Refusal(WRONG_INPUT, f"`{path}` cannot be written: {reason}", rule="bad-file") from None

@@ -12,6 +12,7 @@ COMMANDS: tuple[tuple[str, str], ...] = (
     ("fmt", "put flow files into the canonical layout"),
     ("graph", "draw a flow's steps"),
     ("describe", "read a flow back in plain sentences"),
+    ("models", "list the models that are known, and what they cost"),
     ("explain", "explain a rule that `check` names"),
     ("completion", "print the completion script for a shell"),
 )

@@ -65,7 +65,7 @@ def open_settings(flow: str, screen: Screen) -> Settings:
 
 def defaults_of(settings: Settings) -> Defaults:
     """What the project sets for steps that are silent."""
-    return Defaults(model=settings.model or "", provider=settings.provider)
+    return Defaults(model=settings.model or "")
 
 
 def fetch_from(hosts: Hosts) -> Fetch:

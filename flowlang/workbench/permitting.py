@@ -1,12 +1,16 @@
 """Whether a run may use what its flow asks for: the project's lists, and the user's own word."""
 
 import re
+import shlex
 import sys
+import termios
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from ..diagnostics.diagnostic import Diagnostic, nearest
+from ..language.address import Hosts
 from ..language.checked import CheckedFlow, CheckedTool
 from ..language.loader import MAX_SOURCE, Denied
 from ..language.tool_texts import program_of
@@ -19,10 +23,10 @@ from ..run.permits import LISTS, Allow, tools_of
 from ..run.process import find_program
 from ..run.tools import Toolbox
 from ..settings import Settings
-from ..show.terminal import visible_line
+from ..show.terminal import columns, visible_line
 from .given import Given
 from .opening import defaults_of, tell_all
-from .powers import Asked, Read, asked_of
+from .powers import Asked, Seen, asked_of
 from .refusal import Ended, Refusal
 from .screen import Screen
 from .trusted import trust, trusted_lists
@@ -67,18 +71,24 @@ def allowed(settings: Settings, given: Given) -> Allow:
     )
 
 
-def open_tools(flow: CheckedFlow, plan: Plan, settings: Settings, given: Given, screen: Screen) -> Toolbox:
-    """The tools of a run. Ends the command where the project or the user does not allow what the flow asks for."""
+def open_tools(
+    flow: CheckedFlow, plan: Plan, settings: Settings, given: Given, screen: Screen
+) -> tuple[Toolbox, Hosts]:
+    """The tools of a run, and the hosts that inputs may be read from.
+
+    Ends the command where the project or the user does not allow what the flow asks for.
+    """
     project, allow, offline = Project.of(flow), allowed(settings, given), given.has("offline")
     tools = tools_of(flow, plan.nodes)
     _refuse_forbidden(tools, project, allow, screen)
-    _refuse_unless_trusted(flow, plan, settings, project, given, screen)
+    asked = _trusted(flow, plan, settings, project, given, screen)
     folder = Path(flow.source.path).parent.resolve()
-    box = Toolbox(project.root.resolve(), folder, allow, project.read, screen.environment, offline)
+    digests = {name: digest for one in asked for name, digest in one.files}
+    box = Toolbox(project.root.resolve(), folder, allow, project.read, screen.environment, offline, digests)
     for tool in tools:
         if box.makes_up(tool):
             screen.err(f"offline: tool `{tool.name}` is not asked, its results are made up")
-    return box
+    return box, Hosts(allow.hosts, offline)
 
 
 def _refuse_forbidden(tools: Sequence[CheckedTool], project: Project, allow: Allow, screen: Screen) -> None:
@@ -100,30 +110,38 @@ def _diagnostic(tool: CheckedTool, denied: Denied) -> Diagnostic:
     return Diagnostic(denied.rule, denied.message, place.source, place.span, denied.hints)
 
 
-def asked_by(flow: CheckedFlow, settings: Settings, read: Read) -> tuple[Asked, ...]:
+def asked_by(flow: CheckedFlow, settings: Settings, project: Project, screen: Screen) -> tuple[Asked, ...]:
     """The list of a flow; without any power there is nothing to trust."""
-    return asked_of(flow, build(flow, defaults_of(settings)), settings, read)
+    return asked_of(flow, build(flow, defaults_of(settings)), settings, _seen(project, screen))
 
 
-def _refuse_unless_trusted(
+def _seen(project: Project, screen: Screen) -> Seen:
+    return Seen(project.root, project.flow, project.read, screen.environment)
+
+
+def _trusted(
     flow: CheckedFlow, plan: Plan, settings: Settings, project: Project, given: Given, screen: Screen
-) -> None:
-    offline = given.has("offline")
-    needed = asked_of(flow, plan, settings, project.read)
-    if given.has("trust") or not any(one.is_power and not (offline and one.reaches_out) for one in needed):
-        return
-    asked = asked_by(flow, settings, project.read)
+) -> tuple[Asked, ...]:
+    """What this run asks for. Ends the command if any of it must be trusted first, and is not."""
+    offline, from_files = given.has("offline"), given.has("each") or given.has("inputs")
+    needed = asked_of(flow, plan, settings, _seen(project, screen))
+    powers = [one for one in needed if one.is_power and (from_files or not one.for_inputs)]
+    if given.has("trust") or not any(not (offline and one.reaches_out) for one in powers):
+        return needed
+    asked = asked_by(flow, settings, project, screen)
     lines = [one.line() for one in asked]
     before = trusted_lists(project.root).get(project.flow)
     if before == lines:
-        return
-    path = visible_line(flow.source.path)
+        return needed
+    path = shlex.quote(visible_line(flow.source.path))
     since = "asks for what you have not allowed yet" if before is None else "has changed since you trusted it"
-    screen.err(f"`{path}` {since}:\n\n{told_list(asked, before)}\n")
-    if asks_a_person(screen) and says_yes("Trust it with this?", screen):
+    told = told_list(asked, before)
+    screen.err(f"`{visible_line(flow.source.path)}` {since}:\n")
+    write_list(told, screen)
+    if asks_a_person(screen) and _fits_a_screen(told) and says_yes("Trust it with this?", screen):
         trust(project.root, {project.flow: lines})
-        return
-    message = f"`{path}` may not be run before you trust it with what it asks for"
+        return needed
+    message = f"`{visible_line(flow.source.path)}` may not be run before you trust it with what it asks for"
     hints = (
         f"read the list above; if it is all right: flowlang trust {path}",
         f"for one run: flowlang run {path} … --trust",
@@ -133,19 +151,39 @@ def _refuse_unless_trusted(
 
 # ── The list and the question ──
 
-_DIGEST = re.compile(r"(sha256 [0-9a-f]{12})[0-9a-f]{52}")  # the whole of it is compared, and its beginning is shown
+MOST_LINES = 40
+MOST_COLUMNS = 200
+_BLANK = re.compile("[^\\S ]|[\u115f\u1160\u2800\u3164\uffa0]")  # blanks that are none, and what looks like one
 
 
 def told_list(asked: Sequence[Asked], before: Sequence[str] | None = None) -> str:
     """The list for a person; with the one from before, what is new is marked."""
     known = {one.line() for one in asked} if before is None else set(before)
-    rows = [(one.kind, one.name, _DIGEST.sub(r"\1…", one.detail), one.line() not in known) for one in asked]
-    kinds = max((len(kind) for kind, *_ in rows), default=0)
-    names = min(30, max((len(name) for _, name, detail, _ in rows if detail), default=0))
-    return "\n".join(
-        visible_line(f"{'+' if new else ' '} {kind:{kinds}}  {name:{names}}  {detail}").rstrip()
-        for kind, name, detail, new in rows
-    )
+    kinds = max((len(one.kind) for one in asked), default=0)
+    names = min(30, max((len(one.name) for one in asked if one.detail), default=0))
+    lines = []
+    for one in asked:
+        files = "".join(f"; {name} has sha256 {digest[:12]}…" for name, digest in one.files)
+        mark = " " if one.line() in known else "+"
+        lines.append(_readable(f"{mark} {one.kind:{kinds}}  {one.name:{names}}  {one.detail}{files}").rstrip())
+    return "\n".join(lines)
+
+
+def _readable(line: str) -> str:
+    return _BLANK.sub(lambda found: f"\\u{ord(found.group()):04x}", visible_line(line))
+
+
+def write_list(told: str, screen: Screen, to_out: bool = False) -> None:
+    """Shows the list. Nothing in it is redacted: a project that names a variable must not choose what can be read."""
+    redact, screen.redact = screen.redact, str
+    (screen.out if to_out else screen.err)(f"{told}\n\n")
+    screen.redact = redact
+
+
+def _fits_a_screen(told: str) -> bool:
+    """Whether a person can take the list in at a glance; a longer one is read with `flowlang trust --list`."""
+    lines = told.split("\n")
+    return len(lines) <= MOST_LINES and all(columns(line) <= MOST_COLUMNS for line in lines)
 
 
 def asks_a_person(screen: Screen) -> bool:
@@ -160,6 +198,9 @@ def says_yes(question: str, screen: Screen) -> bool:
     """Whether the person says yes; anything else, also the end of the input, is no."""
     screen.err(f"{question} [y/N]")
     try:
+        # What was typed before the question is no answer to it.
+        with suppress(termios.error, OSError, ValueError):
+            termios.tcflush(sys.stdin.fileno(), termios.TCIFLUSH)
         return sys.stdin.readline().strip().lower() in ("y", "yes")
     except (OSError, ValueError):
         return False

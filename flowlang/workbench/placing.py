@@ -1,11 +1,16 @@
-"""The files that a person names for results and events: found unwritable before a run, or written in one step."""
+"""The files that a person names for results and events: found unwritable before a run, or written in one step.
+
+None is written through a link, which may have come with the project. What stands below `/dev` is the system's own.
+"""
 
 import os
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import TextIO
 
-from ..run.exit import STORE, WRONG_INPUT
+from ..run.below import link_on
+from ..run.exit import NOT_ALLOWED, STORE, WRONG_INPUT
 from .refusal import Refusal
 
 
@@ -13,6 +18,7 @@ def refuse_unless_writable(path: str, flag: str) -> None:
     """Raises Refusal if a file cannot be written at the path. Nothing is created."""
     try:
         target = Path(path)
+        _refuse_link(path, flag)
         if target.is_dir():
             raise Refusal(WRONG_INPUT, f"`{flag}` needs a file, and `{path}` is a folder", rule="bad-file")
         folder = target.parent
@@ -29,11 +35,12 @@ def write_result(path: str, text: str) -> None:
     """Puts a text in a file's place: the whole of it or nothing. A device or pipe is written to as it is."""
     target = Path(path)
     try:
+        _refuse_link(path, "-o")
         if target.exists() and not target.is_file():
             with target.open("w", encoding="utf-8", errors="backslashreplace", newline="") as device:
                 device.write(text)
         else:
-            replace_file(target.resolve(), text.encode("utf-8", "backslashreplace"))
+            replace_file(target, text.encode("utf-8", "backslashreplace"))
     except OSError as error:
         reason = (error.strerror or "unknown reason").lower()
         raise Refusal(STORE, f"`{path}` could not be written: {reason}", rule="bad-file") from None
@@ -60,12 +67,36 @@ def open_events(path: str | None) -> TextIO | None:
     if path is None:
         return None
     refuse_unless_writable(path, "--events")
+    return open_lines(path, "--events")
+
+
+def open_lines(path: str, flag: str) -> TextIO:
+    """A file that grows line by line: who follows it sees each at once, and a kill loses none. Raises Refusal."""
+    _refuse_link(path, flag)
     try:
-        # Line by line, so that who follows the file sees each event at once, and a kill loses none.
-        return Path(path).open("w", buffering=1, encoding="utf-8", errors="backslashreplace", newline="\n")
+        return open(  # noqa: SIM115 - who asked for it closes it
+            path, "w", buffering=1, encoding="utf-8", errors="backslashreplace", newline="\n", opener=_opener(path)
+        )
     except OSError as error:
         reason = (error.strerror or "unknown reason").lower()
-        raise Refusal(WRONG_INPUT, f"`--events`: `{path}` cannot be written: {reason}", rule="bad-file") from None
+        raise Refusal(WRONG_INPUT, f"`{flag}`: `{path}` cannot be written: {reason}", rule="bad-file") from None
+
+
+def _opener(path: str) -> Callable[[str, int], int]:
+    """Opens no link, also not one that was put there a moment ago."""
+    no_link = 0 if _is_the_systems(path) else getattr(os, "O_NOFOLLOW", 0)
+    return lambda name, flags: os.open(name, flags | no_link, 0o666)
+
+
+def _refuse_link(path: str, flag: str) -> None:
+    if not _is_the_systems(path) and (link := link_on(Path(path))) is not None:
+        message = f"`{flag}`: `{link}` is a link, and nothing is written through a link"
+        raise Refusal(NOT_ALLOWED, message, ("name another file",), "not-allowed")
+
+
+def _is_the_systems(path: str) -> bool:
+    """Whether a path is one such as `/dev/stdout`, which is a link on many systems."""
+    return path.startswith("/dev/") and ".." not in Path(path).parts
 
 
 def _umask() -> int:

@@ -1,13 +1,15 @@
 """`flowlang plan FLOW`: what a run would do."""
 
-from ..language.address import Hosts
 from ..language.checked import CheckedFlow
+from ..models.providers import providers_of
 from ..plan.build import build
+from ..plan.estimate import estimate
 from ..run.exit import DONE
 from ..show.plan import plan_json, plan_prompts, plan_table
 from .asking import hide_keys
+from .costing import prices_of
 from .given import Given
-from .opening import defaults_of, fetch_from, open_inputs, open_settings, pick_step
+from .opening import defaults_of, open_inputs, open_settings, pick_step
 from .screen import Screen
 
 
@@ -17,12 +19,13 @@ def perform(given: Given, flow: CheckedFlow, screen: Screen) -> int:
     settings = open_settings(flow.source.path, screen)
     hide_keys(settings, screen)
     plan = build(flow, defaults_of(settings), pick_step(flow, only) if only else None)
-    hosts = Hosts(settings.allow.hosts, given.has("offline"))
-    names = open_inputs(flow, given, screen, complete=False, fetch=fetch_from(hosts))
+    names = open_inputs(flow, given, screen, complete=False)
+    providers = providers_of(settings.providers, settings.provider, screen.environment)
+    estimated = estimate(plan, names, prices_of(settings, providers))
     if given.has("json"):
-        screen.out(plan_json(plan))
+        screen.out(plan_json(estimated.plan))
         return DONE
-    screen.out(plan_table(plan, screen.width))
+    screen.out(plan_table(estimated, screen.width))
     if given.has("full"):
         screen.out("\n" + plan_prompts(plan, names))
     return DONE

@@ -11,7 +11,6 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 
 from ..diagnostics.diagnostic import nearest
-from ..language.address import Hosts
 from ..language.checked import CheckedFlow, CheckedStep
 from ..language.values import Value
 from ..models.chat import ChatRequest, EmitChunk, Reply
@@ -27,7 +26,7 @@ from ..show.request import request_text
 from ..show.terminal import visible
 from .asking import hide_keys
 from .given import Given
-from .opening import defaults_of, fetch_from, open_inputs, open_settings
+from .opening import defaults_of, open_inputs, open_settings
 from .refusal import Refusal
 from .screen import Screen
 
@@ -55,8 +54,7 @@ def perform(given: Given, flow: CheckedFlow, screen: Screen) -> int:
     settings = open_settings(flow.source.path, screen)
     hide_keys(settings, screen)
     plan = _without_condition(build(flow, defaults_of(settings), path or name), path or name)
-    hosts = Hosts(settings.allow.hosts, given.has("offline"))
-    inputs = open_inputs(flow, given, screen, fetch=fetch_from(hosts))
+    inputs = open_inputs(flow, given, screen)
     sought = asyncio.run(_caught(plan, inputs, path, name, item))
     if not sought.request.done():
         raise Refusal(WRONG_INPUT, f"step `{name}` would send nothing: {sought.why_not or _no_item(sought)}")
@@ -64,7 +62,7 @@ def perform(given: Given, flow: CheckedFlow, screen: Screen) -> int:
     for line in _remarks(plan, sought, path or name):
         screen.err(line)
     as_json = given.has("json")
-    text = json.dumps(body_of(request, name), indent=2, ensure_ascii=False) + "\n" if as_json else request_text(request)
+    text = json.dumps(body_of(request), indent=2, ensure_ascii=False) + "\n" if as_json else request_text(request)
     screen.out(visible(text) if screen.reads_out else text)
     return DONE
 

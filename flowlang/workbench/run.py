@@ -3,10 +3,8 @@
 from contextlib import suppress
 from pathlib import Path
 
-from ..language.address import Hosts
 from ..language.checked import CheckedFlow
 from ..language.values import ValueMistake
-from ..models.offline import OfflineSettings, offline_model
 from ..plan.build import build
 from ..plan.graph import Plan
 from ..run.exit import DONE, LIMIT, STORE, WRONG_INPUT
@@ -14,12 +12,12 @@ from ..run.files import FileMistake
 from ..run.outcome import Failed, Result
 from ..run.outputs import check_out_dir, shown, write_outputs
 from ..run.report import Report, fold
-from ..run.shield import hide_from_model, hide_from_tools
 from ..show.ending import failures, last_line, run_summary, tell_failures, told_files
 from ..show.redaction import redacted_result
 from ..show.reports import as_github
 from ..show.terminal import visible, visible_line
-from .asking import hide_keys, refuse_unless_answered
+from .answering import open_means
+from .asking import hide_keys
 from .each import open_rows, run_rows
 from .given import Given
 from .hiding import hidden_by
@@ -34,40 +32,23 @@ from .viewing import start_view
 
 def perform(given: Given, flow: CheckedFlow, screen: Screen) -> int:
     """Runs the flow, prints its result, tells what went wrong, and returns the run's exit code."""
-    at_once = given.number("at-once", 1)
     only = pick_step(flow, given.flag("only") or "") if given.has("only") else None
     settings = open_settings(flow.source.path, screen)
     hide_keys(settings, screen)
     plan = build(flow, defaults_of(settings), only)
     out = Path(given.flag("out") or "out")
     _refuse_bad_places(plan, out, given)
-    offline = given.has("offline")
-    tools = open_tools(flow, plan, settings, given, screen)
-    fetch = fetch_from(Hosts(tools.allow.hosts, offline))
+    tools, hosts = open_tools(flow, plan, settings, given, screen)
+    fetch = fetch_from(hosts)
     rows = open_rows(flow, given, screen, fetch) if given.has("each") else None
     inputs = open_inputs(flow, given, screen, fetch=fetch) if rows is None else {}
-    if not offline:
-        refuse_unless_answered(plan, settings, screen)
-    odd, secrets = settings.offline, hidden_by(screen)
-    model = offline_model(OfflineSettings(odd.latency, odd.failure_rate, odd.cut_off_rate))
-    model = hide_from_model(model, secrets)
-    perform_tool = hide_from_tools(tools.perform, secrets)
+    means, secrets = open_means(plan, settings, tools, given, screen), hidden_by(screen)
     if rows is not None:
-        return run_rows(plan, rows, model, given, screen, out=out, perform_tool=perform_tool, secrets=secrets)
+        return run_rows(plan, rows, means, given, screen, out=out, secrets=secrets)
     events = open_events(given.flag("events"))
     view = start_view(given.flag("console") or "auto", screen)
     try:
-        ran = run_plan(
-            plan,
-            inputs,
-            model,
-            offline=offline,
-            perform_tool=perform_tool,
-            at_once=at_once,
-            view=view,
-            events=events,
-            secrets=secrets,
-        )
+        ran = run_plan(plan, inputs, means, view=view, events=events, secrets=secrets)
     finally:
         if events is not None:
             with suppress(OSError):

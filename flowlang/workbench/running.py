@@ -9,20 +9,19 @@ from dataclasses import dataclass, field
 from typing import Any, Generic, TextIO, TypeVar
 
 from ..language.values import Value
-from ..models.chat import Complete
 from ..plan.graph import Plan
 from ..run.event import CallStarted, Delta, Dropped, Emit, Event
-from ..run.executor import AT_ONCE, execute
+from ..run.executor import execute
 from ..run.exit import INTERRUPTED, TERMINATED
+from ..run.means import Means
 from ..run.outcome import Result
 from ..run.secrets import NONE, Secrets
-from ..run.tools import PerformTool, refuse_tools
 from ..show.jsonl import json_lines
 from ..show.redaction import redacted_events
 from .viewing import View
 
 T = TypeVar("T")
-_SIGNALS = {signal.SIGINT: INTERRUPTED, signal.SIGTERM: TERMINATED}
+_SIGNALS = {signal.SIGINT: INTERRUPTED, signal.SIGTERM: TERMINATED, signal.SIGHUP: TERMINATED}
 
 
 @dataclass(slots=True)
@@ -42,21 +41,19 @@ class Ran(Generic[T]):
 def run_plan(
     plan: Plan,
     inputs: Mapping[str, Value],
-    complete: Complete,
+    means: Means,
     *,
-    offline: bool,
-    perform_tool: PerformTool = refuse_tools,
-    at_once: int | None = None,
     view: View | None = None,
     events: TextIO | None = None,
     secrets: Secrets = NONE,
 ) -> Ran[Result]:
     """Runs the plan to its end, or until a signal stops it; a second signal ends the process at once."""
 
-    def start(emit: Emit) -> Coroutine[Any, Any, Result]:
-        return execute(
-            plan, inputs, complete, emit, at_once=at_once or AT_ONCE, offline=offline, perform_tool=perform_tool
-        )
+    async def start(emit: Emit) -> Result:
+        try:
+            return await execute(plan, inputs, means.complete, emit, **means.options())
+        finally:
+            await means.close()
 
     return carry_out(start, view, events, secrets)
 

@@ -8,7 +8,7 @@ from ..show.terminal import visible_line
 from .finding import find_flows
 from .given import Given
 from .opening import open_settings
-from .permitting import Project, asked_by, asks_a_person, says_yes, told_list
+from .permitting import Project, asked_by, asks_a_person, says_yes, told_list, write_list
 from .screen import Screen
 from .trusted import forget, listed_outside, trust, trusted_lists
 
@@ -27,15 +27,17 @@ def perform(given: Given, screen: Screen) -> int:
             continue
         project = Project.of(flow)
         known.setdefault(project.root, []).append(project.flow)
-        asked = asked_by(flow, open_settings(path, screen), project.read)
+        asked = asked_by(flow, open_settings(path, screen), project, screen)
         if given.has("forget") or not any(one.is_power for one in asked):
             continue
         lines = [one.line() for one in asked]
         before = trusted_lists(project.root).get(project.flow)
         if before == lines:
-            screen.out(f"`{shown}` is trusted already:\n\n{told_list(asked)}\n\n")
+            screen.out(f"`{shown}` is trusted already:\n\n")
+            write_list(told_list(asked), screen, to_out=True)
             continue
-        screen.out(f"`{shown}` asks for:\n\n{told_list(asked, before)}\n\n")
+        screen.out(f"`{shown}` asks for:\n\n")
+        write_list(told_list(asked, before), screen, to_out=True)
         wanted.setdefault(project.root, {})[project.flow] = lines
     if given.has("forget"):
         return _forget(known, screen)

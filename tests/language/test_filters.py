@@ -60,6 +60,21 @@ def test_sort_by_takes_choices_as_declared() -> None:
     assert names(turned) == ["pears", "Apples", "leeks"]
 
 
+@pytest.mark.parametrize(
+    ("cells", "ordered"),
+    [
+        (("10", "9", "", "-2"), ("-2", "9", "10", "")),
+        (("2026-11-01", " ", "2026-02-01"), ("2026-02-01", "2026-11-01", " ")),
+        (("10", "9", "n/a"), ("10", "9", "n/a")),
+    ],
+)
+def test_cells_sort_by_size_where_all_of_them_spell_one(cells: tuple[str, ...], ordered: tuple[str, ...]) -> None:
+    rows = tuple({"name": cell} for cell in cells)
+    there = apply("sort by", rows, Call(pick=lambda item: field_of(item, "name"), by_size=True))
+    assert names(there) == list(ordered)
+    assert names(by("sort by", ({"name": "9"}, {"name": "10"}), "name")) == ["10", "9"]
+
+
 def test_sort_by_puts_what_is_empty_last() -> None:
     rows = ({"name": "a", "n": EMPTY}, {"name": "b", "n": number(1)}, {"name": "c", "n": number(2)})
     assert names(by("sort by", rows, "n")) == ["b", "c", "a"]

@@ -258,6 +258,17 @@ def test_sizes() -> None:
     assert compared("2026-03-11", date(2026, 3, 11)) == 0
 
 
+def test_a_text_that_spells_a_date_or_a_number_has_its_size() -> None:
+    assert compared(" 2026-03-11", "2026-03-12") == -1
+    assert compared("", "2026-03-11") is None
+    assert compared(number(5), " ") is None
+    assert compared("", "b") == -1
+    with pytest.raises(ValueMistake, match='the text "soon" is no date, so it cannot be compared with 2026-03-11'):
+        compared("soon", "2026-03-11")
+    with pytest.raises(ValueMistake, match='the text "many" cannot be compared by size with 5'):
+        compared("5", "many")
+
+
 @pytest.mark.parametrize(("a", "b"), [("ten", number(9)), (True, False), ((), ()), ({}, "x"), (date.max, number(1))])
 def test_what_has_no_size(a: Value, b: Value) -> None:
     with pytest.raises(ValueMistake, match="cannot be compared by size"):

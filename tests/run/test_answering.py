@@ -8,7 +8,7 @@ import pytest
 from flowlang.language.checked import CheckedTool
 from flowlang.language.values import Secret, Value
 from flowlang.models.chat import ChatRequest, Reply, ToolCall
-from flowlang.models.errors import ModelError, Refused, Unreachable
+from flowlang.models.errors import CutOff, ModelError, Refused, Unreachable
 from flowlang.run.event import CallFinished, Dropped, StepFailed, ToolCalled
 from flowlang.run.tools import ToolFailed
 from tests.run.scripted import Model, Ran, Said, flow_of, run
@@ -88,6 +88,28 @@ def test_what_may_help_is_sent_again_and_what_cannot_is_not(tmp_path: Path) -> N
     refused = ran(CLAIM, tmp_path, saying(Refused("no")))
     assert len(refused.requests) == 1
     assert refused.report.exit_code == 4
+
+
+def test_a_slip_is_put_right_without_asking_again(tmp_path: Path) -> None:
+    found = ran(CLAIM, tmp_path, saying(f"Here it is: {GOOD[:-1]},}}"))
+    assert found.value("claim") == {"text": "Sales rose", "kind": "fact"}
+    assert len(found.requests) == 1
+    assert [one.message for one in found.report.noted] == [
+        "an answer was put right: without `Here it is:`, without `,`"
+    ]
+
+
+@pytest.mark.parametrize("finish", ["refusal", "content_filter"])
+def test_content_that_is_refused_is_no_answer_and_not_asked_for_again(finish: str, tmp_path: Path) -> None:
+    found = ran(CLAIM, tmp_path, saying(Reply("I can't do that.", finish=finish)))
+    assert (failure(found).rule, len(found.requests)) == ("content-refused", 1)
+    assert ("I can't do that." in failure(found).message) == (finish == "refusal")
+    assert found.report.exit_code == 1
+
+
+def test_a_broken_connection_is_no_matter_of_max_tokens(tmp_path: Path) -> None:
+    found = ran(CLAIM, tmp_path, saying(CutOff("the answer broke off", "Once")))
+    assert (failure(found).rule, failure(found).hints, len(found.requests)) == ("cut-off", (), 4)
 
 
 def test_resends_and_re_asks_count_together(tmp_path: Path) -> None:

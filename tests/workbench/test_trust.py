@@ -119,6 +119,10 @@ def test_a_project_that_asks_for_powers_must_be_trusted_first(project: Path, flo
         ("tooled.flow", "weather.example/{{ city }}", "weather.example/x/{{ city }}"),
         ("tooled.flow", "gemini-3-flash", "gemini-3-1-pro"),
         ("tooled.flow", "output found", "limits\n  cost: 500\n\noutput found"),
+        ("tooled.flow", "-e{{ word }}", "-e{{ word | upper }}"),
+        ("tooled.flow", 'with word: "gold"', 'with word: "silver"'),
+        ("tooled.flow", "takes n: number", "takes n: whole number"),
+        ("tooled.flow", "uses: find, weather", "uses: find, weather, double"),
         ("tools.py", "2 * n", "3 * n"),
         ("flowlang.toml", "[allow]", '[allow]\nread = ["/etc"]'),
     ],
@@ -186,6 +190,7 @@ def test_a_copy_of_the_project_elsewhere_is_not_trusted(project: Path, flowlang:
 
 def test_a_flow_that_asks_for_nothing_needs_no_trust(project: Path, flowlang: Type) -> None:
     assert flowlang("run", "triage.flow", "--offline", "--mail", "It is broken.").code == 0
+    (project / "flowlang.toml").write_text('[allow]\ncommands = ["grep"]\n')
     typed = flowlang("trust", "triage.flow")
     assert typed.code == 0 and "nothing here asks for powers" in typed.err
 
@@ -280,3 +285,57 @@ def test_only_the_tools_of_the_wanted_steps_need_permission(project: Path, flowl
     assert flowlang("run", "tooled.flow", "--offline", "--only", "twice").code == 7
     typed = flowlang("run", "tooled.flow", "--offline", "--only", "found", "--trust")
     assert typed.code == 0 and typed.out == "2:gold\n"
+
+
+def test_rows_may_name_addresses_only_where_the_user_trusts_that(project: Path, flowlang: Type) -> None:
+    (project / "rows.csv").write_text("mail\nIt is broken.\n")
+    typed = flowlang("run", "triage.flow", "--offline", "--each", "rows.csv")
+    assert typed.code == 0  # offline nothing but this computer is read
+    (project / "flowlang.toml").write_text('[allow]\nhosts = ["weather.example"]\n')
+    typed = flowlang("run", "triage.flow", "--each", "rows.csv")
+    assert typed.code == 7 and "addresses of inputs may be read from it" in typed.err
+
+
+def test_a_list_that_is_too_long_to_take_in_is_not_asked_about(
+    project: Path, flowlang: Type, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tools = "".join(f'tool t{n}\n  command: "grep {n}"\nstep s{n}\n  call: t{n}\n' for n in range(50))
+    (project / "many.flow").write_text(tools)
+    at_terminal(monkeypatch, "y\n")
+    typed = flowlang("run", "many.flow", "--offline")
+    assert typed.code == 7 and "[y/N]" not in typed.err
+
+
+def test_nothing_in_the_list_hides(project: Path, flowlang: Type, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ODD_KEY", "gold and silver")
+    (project / "flowlang.toml").write_text(
+        SETTINGS + '[providers.x]\nbase_url = "https://x.example"\nkey_env = "ODD_KEY"\n'
+    )
+    text = FLOW.replace('with word: "gold"', 'with word: "gold and silver\u2800\u3164\u202e; evil"')
+    (project / "tooled.flow").write_text(text)
+    typed = flowlang("run", "tooled.flow", "--offline")
+    assert "gold and silver\\u2800\\u3164\\u202e; evil" in typed.err
+
+
+def test_a_file_that_changes_while_the_run_goes_on_is_not_run(project: Path, flowlang: Type) -> None:
+    (project / "swap.flow").write_text(
+        'tool swap\n  command: "sh -c \'echo \\"def double(n): return 0\\" > tools.py\'"\n'
+        'tool double\n  takes n: number\n  python: "tools.py" double\n'
+        "step first\n  call: swap\nstep second\n  after: first\n  call: double\n  with n: 2\n"
+    )
+    (project / "flowlang.toml").write_text(SETTINGS.replace('"grep"', '"sh"'))
+    typed = flowlang("run", "swap.flow", "--offline", "--trust")
+    assert typed.code == 7 and "has changed since this run began" in typed.err
+
+
+def test_a_script_that_a_command_names_is_bound_and_what_it_reads_is_not(project: Path, flowlang: Type) -> None:
+    (project / "run.sh").write_text("cat notes.txt\n")
+    (project / "script.flow").write_text('tool t\n  command: "sh run.sh notes.txt"\nstep s\n  call: t\n')
+    (project / "flowlang.toml").write_text('[allow]\ncommands = ["sh", "cat"]\n')
+    text = 'tool t\n  command: "cat notes.txt"\nstep s\n  call: t\n'
+    (project / "data.flow").write_text(text)
+    assert flowlang("trust").code == 0
+    (project / "notes.txt").write_text("other\n")
+    assert flowlang("run", "data.flow", "--offline").out == "other\n"
+    (project / "run.sh").write_text("echo pwned\n")
+    assert flowlang("run", "script.flow", "--offline").code == 7

@@ -1,0 +1,461 @@
+"""What a run will probably need, and at most: calls, tokens and money, by what is known before anything is sent.
+
+Texts are filled in with the inputs that are given. What an answer will say nobody knows: its size is guessed from its
+type, and its largest size is what its model may say. Every answer is taken to fit at once, as in the plan.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from decimal import Decimal
+from graphlib import TopologicalSorter
+
+from ..language import ast, types
+from ..language.checked import CheckedFlow, CheckedLet, CheckedStep
+from ..language.checked_types import item_of, type_of
+from ..language.expression import Scope, evaluate, truth
+from ..language.types import Type, bare
+from ..language.values import EMPTY, Value, ValueMistake
+from ..language.values import bare as bare_value
+from ..models.chat import Usage
+from ..models.cost import Prices, cost_usd, tokens_of, worst_case_usd
+from .graph import Ask, Plan, PlannedStep
+from .sizes import (
+    Size,
+    add,
+    fixed,
+    likely,
+    likely_answer,
+    likely_items,
+    most_of_type,
+    size_of_schema,
+    size_of_tools,
+    tokens_of_value,
+)
+
+_TURNS = 2  # of a model that may call tools
+_JUDGING = 80  # tokens around a rule
+_MOST_TURNS = 1_000  # of a loop that are looked at one by one; the others are like them
+_MOST_ITEMS = 10_000  # of one loop: a run goes through no more
+_MOST_LOOKED_AT = 10_000  # turns of all loops of steps, also in flows that are run in a loop
+_MOST_FILLED_IN = 1_000_000  # turns of all loops in texts
+_DEEPEST = 32  # flows that run each other; of what is below nobody knows
+
+
+@dataclass(frozen=True, slots=True)
+class Need:
+    """What a step or a run needs, probably and at most. None: nobody can know before it runs."""
+
+    calls: int | None = 0
+    most_calls: int | None = 0
+    tokens_in: int | None = 0
+    likely_usd: Decimal | None = Decimal(0)
+    most_usd: Decimal | None = Decimal(0)
+
+    def __add__(self, other: "Need") -> "Need":
+        return Need(
+            add(self.calls, other.calls),
+            add(self.most_calls, other.most_calls),
+            add(self.tokens_in, other.tokens_in),
+            _add(self.likely_usd, other.likely_usd),
+            _add(self.most_usd, other.most_usd),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """A plan with its numbers filled in, the need of each step, and of all together."""
+
+    plan: Plan
+    needs: Mapping[str, Need]
+    total: Need
+
+
+def estimate(plan: Plan, inputs: Mapping[str, Value], prices: Prices) -> Estimate:
+    """What a run of the plan needs with these inputs; those that are not given are not known."""
+    needs = _Flow(plan, inputs, prices, _Looks()).needs()
+    nodes = {
+        name: replace(node, calls=needs[name].calls, tokens_in=needs[name].tokens_in, cost_usd=needs[name].likely_usd)
+        if node.kind in ("prompt", "run")
+        else node
+        for name, node in plan.nodes.items()
+    }
+    total = sum(needs.values(), Need())
+    return Estimate(replace(plan, nodes=nodes, calls=total.calls, cost_usd=total.likely_usd), needs, total)
+
+
+class _Unknown(Exception):
+    """Something is needed that nobody knows yet."""
+
+
+class _Names(dict[str, Value]):
+    """The values that are known. To ask for another name of the flow is no mistake: nobody knows it yet."""
+
+    def __missing__(self, name: str) -> Value:
+        raise _Unknown
+
+    def get(self, name: str, default: object = None) -> Value:
+        return self[name]
+
+
+@dataclass
+class _Looks:
+    """How many turns of loops may still be looked at: loops in loops have no end of them."""
+
+    steps: int = _MOST_LOOKED_AT
+    texts: int = _MOST_FILLED_IN
+
+    def of_step(self, turns: int) -> int:
+        """How many of a step's turns to look at: one at least."""
+        taken = max(1, min(turns, _MOST_TURNS, self.steps))
+        self.steps -= taken
+        return taken
+
+    def of_text(self, turns: int) -> int:
+        """How many turns of a loop in a text to look at: one at least, if there is one."""
+        taken = min(turns, max(1, self.texts))
+        self.texts -= taken
+        return taken
+
+
+class _Flow:
+    """One run of one flow, as far as it is known."""
+
+    def __init__(
+        self, plan: Plan, inputs: Mapping[str, Value], prices: Prices, looks: "_Looks", depth: int = 0
+    ) -> None:
+        self._plan = plan
+        self._flow: CheckedFlow = plan.flow
+        self._prices = prices
+        self._names = _Names(inputs)
+        self._answers: dict[str, Size] = {}  # of prompt steps: one answer
+        self._said: dict[str, Size] = {}  # of prompt steps: the conversation of one answer
+        self._sources: dict[str, ast.Value] = {}  # of the names of loops: the list that they go through
+        self._items: dict[str, int | None] = {}  # of steps that repeat: the most items
+        self._depth = depth
+        self._looks = looks
+
+    def needs(self) -> dict[str, Need]:
+        """What each step needs, lets included; they need nothing."""
+        found: dict[str, Need] = {}
+        nodes = self._plan.nodes
+        for name in TopologicalSorter({name: node.waits_for for name, node in nodes.items()}).static_order():
+            node = nodes[name]
+            found[node.name] = Need()
+            if isinstance(node.of, CheckedLet):
+                value = self._known(node.of.value, self._names)
+                if value is not None:
+                    self._names[node.name] = value
+            elif node.kind != "call":
+                found[node.name] = self._need(node, node.of)
+        return found
+
+    def _known(self, value: ast.Value, names: Mapping[str, Value]) -> Value | None:
+        """The value, if all that it reads is known."""
+        try:
+            return evaluate(value, Scope(names))
+        except (_Unknown, KeyError, ValueMistake):
+            return None
+
+    def _truth(self, condition: ast.Condition, names: Mapping[str, Value]) -> bool | None:
+        """Whether a condition holds, if all that it reads is known; one that hangs on something empty does not."""
+        try:
+            return truth(condition, Scope(names)) is True
+        except (_Unknown, KeyError, ValueMistake):
+            return None
+
+    # ── A step ──
+
+    def _need(self, node: PlannedStep, step: CheckedStep) -> Need:
+        turns = self._turns(step)
+        if turns is not None and not turns:
+            self._items[step.name] = 0
+            self._note_answer(node, step, {}, {})
+            return Need()
+        kinds = self._kinds(step)
+        if turns is None:
+            most = self._most_items(step)
+            each = self._need_once(node, step, self._names, kinds)
+            self._items[step.name] = most
+            return _many(each, node.calls, self._usual_items(step, most), most)
+        self._items[step.name] = len(turns)
+        looked_at = turns[: self._looks.of_step(len(turns)) if step.loops else 1]
+        total, is_sure = Need(), True
+        for names in looked_at:
+            is_sure = is_sure and (step.when is None or self._truth(step.when, names) is not None)
+            total += self._need_once(node, step, names, kinds)
+        if len(turns) > len(looked_at):
+            total = _scaled(total, len(turns), len(looked_at))
+        return total if is_sure or not total.calls else replace(total, calls=None)
+
+    def _turns(self, step: CheckedStep) -> list[_Names] | None:
+        """The names of each turn of a step that will or may be taken; None if it repeats over what nobody knows."""
+        turns = [self._names]
+        for loop in step.loops:
+            longer: list[_Names] = []
+            for names in turns:
+                items = self._known(loop.items, names)
+                listed = None if items is None else bare_value(items)
+                if listed is EMPTY:
+                    continue
+                if not isinstance(listed, tuple):
+                    return None
+                if len(longer) + len(listed) > _MOST_ITEMS:
+                    return None
+                longer += [_Names({**names, loop.name: item}) for item in listed]
+            turns = longer
+        for place, names in enumerate(turns, 1) if step.loops else ():
+            names["place"] = Decimal(place)
+        if step.when is not None:
+            turns = [names for names in turns if self._truth(step.when, names) is not False]
+        return turns
+
+    def _kinds(self, step: CheckedStep) -> dict[str, Type]:
+        """The types of the loops' items."""
+        kinds: dict[str, Type] = {}
+        for loop in step.loops:
+            kinds[loop.name] = item_of(type_of(loop.items, self._flow, kinds))
+            self._sources[loop.name] = loop.items
+        return kinds
+
+    def _usual_items(self, step: CheckedStep, most: int | None) -> int:
+        """How many turns a step probably takes, if nobody knows."""
+        product, kinds = 1, dict[str, Type]()
+        for loop in step.loops:
+            of = bare(type_of(loop.items, self._flow, kinds))
+            at_most = self._most_of(loop.items, kinds)
+            product *= likely_items(of) if at_most is None else min(at_most, likely_items(of))
+            kinds[loop.name] = item_of(of)
+        return product if most is None else min(product, most)
+
+    def _most_items(self, step: CheckedStep) -> int | None:
+        """The most turns that a step can take."""
+        product, kinds = 1, dict[str, Type]()
+        for loop in step.loops:
+            most = self._most_of(loop.items, kinds)
+            if most is None:
+                return None
+            product *= most
+            kinds[loop.name] = item_of(type_of(loop.items, self._flow, kinds))
+        return product
+
+    def _most_of(self, ref: ast.Ref, kinds: Mapping[str, Type]) -> int | None:
+        items = self._known(ref, self._names)
+        listed = None if items is None else bare_value(items)
+        if isinstance(listed, tuple):
+            return len(listed)
+        name, depth = ref.parts[0].text, len(ref.parts)
+        of = bare(type_of(ref, self._flow, kinds))
+        if depth == 1 and (step := self._flow.steps.get(name)) is not None:
+            if step.loops:
+                return self._items.get(name)
+            if isinstance(step.samples, int):
+                return step.samples
+        if depth == 1 and (let := self._flow.lets.get(name)) is not None and isinstance(let.value, ast.Piped):
+            return self._most_of_piped(let.value, kinds)
+        return of.high if isinstance(of, types.ListOf) else None
+
+    def _most_of_piped(self, value: ast.Piped, kinds: Mapping[str, Type]) -> int | None:
+        most = self._most_of(value.head, kinds) if isinstance(value.head, ast.Ref) else None
+        for call in value.filters:
+            match call.name, call.arguments:
+                case ("where" | "sort by" | "take" | "unique" | "group by", _):
+                    continue
+                case ("first" | "last", (ast.Number(number),)):
+                    most = int(number) if most is None else min(most, int(number))
+                case _:
+                    return None
+        return most
+
+    # ── One turn of a step ──
+
+    def _need_once(
+        self, node: PlannedStep, step: CheckedStep, names: Mapping[str, Value], kinds: Mapping[str, Type]
+    ) -> Need:
+        if node.sub is not None:
+            return self._need_of_sub(node.sub, step, names)
+        self._note_answer(node, step, names, kinds)
+        samples = self._count(step.samples, names)
+        if samples is None:
+            return Need(None, None, None, None, None)
+        ask, answer = node.asks[0], self._answers[step.name]
+        try:
+            said = self._conversation(step, names, kinds)
+        except _Unknown:
+            calls = samples * (1 + sum(judge is not None for judge in node.judges))
+            return Need(calls, calls, None, None, None)
+        question = said + fixed(size_of_schema(step) + size_of_tools(step))
+        need = self._asked(ask, question, answer)
+        if step.tools:
+            rounds = self._count(step.rounds, names)
+            # Each turn sends all before it again.
+            need = replace(_scaled(need, _TURNS, 1), calls=1, most_calls=None if rounds is None else rounds + 1)
+            need = replace(need, most_usd=None)
+        for judge, ensured in zip(node.judges, step.ensures, strict=True):
+            if judge is not None and isinstance(ensured.rule, ast.Text):
+                rule = self._text(ensured.rule.parts, names, kinds) + fixed(_JUDGING)
+                verdict = Size(30, self._most_answer(judge))
+                need += self._asked(judge, said + answer + rule, verdict)
+        self._said[step.name] = said + answer
+        return _scaled(need, samples, 1)
+
+    def _asked(self, ask: Ask, question: Size, answer: Size) -> Need:
+        """One call."""
+        entry = self._prices.entry(ask.model)
+        # No question is larger than the window, whatever the answers in it come to.
+        sizes = [size for size in (question.most, entry.window) if size is not None]
+        most = worst_case_usd(entry, min(sizes), answer.most) if sizes and answer.most is not None else None
+        return Need(1, 1, question.likely, cost_usd(entry, Usage(question.likely, answer.likely)), most)
+
+    def _need_of_sub(self, sub: Plan, step: CheckedStep, names: Mapping[str, Value]) -> Need:
+        """What the flow needs that a step runs, with what the step hands to it."""
+        given: dict[str, Value] = {}
+        for name, one in sub.flow.inputs.items():
+            if one.default is not None and (value := self._known(one.default, _Names())) is not None:
+                given[name] = value
+            elif one.optional:
+                given[name] = EMPTY
+        for name, handed in step.with_:
+            given.pop(name, None)
+            if (value := self._known(handed, names)) is not None:
+                given[name] = value
+        if self._depth >= _DEEPEST:
+            return Need(None, None, None, None, None)
+        once = sum(_Flow(sub, given, self._prices, self._looks, self._depth + 1).needs().values(), Need())
+        if step.until is None or step.times == 1:
+            return once
+        most = _scaled(once, step.times, 1)
+        return replace(
+            once, calls=None if once.calls else once.calls, most_calls=most.most_calls, most_usd=most.most_usd
+        )
+
+    def _count(self, written: "int | ast.Value | None", names: Mapping[str, Value]) -> int | None:
+        """A count that may be given by name; 1 if it is not there."""
+        if written is None or isinstance(written, int):
+            return 1 if written is None else written
+        found = self._known(written, names)
+        return int(found) if isinstance(found, Decimal) else None
+
+    def _note_answer(
+        self, node: PlannedStep, step: CheckedStep, names: Mapping[str, Value], kinds: Mapping[str, Type]
+    ) -> None:
+        if node.kind == "prompt" and step.name not in self._answers:
+            usual = likely_answer(step.answer)
+            most = self._most_answer(node.asks[0])
+            self._answers[step.name] = Size(usual if most is None else min(usual, most), most)
+
+    def _most_answer(self, ask: Ask) -> int | None:
+        written = ask.parameters.get("max_tokens")
+        if written is not None and isinstance(written.value, Decimal):
+            return int(written.value)
+        return self._prices.entry(ask.model).max_output
+
+    # ── Texts ──
+
+    def _conversation(self, step: CheckedStep, names: Mapping[str, Value], kinds: Mapping[str, Type]) -> Size:
+        """What one call of a step is asked. Raises _Unknown where an input is missing."""
+        size = fixed(3)
+        if step.continues is not None:
+            if step.continues not in self._said:
+                raise _Unknown
+            size += self._said[step.continues]
+        for message in step.messages:
+            size += fixed(4) + self._text(message.text.parts, names, kinds)
+        return size
+
+    def _text(self, parts: Iterable[ast.Part], names: Mapping[str, Value], kinds: Mapping[str, Type]) -> Size:
+        size = Size()
+        for part in parts:
+            match part:
+                case str():
+                    size += fixed(tokens_of(part))
+                case ast.Slot(value=value):
+                    size += self._slot(value, names, kinds)
+                case ast.For():
+                    size += self._for(part, names, kinds)
+                case ast.If(condition=condition, body=body, other=other):
+                    held = self._truth(condition, names)
+                    if held is not None:
+                        size += self._text(body if held else other, names, kinds)
+                    else:
+                        one, two = self._text(body, names, kinds), self._text(other, names, kinds)
+                        size += Size(max(one.likely, two.likely), _most(one.most, two.most))
+                case _:
+                    pass
+        return size
+
+    def _for(self, part: ast.For, names: Mapping[str, Value], kinds: Mapping[str, Type]) -> Size:
+        items = self._known(part.items, names)
+        listed = None if items is None else bare_value(items)
+        if isinstance(listed, tuple):
+            size = Size()
+            looked_at = listed[: self._looks.of_text(len(listed))]
+            for item in looked_at:
+                size += self._text(part.body, _Names({**names, part.name.text: item}), kinds)
+            return size if len(looked_at) == len(listed) else _Size(size.likely * len(listed) // len(looked_at), None)
+        of = bare(type_of(part.items, self._flow, kinds))
+        self._sources[part.name.text] = part.items
+        body = self._text(part.body, names, {**kinds, part.name.text: item_of(of)})
+        most = self._most_of(part.items, kinds) if isinstance(part.items, ast.Ref) else None
+        return body.times(likely_items(of) if most is None else min(most, likely_items(of)), most)
+
+    def _slot(self, value: ast.Value, names: Mapping[str, Value], kinds: Mapping[str, Type]) -> Size:
+        found = self._known(value, names)
+        if found is not None:
+            return fixed(tokens_of_value(found))
+        for name in self._roots(value, names, kinds):
+            if name in self._flow.inputs:
+                raise _Unknown
+        of = type_of(value, self._flow, kinds)
+        most = most_of_type(of)
+        return Size(likely(of), self._most_said(value) if most is None else most)
+
+    def _roots(self, value: ast.Value, names: Mapping[str, Value], kinds: Mapping[str, Type]) -> Iterator[str]:
+        """The name that a value begins with, if nobody knows what it stands for."""
+        head = value.head if isinstance(value, ast.Piped) else value
+        if isinstance(head, ast.Ref) and head.parts[0].text not in names:
+            name = head.parts[0].text
+            let = self._flow.lets.get(name)
+            yield from self._roots(let.value, names, kinds) if let is not None and name not in kinds else (name,)
+
+    def _most_said(self, value: ast.Value) -> int | None:
+        """The most tokens of a value that comes of answers: an item is no longer than all of them."""
+        head = value.head if isinstance(value, ast.Piped) else value
+        if not isinstance(head, ast.Ref):
+            return None
+        name = head.parts[0].text
+        if name in self._sources:
+            return self._most_said(self._sources[name])
+        if (let := self._flow.lets.get(name)) is not None:
+            return self._most_said(let.value)
+        step, answer = self._flow.steps.get(name), self._answers.get(name)
+        if step is None or answer is None or answer.most is None:
+            return None
+        samples = step.samples if isinstance(step.samples, int) else 1 if step.samples is None else None
+        items = self._items.get(name) if step.loops else 1
+        return None if samples is None or items is None else answer.most * samples * items
+
+
+def _add(one: Decimal | None, two: Decimal | None) -> Decimal | None:
+    return None if one is None or two is None else one + two
+
+
+def _most(one: int | None, two: int | None) -> int | None:
+    return None if one is None or two is None else max(one, two)
+
+
+def _scaled(need: Need, times: int, by: int) -> Need:
+    """The need of so many, by that of `by`."""
+    return Need(
+        None if need.calls is None else need.calls * times // by,
+        None if need.most_calls is None else need.most_calls * times // by,
+        None if need.tokens_in is None else need.tokens_in * times // by,
+        None if need.likely_usd is None else need.likely_usd * times / by,
+        None if need.most_usd is None else need.most_usd * times / by,
+    )
+
+
+def _many(each: Need, calls: int | None, usual: int, most: int | None) -> Need:
+    """The need of a step that repeats over what nobody knows; `calls` is what the flow alone tells."""
+    likely = _scaled(each, usual if calls is None else calls, 1 if calls is None else max(1, each.calls or 1))
+    at_most = _scaled(each, most, 1) if most is not None else Need(None, None, None, None, None)
+    return replace(likely, calls=calls, most_calls=at_most.most_calls, most_usd=at_most.most_usd)

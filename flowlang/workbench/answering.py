@@ -1,0 +1,56 @@
+"""Who answers in a run: the providers of the project, or the built-in model."""
+
+from typing import TYPE_CHECKING
+
+from ..models.offline import OfflineSettings, offline_model
+from ..models.providers import Providers
+from ..plan.graph import Plan
+from ..run.calling import AT_ONCE
+from ..run.means import Means
+from ..run.shield import hide_from_model, hide_from_tools
+from ..run.tools import Toolbox
+from ..run.waiting import Waiting
+from ..settings import Settings
+from .asking import models_of, providers_for, refuse_unless_answered
+from .costing import max_cost_of, prices_of, refuse_unless_priced
+from .given import Given
+from .hiding import hidden_by
+from .screen import Screen
+
+if TYPE_CHECKING:
+    from ..models.transport import Transport
+
+
+def open_means(plan: Plan, settings: Settings, tools: Toolbox, given: Given, screen: Screen) -> Means:
+    """What the run has at hand. Ends the command if nobody is there to be asked."""
+    at_once, max_cost = given.number("at-once", 1) or AT_ONCE, max_cost_of(given)
+    secrets = hidden_by(screen)
+    perform_tool = hide_from_tools(tools.perform, secrets)
+    if given.has("offline"):
+        odd = settings.offline
+        model = offline_model(OfflineSettings(odd.latency, odd.failure_rate, odd.cut_off_rate))
+        complete = hide_from_model(model, secrets)
+        return Means(complete, perform_tool=perform_tool, max_cost_usd=max_cost, at_once=at_once, offline=True)
+    providers = providers_for(settings, screen)
+    refuse_unless_answered(plan, providers, screen)
+    prices = prices_of(settings, providers)
+    refuse_unless_priced(plan, prices, max_cost, screen)
+    transport = _transport(plan, providers, at_once, screen)
+    return Means(
+        complete=hide_from_model(transport.complete, secrets),
+        place=transport.place,
+        waiting=lambda: Waiting(transport.delay_s),
+        close=transport.close,
+        perform_tool=perform_tool,
+        prices=prices,
+        max_cost_usd=max_cost,
+        at_once=at_once,
+    )
+
+
+def _transport(plan: Plan, providers: Providers, at_once: int, screen: Screen) -> "Transport":
+    from ..models.transport import Transport  # only a run that asks a provider pays for HTTP and TLS
+
+    names = {providers.of(model)[0] for model in models_of(plan)}
+    endpoints = {name: providers.endpoint(name, screen.environment) for name in names}
+    return Transport(endpoints, providers.of, at_once, screen.environment)
