@@ -20,6 +20,7 @@ from .circles import find_circles, shortened, what_is_needed_first
 from .facts import NO_MODELS, Models, check_models
 from .loader import Denied, LoadedFile, LoadedText, Loader
 from .lookup import Snippet, refs_in
+from .matching import listed
 from .type_names import TypeNames
 from .typed import Typer
 
@@ -156,7 +157,14 @@ class FileCheck:
             if other is None:
                 return None
             if name in other.flows:
-                return other.flows[name]
+                found = other.flows[name]
+                if not name and not found.book.steps and not found.book.outputs:
+                    message = f"`{alias}` has no steps: there is no flow to run in it"
+                    named = [f"{alias}.{flow}" for flow in other.flows if flow]
+                    hints = (f"its other flows are {listed(named)}",) if named else ()
+                    self.reports.add(here, "unknown-name", message, word.span, *hints)
+                    return None
+                return found
             near = nearest(name, [flow for flow in other.flows if flow])
             hints = (f"did you mean `{alias}.{near}`?",) if near else ()
             span = Span(word.span.start + len(alias) + 1, word.span.end)
@@ -274,7 +282,7 @@ def _check_runs(flows: list[FlowCheck], reports: Reports) -> None:
 
 
 def _check_size(flows: list[FlowCheck], reports: Reports) -> None:
-    """Tells of the first flow with too many steps: a few flows that run each other twice have more than any run ends."""
+    """Tells of the first flow with too many steps: a few flows that run each other twice would never end."""
     sizes: dict[FlowCheck, int] = {}
     for flow in what_is_needed_first(flows, _runs):
         size = 0

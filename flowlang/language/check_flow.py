@@ -60,6 +60,11 @@ class FlowCheck:
         self._outputs_type: Type = UNKNOWN  # until look_ahead() has been here: of a flow on a circle
         self._let_found: dict[int, tuple[ast.Value, Type, Reads]] = {}
 
+    @property
+    def flow_name(self) -> str:
+        """The flow's name; empty for a main flow."""
+        return self.book.name
+
     # ── What names stand for ──
 
     @cached_property

@@ -95,8 +95,9 @@ def compared(a: Value, b: Value) -> int | None:
     if isinstance(a, date) and isinstance(b, date):
         return _sign(a > b, a < b)
     for one, other in ((a, b), (b, a)):
-        if isinstance(one, str) and isinstance(other, date):
-            raise ValueMistake(f"{_shown(one)} is no date, so it cannot be compared with {_shown(other)}")
+        if isinstance(one, str) and isinstance(other, Decimal | date):
+            what = "date" if isinstance(other, date) else "number"
+            raise ValueMistake(f"{_shown(one)} is no {what}, so it cannot be compared by size with {_shown(other)}")
     raise ValueMistake(f"{_shown(a)} cannot be compared by size with {_shown(b)}")
 
 

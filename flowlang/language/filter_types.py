@@ -202,6 +202,8 @@ def _default(typer: Typing, call: ast.FilterCall, given: Type, dealt: bool) -> t
         return call, kind
     if _is(a, "text") and _is(b, "text"):
         return call, _TEXT
+    if isinstance(a, types.MediaType):  # with a text for want of an image: it may stand where an image may
+        return call, kind
     if (
         isinstance(a, types.ListOf) != isinstance(b, types.ListOf)
         and not isinstance(a, types.JsonType)

@@ -194,10 +194,10 @@ class Loader:
     def _count(self, size: int) -> Denied | None:
         """Notes that so much more was read; Denied if that is too much."""
         self._read_bytes += size
-        most, what = MAX_SOURCES, "this flow and the files that it imports have"
-        if self._source_bytes <= max(MAX_SOURCES, self.max_source):
-            most, what = MAX_READ, "the files that belong to this flow have"
-            if self._read_bytes <= max(MAX_READ, self.max_source):
+        most, what = max(MAX_SOURCES, self.max_source), "this flow and the files that it imports have"
+        if self._source_bytes <= most:
+            most, what = max(MAX_READ, self.max_source), "the files that belong to this flow have"
+            if self._read_bytes <= most:
                 return None
         message = f"{what} more than {most // 1024 // 1024} MB in all"
         self._full = Denied("out-of-range", message, ("leave out what it does not need, or cut it into several flows",))

@@ -38,6 +38,10 @@ class Names(Protocol):
     @property
     def reports(self) -> Reports: ...
 
+    @property
+    def flow_name(self) -> str:
+        """The flow's name; empty for a main flow."""
+
     def find(self, name: str) -> tuple[Type, bool] | Snippet | None:
         """The type of an input, let or step and whether it counts as read; a snippet; or None."""
 
@@ -81,6 +85,7 @@ class Lookup:
     secrets: bool = False  # whether a secret may be named
     only: frozenset[str] | None = None  # the only names that may be used: what a tool takes
     used: set[str] = field(default_factory=set)  # of the locals
+    pasted: tuple[Here, Span] | None = None  # where the snippet is named whose text is looked at
     field_used: bool = False  # whether the present comparison in `where` looks at the item
 
     def tell(self, rule: str, message: str, span: Span, *hints: str) -> None:
@@ -217,9 +222,12 @@ class Lookup:
         elif near is not None:
             hints = (f"did you mean `{near}`? {declared[near].told()}",)
         elif self.names.reports.may_look(len(self.here.source.text) // 50) and (
-            (line := _swallowed_at(name.text, self.here)) is not None
+            (swallowed := _swallowed_at(name.text, self.here)) is not None
         ):
-            hints = (f"`step {name.text}` stands inside the text that opens on line {line}; close that text before it",)
+            header, line = swallowed
+            hints = (f"`{header}` stands inside the text that opens on line {line}; close that text before it",)
+        if self.pasted is not None:
+            hints = (*hints, _pasted_at(self.names.flow_name, *self.pasted))
         self.tell("unknown-name", no_such_name(name.text), name.span, *hints)
 
     # ── Fields ──
@@ -349,14 +357,30 @@ def no_such_name(name: str) -> str:
     return f"there is no input, step, let or snippet called `{name}`"
 
 
-def _swallowed_at(name: str, here: Here) -> int | None:
-    """The line on which a text opens that seems to have swallowed `step NAME`; None if there is none."""
-    text = here.source.text
-    found = re.search(rf"^[^\S\n]*(?:step|let|input|snippet)[^\S\n]+{re.escape(name)}(?![\w-])", text, re.M)
-    if found is None:
-        return None
-    opening = text.rfind('"""', 0, found.start())
-    return None if opening < 0 else here.source.position(opening)[0]
+_FENCE = re.compile(r'("{3,})[^\S\n]*(?:verbatim)?[^\S\n]*(?:#.*)?$')
+
+
+def _swallowed_at(name: str, here: Here) -> tuple[str, int] | None:
+    """The header of that name that stands in a text, and the line on which the text opens; None if there is none."""
+    header = re.compile(rf"(?:step|let|input|snippet)[^\S\n]+{re.escape(name)}(?![\w-])")
+    fence, opened = "", 0
+    for number, line in enumerate(here.source.text.split("\n"), 1):
+        words = line.strip()
+        if not fence:
+            found = _FENCE.search(line)
+            fence, opened = (found.group(1), number) if found is not None else ("", 0)
+        elif words.partition("#")[0].rstrip() == fence:
+            fence = ""
+        elif (swallowed := header.match(words)) is not None:
+            return " ".join(swallowed.group().split()), opened
+    return None
+
+
+def _pasted_at(flow: str, here: Here, span: Span) -> str:
+    """Where the snippet is used that a name stands in."""
+    line, _ = here.source.position(here.start + span.start)
+    whose = f"flow `{flow}`" if flow else "the flow"
+    return f"the names in a snippet are those of {whose} that uses it, on line {line} of {here.source.path}"
 
 
 def refs_in(parts: tuple[ast.Part, ...]) -> Iterator[ast.Ref]:

@@ -128,11 +128,12 @@ class Typer:
                 most = f"{_MOST_DEEP} deep" if deep else f"{_MOST_PASTES} in all"
                 self.tell("out-of-range", f"snippets are pasted into snippets here, more than {most}", ref.span)
             return ast.Text((), ref.span), _TEXT
-        before = self.look.here, self._pasting
+        before = self.look.here, self._pasting, self.look.pasted
+        self.look.pasted = self.look.pasted or (self.look.here, ref.span)
         self.look.here, self._pasting = snippet.here, (*self._pasting, key)
         with self.look.within(None):
             parts = self.parts(snippet.parts)
-        self.look.here, self._pasting = before
+        self.look.here, self._pasting, self.look.pasted = before
         return ast.Text(parts, ref.span), _TEXT
 
     def _snippets_here(self) -> set[str]:

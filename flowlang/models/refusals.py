@@ -16,7 +16,7 @@ from .waits import wait_of
 
 _MONEY_CODES = re.compile(
     r"insufficient_(quota|balance|funds|credits?)|credit_balance_(exhausted|too_low)|quota_exceeded|billing\w*"
-    r"|\w*spend_limit\w*|payment_required|account_deactivated|exceeded_current_quota_error|arrearage"
+    r"|\w*spend_(limit|cap)\w*|payment_required|account_deactivated|exceeded_current_quota_error|arrearage"
 )
 _MONEY_WORDS = re.compile(
     r"insufficient (balance|credits?|funds|quota)|credit balance is too low|out of credits|payment required"
@@ -131,7 +131,8 @@ def _said(data: Mapping[str, Any]) -> _Said:
     inner: Mapping[str, Any] = error if isinstance(error, Mapping) else data
     field = _text(inner.get("param"))
     words = error if isinstance(error, str) else _text(inner.get("message")) or _text(data.get("message"))
-    detail = inner.get("detail", data.get("detail"))
+    nested = inner.get("message")  # a message that is a record itself, as some hand on what a server below them said
+    detail = nested.get("detail") if isinstance(nested, Mapping) else inner.get("detail", data.get("detail"))
     if not words and detail is not None:
         words, found = _detailed(detail)
         field = field or found

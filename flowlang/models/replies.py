@@ -1,25 +1,23 @@
 """What a provider answers, from its bytes to a Reply: a stream of events, or one JSON body.
 
-Many servers speak chat completions, each a little differently; section by section this holds what they have in common.
+Many servers speak chat completions, each a little differently; this reads what all of them mean.
 An answer counts only once its end was told. An error may stand anywhere, also in what came with status 200.
 """
 
 import json
 import re
 from collections.abc import Callable, Collection, Mapping, Sequence
-from functools import lru_cache
 from typing import Any
 
-from ..language.values import Media
 from .calls import CallParts
 from .chat import ChatRequest, Chunk, Reply, Usage
+from .cost import tokens_of_request
 from .errors import CutOff, ModelError, Unreachable
 from .quoting import shown
 from .refusals import error_in
 from .sse import Frames
 from .tokens import estimate_tokens
 
-MEDIA_TOKENS = 300  # what an image or a sound is counted as where nobody tells
 EXCERPT = 80  # characters of what was no answer
 
 _LONE = re.compile("[\ud800-\udfff]")
@@ -181,7 +179,7 @@ class StreamReading:
             self.events += not data.get("choices")
         model = data.get("model")
         if not self._model and isinstance(model, str):
-            self._model = model
+            self._model = shown(model, 200)
         choices = data.get("choices")
         if not choices:
             return []
@@ -282,12 +280,12 @@ class StreamReading:
         if told is not None and (told.tokens_in or told.tokens_out):
             return told
         said = estimate_tokens(text) + self._thought // 4 + self._calls.tokens()
-        return Usage(_tokens_of(self._request), said, 0, estimated=True)
+        return Usage(tokens_of_request(self._request), said, 0, estimated=True)
 
 
 def whole_reply(data: bytes, request: ChatRequest, hidden: Collection[str] = ()) -> Reply:
     """The reply that a JSON body is. Raises ModelError."""
-    text = data.decode("utf-8", "replace").lstrip("\ufeff \t\r\n")
+    text = data.decode("utf-8", "surrogateescape").lstrip("\ufeff \t\r\n")
     if not text:
         raise _no_completion(hidden, text)
     try:
@@ -347,7 +345,7 @@ _decode: Callable[[str], Any] = json.JSONDecoder(object_pairs_hook=_once, parse_
 
 
 def _half_character() -> ModelError:
-    return Unreachable("the provider's answer holds half a character, like \\ud83d without its other half")
+    return Unreachable("the provider's answer holds half a character, or bytes that are no text")
 
 
 def _no_completion(hidden: Collection[str], text: str, why: str = "") -> ModelError:
@@ -389,20 +387,3 @@ def _told_usage(usage: Mapping[str, Any]) -> Usage | None:
     if cached > taken:  # counted beside the rest, as Claude does
         taken += cached + count(usage, "cache_creation_input_tokens")
     return Usage(taken, said, cached)
-
-
-def _tokens_of(request: ChatRequest) -> int:
-    total = 3
-    for message in request.messages:
-        total += 4
-        for part in message.parts:
-            total += MEDIA_TOKENS if isinstance(part, Media) else _estimated(part)
-        total += sum(estimate_tokens(call.arguments) for call in message.tool_calls)
-    if request.schema is not None:
-        total += estimate_tokens(json.dumps(request.schema, ensure_ascii=False))
-    return total
-
-
-@lru_cache(maxsize=32)  # a long text that many calls share
-def _estimated(text: str) -> int:
-    return estimate_tokens(text)

@@ -5,6 +5,7 @@ class Frames:
     """Takes bytes in any pieces and gives the data of each event that is complete.
 
     Comments, names of events, ids and empty events are dropped. However the bytes are cut, the same events come out.
+    Bytes that are no UTF-8 become lone surrogates, so that whoever uses the text can tell.
     """
 
     def __init__(self) -> None:
@@ -45,7 +46,7 @@ class Frames:
             if line.startswith(b"data:"):
                 self._data.append(line[6:] if line.startswith(b" ", 5) else line[5:])
             elif not line and self._data:
-                text = b"\n".join(self._data).decode("utf-8", "replace")
+                text = b"\n".join(self._data).decode("utf-8", "surrogateescape")
                 self._data = []
                 if text and not text.isspace():
                     found.append(text)

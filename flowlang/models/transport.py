@@ -19,12 +19,12 @@ import httpx2
 
 from .. import __version__
 from .chat import ChatRequest, EmitChunk, Reply
-from .errors import ModelError, Unreachable
+from .errors import BadRequest, ModelError, Unreachable
 from .pace import Pace, Place, delay_s
 from .providers import Endpoint
 from .refusals import adaptation_of, error_of
 from .replies import BodyReading
-from .wire import Dialect, body_of, encoded
+from .wire import Dialect, body_of, encoded, not_taken
 
 CONNECT_S = 10.0
 IDLE_S = 90.0  # without a word of an answer that has begun; what only keeps the line open does not count
@@ -97,6 +97,10 @@ class Transport:
         await self._pools.close()
 
     async def _ask(self, endpoint: Endpoint, request: ChatRequest, dialect: Dialect, emit: EmitChunk) -> Reply:
+        if left_out := not_taken(request, dialect):
+            named = left_out[0].removeprefix("extra.")
+            where = f"`extras` of [providers.{endpoint.name}] in flowlang.toml"
+            raise BadRequest(f"`{named}` may not be sent to the provider `{endpoint.name}`: it is not in {where}")
         pieces = encoded(body_of(request, dialect))
         url = f"{endpoint.base_url}/chat/completions"
         headers = {
@@ -122,15 +126,14 @@ class Transport:
     async def _read(
         self, endpoint: Endpoint, where: str, response: httpx2.Response, request: ChatRequest, emit: EmitChunk
     ) -> Reply:
-        body = _unpacked(response, where)
+        body, hidden = _unpacked(response, where), (endpoint.key,) if endpoint.key else ()
         if response.status_code != 200:
             data = await _beginning(body)
-            hidden = (endpoint.key,) if endpoint.key else ()
             error = error_of(response.status_code, response.headers, data, self._wall(), hidden)
             if (refused := adaptation_of(response.status_code, data)) is not None:
                 raise _Adapt(refused, error)
             raise error
-        reading, seen = BodyReading(request), 0
+        reading, seen = BodyReading(request, hidden), 0
         loop = asyncio.get_running_loop()
         try:
             async with asyncio.timeout(None) as idle:

@@ -13,24 +13,24 @@ _DURATION = re.compile(r"(?:([0-9.]+)d)?(?:([0-9.]+)h)?(?:([0-9.]+)m(?!s))?(?:([
 _UNITS = (86_400.0, 3_600.0, 60.0, 1.0, 0.001)
 _SAID = re.compile(
     r"(?:try again|retry|retry after|come back) (?:in|after) ((?:[0-9.]+ ?(?:d|h|ms|m|s)(?![a-z]) ?)+)"
-    r"|(?:try again|retry) (?:in|after) ([0-9.]+) ?(seconds?|minutes?|hours?)",
+    r"|(?:try again|retry|resets?) (?:in|after) ([0-9.]+) ?(seconds?|minutes?|hours?|days?)",
     re.IGNORECASE,
 )
-_LONG_UNITS = {"s": 1.0, "m": 60.0, "h": 3_600.0}
+_LONG_UNITS = {"s": 1.0, "m": 60.0, "h": 3_600.0, "d": 86_400.0}
 
 
 def wait_of(headers: Mapping[str, str], words: str, now: float) -> float | None:
     """The seconds to wait, from headers in lower case or from an error's own words; None if nothing usable is said.
 
     What is past, negative or no number says nothing. The first of them counts: a time in milliseconds, one in seconds
-    or as a date, one that a proxy passed on, then the limits that have run out.
+    or as a date, one that a proxy passed on, then the limits that have run out, then the words.
     """
     for found in (
         _seconds(headers.get("retry-after-ms", ""), 0.001),
         _retry_after(headers.get("retry-after", ""), now),
         _retry_after(headers.get("llm_provider-retry-after", ""), now),
-        _of_words(words),
         _of_limits(headers, now),
+        _of_words(words),
     ):
         if found is not None:
             return found

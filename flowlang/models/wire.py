@@ -13,6 +13,7 @@ from .chat import ChatMessage, ChatRequest, ToolSpec
 
 # Names of the language that are no part of the chat-completions contract: many endpoints refuse what they don't know.
 VENDOR_FIELDS = frozenset(("grounding",))
+EXTRA = "extra."  # before the name of a vendor's own field, as a line `extra NAME: value` sets it
 BLOCK = 32_768  # characters; a longer text is encoded in blocks of this size, each of them once
 
 
@@ -43,6 +44,9 @@ def body_of(request: ChatRequest, dialect: Dialect = FIRST) -> dict[str, Any]:
     for name, value in request.parameters.items():
         if name == "max_tokens":
             body[dialect.max_tokens_name] = _parameter(value)
+        elif name.startswith(EXTRA):
+            if name.removeprefix(EXTRA) in dialect.extras:
+                body[name.removeprefix(EXTRA)] = _parameter(value)
         elif name not in VENDOR_FIELDS:
             body[name] = _parameter(value)
         elif value is True and name in dialect.extras:
@@ -63,11 +67,9 @@ def body_of(request: ChatRequest, dialect: Dialect = FIRST) -> dict[str, Any]:
 
 def not_taken(request: ChatRequest, dialect: Dialect) -> tuple[str, ...]:
     """What the flow sets and an endpoint of this dialect cannot be told, by its names in the language."""
-    return tuple(
-        name
-        for name, value in request.parameters.items()
-        if name in VENDOR_FIELDS and value is True and name not in dialect.extras
-    )
+    wanted = [name for name, value in request.parameters.items() if name in VENDOR_FIELDS and value is True]
+    wanted += [name for name in request.parameters if name.startswith(EXTRA)]
+    return tuple(name for name in wanted if name.removeprefix(EXTRA) not in dialect.extras)
 
 
 def encoded(body: Mapping[str, Any]) -> list[bytes]:

@@ -4,7 +4,7 @@ Texts are filled in with the inputs that are given. What an answer will say nobo
 type, and its largest size is what its model may say. Every answer is taken to fit at once, as in the plan.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from graphlib import TopologicalSorter
@@ -173,6 +173,10 @@ class _Flow:
             return Need()
         kinds = self._kinds(step)
         if turns is None:
+            if any(self._hangs_on_input(loop.items, self._names, kinds) for loop in step.loops):
+                self._items[step.name] = None
+                self._note_answer(node, step, {}, {})
+                return Need(node.calls, None, None, None, None)
             most = self._most_items(step)
             each = self._need_once(node, step, self._names, kinds)
             self._items[step.name] = most
@@ -391,7 +395,7 @@ class _Flow:
             looked_at = listed[: self._looks.of_text(len(listed))]
             for item in looked_at:
                 size += self._text(part.body, _Names({**names, part.name.text: item}), kinds)
-            return size if len(looked_at) == len(listed) else _Size(size.likely * len(listed) // len(looked_at), None)
+            return size if len(looked_at) == len(listed) else Size(size.likely * len(listed) // len(looked_at), None)
         of = bare(type_of(part.items, self._flow, kinds))
         self._sources[part.name.text] = part.items
         body = self._text(part.body, names, {**kinds, part.name.text: item_of(of)})
@@ -402,20 +406,23 @@ class _Flow:
         found = self._known(value, names)
         if found is not None:
             return fixed(tokens_of_value(found))
-        for name in self._roots(value, names, kinds):
-            if name in self._flow.inputs:
-                raise _Unknown
+        if self._hangs_on_input(value, names, kinds):
+            raise _Unknown
         of = type_of(value, self._flow, kinds)
         most = most_of_type(of)
         return Size(likely(of), self._most_said(value) if most is None else most)
 
-    def _roots(self, value: ast.Value, names: Mapping[str, Value], kinds: Mapping[str, Type]) -> Iterator[str]:
-        """The name that a value begins with, if nobody knows what it stands for."""
+    def _hangs_on_input(self, value: ast.Value, names: Mapping[str, Value], kinds: Mapping[str, Type]) -> bool:
+        """Whether a value is not known because it begins with an input that was not given."""
         head = value.head if isinstance(value, ast.Piped) else value
-        if isinstance(head, ast.Ref) and head.parts[0].text not in names:
-            name = head.parts[0].text
-            let = self._flow.lets.get(name)
-            yield from self._roots(let.value, names, kinds) if let is not None and name not in kinds else (name,)
+        if not isinstance(head, ast.Ref) or (name := head.parts[0].text) in names:
+            return False
+        if name in kinds:
+            outer = {one: of for one, of in kinds.items() if one != name}
+            return self._hangs_on_input(self._sources[name], names, outer)
+        if (let := self._flow.lets.get(name)) is not None:
+            return self._hangs_on_input(let.value, names, kinds)
+        return name in self._flow.inputs
 
     def _most_said(self, value: ast.Value) -> int | None:
         """The most tokens of a value that comes of answers: an item is no longer than all of them."""

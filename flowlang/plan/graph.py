@@ -86,7 +86,7 @@ class Plan:
         while left:
             plan = left.pop()
             yield plan
-            for node in reversed(plan.nodes.values()):
+            for node in reversed(tuple(plan.nodes.values())):
                 if node.sub is not None and id(node.sub) not in seen:
                     seen.add(id(node.sub))
                     left.append(node.sub)

@@ -313,9 +313,10 @@ class Answering:
         except Misfit as misfit:
             return f"the tool was not called: {misfit.sentence(tool.name)}"
         try:
-            return await perform(
+            result = await perform(
                 self.perform_tool, tool, takes, self.secrets, self.asker, self.emit, self.gate, timeout_s
             )
+            return "nothing" if result is None else result
         except ToolFailed as failed:
             if not failed.told:
                 raise StepFailure(Failure(failed.rule, failed.message, self.step.place, failed.hints)) from None
@@ -331,8 +332,8 @@ async def perform(
     emit: Emit,
     gate: Gate,
     timeout_s: float,
-) -> str:
-    """A tool's result; tells that it was called. Raises ToolFailed."""
+) -> str | None:
+    """A tool's result, None for nothing; tells that it was called. Raises ToolFailed."""
     started, status = gate.clock(), "failed"
     try:
         async with asyncio.timeout(timeout_s):

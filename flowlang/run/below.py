@@ -22,7 +22,7 @@ def link_on(path: Path, inner: Sequence[str] = ()) -> Path | None:
     place, parts = (path.parent, (path.name,)) if path.is_absolute() else (Path(), path.parts)
     for part in (*parts, *inner):
         place /= part
-        if os.path.islink(place):
+        if place.is_symlink():
             return place
     return None
 

@@ -10,8 +10,11 @@ from .outcome import LimitReached
 class Budget:
     """What one run of a flow may use. A sub-flow's run has its own, and counts against all above it."""
 
-    def __init__(self, limits: CheckedLimits, clock: Callable[[], float], above: "Budget | None" = None) -> None:
+    def __init__(
+        self, limits: CheckedLimits, clock: Callable[[], float], above: "Budget | None" = None, flow: str = ""
+    ) -> None:
         self.limits = limits
+        self._whose = f" of flow `{flow}`" if flow else ""
         self.clock = clock
         self.above = above
         self.calls = 0
@@ -42,8 +45,10 @@ class Budget:
     def reserve(self, most_usd: Decimal | None, model: str) -> bool:
         """Sets the most aside that a call to a model can cost; False: not before a call under way has ended.
 
-        Raises LimitReached if what is left will never be enough, or if nobody knows what the call can cost.
+        Raises LimitReached if what is left will never be enough, or if nobody knows what the call can cost; from then
+        on no call starts any more.
         """
+        self.check_all()
         for one in self._chain():
             if (limit := one.limits.cost_usd) is None:
                 continue
@@ -92,19 +97,22 @@ class Budget:
         limits = self.limits
         if limits.calls is not None and self.calls >= limits.calls:
             calls = f"{limits.calls} call" if limits.calls == 1 else f"{limits.calls} calls"
-            raise LimitReached(f"the limit of {calls} is reached")
+            raise LimitReached(f"the limit of {calls}{self._whose} is reached")
+        if self.is_spent and limits.cost_usd is not None:
+            raise LimitReached(f"the limit of {dollars(limits.cost_usd)} is reached")
         self._check_time()
 
     def _check_time(self) -> None:
         limits = self.limits
         if limits.time_s is not None and self.clock() - self.started >= limits.time_s:
-            raise LimitReached(f"the limit of {in_words(float(limits.time_s))} is reached")
+            raise LimitReached(f"the limit of {in_words(float(limits.time_s))}{self._whose} is reached")
 
 
 def dollars(amount: Decimal) -> str:
-    """Money for people: `$2.00`, `$0.0042`, `$0.00003`."""
-    places = 2 if amount == round(amount, 2) else 4 if amount >= Decimal("0.001") else max(4, 1 - amount.adjusted())
-    return f"${amount:.{places}f}"
+    """Money for people, in full: `$2.00`, `$1.9673`, `$0.00003`."""
+    places = 4 if amount == 0 or amount >= Decimal("0.001") else 1 - amount.adjusted()
+    whole, _, part = f"{amount:.{places}f}".partition(".")
+    return f"${whole}.{part.rstrip('0').ljust(2, '0')}"
 
 
 def in_words(seconds: float) -> str:

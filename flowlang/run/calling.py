@@ -13,6 +13,7 @@ from ..models.quoting import shown
 from .budget import Budget, in_words
 from .event import CallFinished, CallStarted, Delta, Dropped, Emit
 from .exit import FINAL
+from .warming import Begun, Warming
 
 AT_ONCE = 64  # calls that are open at the same time, where nobody says
 
@@ -45,12 +46,14 @@ class Gate:
         at_once: int,
         prices: Prices | None = None,
         place: PlaceFor = no_place,
+        warming: Warming | None = None,
     ) -> None:
         self.complete = complete
         self.emit = emit
         self.clock = clock
         self.at_once = at_once
         self.place = place
+        self.warming = warming or Warming()
         self.prices = prices  # None: nothing costs anything
         self.calls = 0
         self.cached = 0
@@ -62,15 +65,15 @@ class Gate:
 
     async def ask(self, asker: Asker, request: ChatRequest, timeout_s: float, budget: Budget) -> Reply:
         """The reply to one request. Raises ModelError, and LimitReached before anything is sent."""
-        async with self._places:
+        async with self.warming.turn(request) as begun, self._places:
             self._refuse_if_final()
             budget.check_all()
             async with self.place(request.model):
                 self._refuse_if_final()
                 if self.prices is None or not budget.limits_cost():
                     budget.take_call()
-                    return await self._send(asker, request, timeout_s, budget, [])
-                return await self._send_within(self.prices, asker, request, timeout_s, budget)
+                    return await self._send(asker, request, timeout_s, budget, [], begun)
+                return await self._send_within(self.prices, asker, request, timeout_s, budget, begun)
 
     def _refuse_if_final(self) -> None:
         """After an error that no further call can do better than, none is sent."""
@@ -82,7 +85,7 @@ class Gate:
         self.emit(Dropped(asker.path, asker.step, asker.item))
 
     async def _send_within(
-        self, prices: Prices, asker: Asker, request: ChatRequest, timeout_s: float, budget: Budget
+        self, prices: Prices, asker: Asker, request: ChatRequest, timeout_s: float, budget: Budget, begun: Begun
     ) -> Reply:
         """Sends where cost has a limit: the most that the call can cost is set aside until it has ended."""
         most = prices.worst_case_usd(request)
@@ -94,7 +97,7 @@ class Gate:
         try:
             self._refuse_if_final()
             budget.take_call()
-            return await self._send(asker, request, timeout_s, budget, cost)
+            return await self._send(asker, request, timeout_s, budget, cost, begun)
         finally:
             spent = sum(cost, Decimal(0))
             if most and spent > most:
@@ -104,12 +107,14 @@ class Gate:
             self._ended = asyncio.Event()
 
     async def _send(
-        self, asker: Asker, request: ChatRequest, timeout_s: float, budget: Budget, bill: list[Decimal]
+        self, asker: Asker, request: ChatRequest, timeout_s: float, budget: Budget, bill: list[Decimal], begun: Begun
     ) -> Reply:
         """The reply; what the call cost is added to the bill, whatever comes of it."""
         streamed: list[str] = []
 
         def pass_on(chunk: Chunk) -> None:
+            if not streamed:
+                begun()
             streamed.append(chunk.text)
             self.emit(Delta(asker.path, asker.step, asker.item, chunk.text))
 

@@ -44,6 +44,7 @@ from .standing import StandIn, carry_out
 from .tables import Row
 from .tools import PerformTool, refuse_tools
 from .waiting import Waiting
+from .warming import Warming
 
 MOST_TOLD = 3  # failed rows that are told in full at the end
 _AHEAD = 4  # so many times the rows under way may have begun since the oldest that is not yet written
@@ -125,6 +126,7 @@ async def execute_each(
     max_cost_usd: Decimal | None = None,
     waiting: Waiting | None = None,
     place: PlaceFor = no_place,
+    warming: Warming | None = None,
     clock: Callable[[], float] = time.monotonic,
 ) -> None:
     """Runs the plan for every row. Cancelled, it writes what is done, says so in the events, and is cancelled.
@@ -134,7 +136,7 @@ async def execute_each(
     """
     started = clock()
     whole = Budget(CheckedLimits(max_cost_usd), clock)
-    gate = Gate(complete, emit, clock, at_once, prices, place)
+    gate = Gate(complete, emit, clock, at_once, prices, place, warming)
     waits = waiting or Waiting()
 
     def run_of(values: Mapping[str, Value], path: str, listen: Emit) -> FlowRun:

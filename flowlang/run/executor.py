@@ -28,6 +28,7 @@ from .step import run_step
 from .tools import PerformTool, refuse_tools
 from .unmet import known_of, unmet_by
 from .waiting import Waiting
+from .warming import Warming
 
 
 async def execute(
@@ -44,6 +45,7 @@ async def execute(
     max_cost_usd: Decimal | None = None,
     waiting: Waiting | None = None,
     place: PlaceFor = no_place,
+    warming: Warming | None = None,
     clock: Callable[[], float] = time.monotonic,
 ) -> Result:
     """Runs the plan to its end. Cancelled, it stops what is open, says so in the events, and is cancelled.
@@ -52,7 +54,7 @@ async def execute(
     """
     started = clock()
     watch = _Watch(emit)
-    gate = Gate(complete, watch.take, clock, at_once, prices, place)
+    gate = Gate(complete, watch.take, clock, at_once, prices, place, warming)
 
     def finished(outcome: str) -> None:
         emit(RunFinished(outcome, gate.calls, gate.cached, gate.cost_usd, clock() - started))
@@ -239,7 +241,7 @@ class FlowRun:
     async def _run_flow(
         self, plan: Plan, inputs: Mapping[str, Value], path: str, above: Budget
     ) -> Mapping[str, Outcome]:
-        budget = Budget(plan.flow.limits, above.clock, above)
+        budget = Budget(plan.flow.limits, above.clock, above, plan.flow.name)
         run = FlowRun(plan, inputs, path, budget, self.gate, self.emit, self.perform_tool, self.stand_in, self.waiting)
         await run.run()
         return run.outputs

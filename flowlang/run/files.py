@@ -37,10 +37,7 @@ def read_bytes(path: Path, most_bytes: int, kind: str = "file") -> bytes:
                 f"`{path}` is a device or a pipe, a file is needed", "to read from a pipe, give `-` for standard input"
             )
         if status.st_size > most_bytes:
-            raise FileMistake(
-                f"`{path}` is larger than {in_megabytes(most_bytes)}, the most that {_article(kind)} {kind} may have",
-                "give a smaller file, or only the part that matters",
-            )
+            raise too_large(path, most_bytes, kind)
         with open(handle, "rb", closefd=False) as file:
             data = file.read(most_bytes + 1)
     except OSError as problem:
@@ -50,6 +47,14 @@ def read_bytes(path: Path, most_bytes: int, kind: str = "file") -> bytes:
     if len(data) > most_bytes:
         raise FileMistake(f"`{path}` grew to more than {in_megabytes(most_bytes)} while it was read")
     return data
+
+
+def too_large(path: Path, most_bytes: int, kind: str) -> FileMistake:
+    """What is told of a file with more than `most_bytes`."""
+    return FileMistake(
+        f"`{path}` is larger than {in_megabytes(most_bytes)}, the most that {_article(kind)} {kind} may have",
+        "give a smaller file, or only the part that matters",
+    )
 
 
 def decoded(data: bytes, name: str) -> str:
@@ -82,7 +87,10 @@ def without_last_break(text: str) -> str:
 
 
 def files_of(pattern: str, base: Path) -> list[Path]:
-    """The files that `folder`, `*.png` or a single name stand for, in the order of names. Raises FileMistake."""
+    """The files that `folder`, `*.png` or a single name stand for, in the order of names. Raises FileMistake.
+
+    In a folder neither links nor hidden files count: nobody named them, and they may have come with a project.
+    """
     path = base / pattern
     try:
         is_folder = path.is_dir()
@@ -90,9 +98,10 @@ def files_of(pattern: str, base: Path) -> list[Path]:
     except (OSError, ValueError) as problem:
         raise _unreadable(path, problem) from None
     if is_folder:
-        found = _sorted(child for child in path.iterdir() if not child.name.startswith(".") and child.is_file())
+        found = _plain_ones(path.iterdir())
         if not found:
-            raise FileMistake(f"the folder `{path}` has no files in it")
+            is_bare = next(path.iterdir(), None) is None
+            raise FileMistake(f"the folder `{path}` has no files in it", *(() if is_bare else (_NOT_TAKEN,)))
         return found
     if exists or not any(mark in pattern for mark in "*?["):
         return [path]
@@ -100,11 +109,13 @@ def files_of(pattern: str, base: Path) -> list[Path]:
     if any(mark in str(folder) for mark in "*?["):
         raise FileMistake(f"`{pattern}` has `*` in a folder's name", "`*` may stand in the last part only")
     try:
-        found = _sorted(child for child in folder.glob(path.name) if not child.name.startswith(".") and child.is_file())
+        fitting = list(folder.glob(path.name))
+        found = _plain_ones(fitting)
     except (OSError, ValueError) as problem:
         raise _unreadable(folder, problem) from None
     if not found:
-        raise FileMistake(f"no file fits `{pattern}`", *_neighbours_hint(path), rule="not-found")
+        hints = (_NOT_TAKEN,) if fitting else _neighbours_hint(path)
+        raise FileMistake(f"no file fits `{pattern}`", *hints, rule="not-found")
     return found
 
 
@@ -115,8 +126,13 @@ def in_megabytes(size: int) -> str:
     return f"{size / 1_000:.0f} KB" if size >= 1_000 else f"{size} bytes"
 
 
-def _sorted(paths: Iterable[Path]) -> list[Path]:
-    return sorted(paths, key=lambda path: path.name)
+_NOT_TAKEN = "links, hidden files and folders in it are not taken; a link can be named by itself"
+
+
+def _plain_ones(paths: Iterable[Path]) -> list[Path]:
+    """The files among what stands in a folder, in the order of names."""
+    plain = (one for one in paths if not one.name.startswith(".") and not one.is_symlink() and one.is_file())
+    return sorted(plain, key=lambda path: path.name)
 
 
 def _unreadable(path: Path, problem: OSError | ValueError) -> FileMistake:

@@ -1,7 +1,7 @@
 """What was given for one input, as a value of its type: a flag's texts, a value of a JSON file, standard input."""
 
 from collections.abc import Callable, Sequence
-from pathlib import Path, PurePosixPath, PureWindowsPath
+from pathlib import Path
 
 from ..language.reading import read_json
 from ..language.types import (
@@ -18,11 +18,12 @@ from ..language.types import (
     spelled,
 )
 from ..language.values import Document, Value, ValueMistake, kind_of
-from .documents import MOST_DOCUMENT_BYTES, document_of, read_document
+from .confined import Confined
+from .documents import MOST_DOCUMENT_BYTES, document_of
 from .fetched import Fetch, Fetched, as_utf8, document_at, is_json, is_json_lines, read_address, refuse_addresses
 from .files import FileMistake, decoded, files_of, in_megabytes, read_bytes, without_last_break
 from .fitting import Misfit, fitted
-from .media import MOST_MEDIA_BYTES, media_of, read_media
+from .media import MOST_MEDIA_BYTES, media_of
 from .tables import MOST_TABLE_BYTES, Rows, fit_rows, read_rows, rows_of_json
 
 MOST_TEXT_BYTES = 50_000_000
@@ -32,14 +33,46 @@ Stdin = Callable[[], bytes]  # read when it is needed, and only then
 
 
 class GivenValues:
-    """Reads what was given. Raises FileMistake, Misfit and ValueMistake. Standard input can be taken once."""
+    """Reads what was given. Raises FileMistake, Misfit and ValueMistake. Standard input can be taken once.
 
-    def __init__(self, stdin: Stdin | None, fetch: Fetch = refuse_addresses) -> None:
+    `confined_to`: where the names of files come from data, the folder in which they must stay.
+    """
+
+    def __init__(
+        self, stdin: Stdin | None, fetch: Fetch = refuse_addresses, confined_to: Confined | None = None
+    ) -> None:
         self.stdin = stdin
         self.fetch = fetch
+        self.confined_to = confined_to
         self.stdin_is_read = False
 
+    def from_data(self, confined_to: Confined) -> "GivenValues":
+        """The same for what stands in data, which names no files elsewhere and takes no standard input."""
+        return GivenValues(None, self.fetch, confined_to)
+
+    # Each file is found and opened here, and nowhere else.
+
+    def files(self, name: str, base: Path) -> list[Path]:
+        """The files that a name stands for: a folder, a pattern or a file."""
+        if self.confined_to is not None:
+            self.confined_to.check(base / name)
+        return files_of(name, base)
+
+    def bytes_of(self, path: Path, most_bytes: int, kind: str = "file") -> bytes:
+        if self.confined_to is not None:
+            return self.confined_to.read(path, most_bytes, kind)
+        return read_bytes(path, most_bytes, kind)
+
+    def is_there(self, base: Path, text: str) -> bool:
+        """Whether a text is the name of a file, so that an `@` was probably forgotten."""
+        return _is_there(base, text) and (self.confined_to is None or self.confined_to.holds(base / text))
+
+    def text_of(self, path: Path) -> str:
+        return decoded(self.bytes_of(path, MOST_TEXT_BYTES), str(path))
+
     def from_stdin(self) -> bytes:
+        if self.confined_to is not None:
+            raise self.confined_to.refused("-", "stands for standard input, which is not read for what stands in data")
         if self.stdin is None:
             raise FileMistake("nothing is piped in", "pipe a file in, or give `@FILE`")
         if self.stdin_is_read:
@@ -84,16 +117,16 @@ class GivenValues:
             return [text[1:] if text.startswith("@@") else text]
         if _is_address(text):
             return self.items_of_address(text, of, base)
-        found_files = files_of(_file_name(text), base)
+        found_files = self.files(_file_name(text), base)
         if len(found_files) > MOST_ITEMS:
             raise FileMistake(f"`{text[1:]}` stands for {len(found_files):,} files, a list may have {MOST_ITEMS:,}")
         items: list[Value] = []
         for path in found_files:
             ending = path.suffix.lower()
             if not _is_file_type(of) and ending == ".json":
-                items += self.items_of_data(read_json(text_of(path)), of, path.parent)
+                items += self.items_of_data(read_json(self.text_of(path)), of, path.parent)
             elif not _is_file_type(of) and ending in (".jsonl", ".ndjson"):
-                items += [read_json(line) for line in text_of(path).split("\n") if line.strip()]
+                items += [read_json(line) for line in self.text_of(path).split("\n") if line.strip()]
             else:
                 items.append(self.value_of_file(path, of))
         return items
@@ -106,7 +139,7 @@ class GivenValues:
             return self.value_of_address(text, of)
         if _names_files(text):
             name = _file_name(text)
-            paths = [base / name] if _is_folder(base / name) else files_of(name, base)
+            paths = [base / name] if _is_folder(base / name) else self.files(name, base)
             if len(paths) != 1:
                 raise FileMistake(f"`{name}` stands for {len(paths)} files, and one is needed")
             try:
@@ -122,8 +155,8 @@ class GivenValues:
             case MediaType():
                 raise Misfit("needs a file: put `@` before its name")
             case DocumentType():
-                if _is_there(base, text) or (_is_address("@" + text) and len(text.split()) == 1):
-                    what = "there is a file of that name" if _is_there(base, text) else "that is an address"
+                if self.is_there(base, text) or (_is_address("@" + text) and len(text.split()) == 1):
+                    what = "there is a file of that name" if self.is_there(base, text) else "that is an address"
                     raise Misfit(f"is given the text `{text}`, and {what}: write `@{text}`")
                 return Document(text)
             case JsonType() | RecordType():
@@ -134,11 +167,12 @@ class GivenValues:
     def value_of_file(self, path: Path, of: Type) -> Value:
         match of:
             case DocumentType():
-                return read_document(path)
+                return document_of(self.bytes_of(path, MOST_DOCUMENT_BYTES, "document"), path.name)
             case MediaType():
-                return read_media(path, of.kind)
+                kind = "image" if of.kind == "image" else "recording"
+                return media_of(self.bytes_of(path, MOST_MEDIA_BYTES, kind), path.name, of.kind)
             case _:
-                return _value_of_whole(text_of(path), of)
+                return _value_of_whole(self.text_of(path), of)
 
     def value_of_stdin(self, data: bytes, of: Type) -> Value:
         match of:
@@ -160,13 +194,15 @@ class GivenValues:
         if not _names_files(text):
             if text.lstrip()[:1] in ("[", "{"):
                 return rows_of_json(read_json(text), "the list")
-            raise Misfit("needs a file: put `@` before its name" if _is_there(base, text) else "needs a file: `@FILE`")
+            raise Misfit(
+                "needs a file: put `@` before its name" if self.is_there(base, text) else "needs a file: `@FILE`"
+            )
         if _is_address(text):
             found = self.fetched(text, MOST_TABLE_BYTES)
             return read_rows(as_utf8(found), found.name)
         name = _file_name(text)
-        paths = files_of(name, base)
-        tables = [read_rows(read_bytes(path, MOST_TABLE_BYTES, "table"), path.name) for path in paths]
+        paths = self.files(name, base)
+        tables = [read_rows(self.bytes_of(path, MOST_TABLE_BYTES, "table"), path.name) for path in paths]
         if len(tables) == 1:
             return tables[0]
         raise FileMistake(f"`{name}` stands for {len(tables)} files", "give the flag once for each table")
@@ -180,15 +216,15 @@ class GivenValues:
             case Optional():
                 return self.value_of_cell(cell, of.item, folder)
             case DocumentType() | MediaType():
-                return self.value_of_text("@" + named_in(cell), of, folder)
+                return self.value_of_text(_as_name(cell), of, folder)
             case ListOf(item=DocumentType() | MediaType()):
                 names = read_json(cell) if is_json else (cell,)
                 if not isinstance(names, tuple) or not all(isinstance(name, str) for name in names):
                     raise Misfit("must be a list of names of files")
-                found = [self.items("@" + named_in(str(name)), of.item, folder, alone=False) for name in names]
+                found = [self.items(_as_name(str(name)), of.item, folder, alone=False) for name in names]
                 return fitted(tuple([item for items in found for item in items]), of)
             case ListOf(item=RecordType() as record):
-                text = cell if is_json else "@" + named_in(cell)
+                text = cell if is_json else _as_name(cell)
                 return _bounded(_rows_as(self.rows(text, folder), of, record), of)
             case ListOf():
                 return fitted(_items_of_cell(cell, of.item), of)
@@ -266,20 +302,9 @@ def _items_of_cell(cell: str, of: Type) -> Value:
     return (cell,)
 
 
-def named_in(cell: str) -> str:
-    """The name of a file that stands in a cell, with or without `@`. Raises FileMistake if it leads out of the folder.
-
-    Who wrote the rows is often not who runs them.
-    """
-    name = cell.strip().removeprefix("@")
-    ways = (PurePosixPath(name), PureWindowsPath(name))
-    if name.startswith("~") or any(way.anchor or ".." in way.parts for way in ways):
-        raise FileMistake(
-            f"`{name}` leads out of the folder of the rows",
-            "put the file into that folder, or below it",
-            rule="not-allowed",
-        )
-    return name
+def _as_name(cell: str) -> str:
+    """The name of a file that stands in a cell, with or without `@`, as a flag would have it."""
+    return "@" + cell.strip().removeprefix("@")
 
 
 def _rows_as(rows: Rows, of: ListOf, record: RecordType) -> tuple[Value, ...]:
@@ -307,10 +332,6 @@ def _text_at(found: Fetched) -> str:
     return decoded(as_utf8(found), found.name)
 
 
-def text_of(path: Path) -> str:
-    return decoded(read_bytes(path, MOST_TEXT_BYTES), str(path))
-
-
 def _names_files(text: str) -> bool:
     return text.startswith("@") and not text.startswith("@@")
 
@@ -327,7 +348,6 @@ def _is_address(text: str) -> bool:
 
 
 def _is_there(base: Path, text: str) -> bool:
-    """Whether a text is the name of a file, so that an `@` was probably forgotten."""
     if not text or len(text) > 255 or "\n" in text or "\0" in text:
         return False
     try:

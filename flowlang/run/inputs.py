@@ -3,7 +3,8 @@
 On the command line a value is what stands there; `@report.pdf` is what is in the file, `-` what comes in on standard
 input, `@@anna` the text `@anna`. A list's flag comes several times, or once as a JSON array; `@folder` and `@*.png`
 stand for the files in the order of their names. In a JSON file of values (`--inputs`) a text is a text: only where a
-file is needed (document, image, audio, table, list of a schema) is `@name` read, from that file's own folder.
+file is needed (document, image, audio, table, list of a schema) is `@name` read, from that file's own folder and
+never outside of it.
 """
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
@@ -26,11 +27,17 @@ from ..language.types import (
 )
 from ..language.values import EMPTY, Document, Value, ValueMistake
 from ..plan.columns import columns_read
+from .confined import Confined
 from .fetched import Fetch, refuse_addresses
 from .files import FileMistake
 from .fitting import Misfit, fitted, in_words
 from .given import MOST_TEXT_BYTES as MOST_TEXT_BYTES
-from .given import GivenValues, Stdin, text_of
+from .given import GivenValues, Stdin
+
+_NAMED_IN_VALUES = (
+    "put the file into that folder, or below it",
+    "a file elsewhere is named on the command line, behind the input's own flag",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,13 +116,14 @@ class Reading:
         flags = self.named(given)
         data = self.data_of(values_file) if values_file is not None else {}
         folder = (self.base / values_file).parent if values_file is not None else self.base
+        in_file = self.given.from_data(Confined(folder, f"`{values_file}`", _NAMED_IN_VALUES))
         for one in self.flow.inputs.values():
             if one.name in self.elsewhere:
                 continue
             if one.name in flags:
                 self.take(one, partial(self.given.value_of_flags, flags[one.name], one.type, self.base))
             elif data.get(one.name, EMPTY) is not EMPTY:
-                self.take(one, partial(self.given.value_of_data, data[one.name], one.type, folder))
+                self.take(one, partial(in_file.value_of_data, data[one.name], one.type, folder))
         self.given_twice = [name for name in self.elsewhere if name in flags or name in data]
 
     def take_defaults(self) -> None:
@@ -178,7 +186,7 @@ class Reading:
 
     def data_of(self, values_file: str) -> Mapping[str, Value]:
         try:
-            data = read_json(text_of(self.base / values_file))
+            data = read_json(self.given.text_of(self.base / values_file))
         except (FileMistake, ValueMistake) as mistake:
             rule = mistake.rule if isinstance(mistake, FileMistake) else "bad-file"
             hints = mistake.hints if isinstance(mistake, FileMistake) else ()

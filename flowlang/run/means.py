@@ -10,6 +10,7 @@ from ..models.cost import Prices
 from .calling import AT_ONCE, PlaceFor, no_place
 from .tools import PerformTool, refuse_tools
 from .waiting import Waiting
+from .warming import Warming
 
 
 async def _nothing() -> None:
@@ -23,6 +24,7 @@ class Means:
     complete: Complete
     place: PlaceFor = no_place
     waiting: Callable[[], Waiting] = Waiting
+    warming: Callable[[], Warming] = Warming
     close: Callable[[], Awaitable[None]] = _nothing
     perform_tool: PerformTool = refuse_tools
     prices: Prices | None = None
@@ -35,6 +37,7 @@ class Means:
         return {
             "place": self.place,
             "waiting": self.waiting(),
+            "warming": self.warming(),
             "perform_tool": self.perform_tool,
             "prices": self.prices,
             "max_cost_usd": self.max_cost_usd,

@@ -16,7 +16,9 @@ from contextlib import contextmanager, suppress
 from io import StringIO
 from pathlib import Path
 
+from ..language import types
 from ..language.checked import CheckedOutput
+from ..language.types import Type
 from ..language.values import EMPTY, Document, Record, Value, bare
 from ..language.writing import as_text, json_text
 from .below import BY_HANDLE, link_on, open_folder
@@ -80,7 +82,7 @@ def write_outputs(outputs: Sequence[CheckedOutput], outcomes: Mapping[str, Outco
 def _files_of(output: CheckedOutput, value: Value) -> Iterator[tuple[str, str]]:
     """The files of an output: where below the output folder, and their text."""
     if not output.path.endswith("/"):
-        yield output.path, file_text(output.path, output.name, value)
+        yield output.path, file_text(output.path, output.name, value, _columns_of(output.type))
         return
     found = bare(value)
     items = found if isinstance(found, tuple) else (found,)
@@ -89,8 +91,15 @@ def _files_of(output: CheckedOutput, value: Value) -> Iterator[tuple[str, str]]:
         yield f"{output.path}{place:0{digits}}.md", _ended(as_text(item))
 
 
-def file_text(path: str, name: str, value: Value) -> str:
-    """A value as the text of a file; the path's ending says in which form."""
+def _columns_of(kind: Type) -> tuple[str, ...]:
+    """The columns that a CSV file has whatever the rows are: the fields of the record."""
+    inner = types.bare(kind)
+    item = types.bare(inner.item) if isinstance(inner, types.ListOf) else inner
+    return tuple(one.name for one in item.fields) if isinstance(item, types.RecordType) else ()
+
+
+def file_text(path: str, name: str, value: Value, columns: tuple[str, ...] = ()) -> str:
+    """A value as the text of a file; the path's ending says in which form. `columns` come first in a `.csv`."""
     found = bare(value)
     match path.rpartition(".")[2].lower():
         case "json":
@@ -99,17 +108,17 @@ def file_text(path: str, name: str, value: Value) -> str:
             items = found if isinstance(found, tuple) else (value,)
             return "".join(json_text(item, indent=None, memory=True) + "\n" for item in items)
         case "csv":
-            return _csv(name, found if isinstance(found, tuple) else (found,))
+            return _csv(name, found if isinstance(found, tuple) else (found,), columns)
         case _:
             return _ended(as_text(value))
 
 
-def _csv(name: str, items: tuple[Value, ...]) -> str:
+def _csv(name: str, items: tuple[Value, ...], first: tuple[str, ...]) -> str:
     """A row per item; its fields are the columns, or the output's name for plain values. Memory is not written."""
     records: list[Record] = []
     for item in map(bare, items):
         records.append(item if isinstance(item, Mapping) else {name: item})
-    columns = list(dict.fromkeys(column for record in records for column in record)) or [name]
+    columns = list(dict.fromkeys((*first, *(column for record in records for column in record)))) or [name]
     text = StringIO(newline="")
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow([_harmless(column) for column in columns])

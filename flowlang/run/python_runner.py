@@ -32,7 +32,9 @@ def call(source: str, name: str, function: str, takes: dict[str, Any]) -> dict[s
             import asyncio  # few functions wait for anything, and it takes longer to load than all else here
 
             result = asyncio.run(result)
-        return {"result": result if isinstance(result, str) else json.dumps(result, ensure_ascii=False, default=plain)}
+        if result is None or isinstance(result, str):
+            return {"result": result}
+        return {"result": json.dumps(result, ensure_ascii=False, default=plain)}
     except BaseException as error:
         return {"failed": told(error, name), "kind": "call"}
 

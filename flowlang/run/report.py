@@ -29,6 +29,7 @@ class Report:
     cached: int
     tokens_in: int
     tokens_out: int
+    tokens_cached: int  # the part of `tokens_in` that providers remembered
     cost_usd: Decimal | None
     seconds: float
 
@@ -39,7 +40,7 @@ def fold(events: Iterable[Event]) -> Report:
     went_on: set[tuple[str, str]] = set()  # repeated steps that finished without some of their items
     skipped: list[StepSkipped] = []
     noted: list[Noted] = []
-    finished = tokens_in = tokens_out = calls = 0
+    finished = tokens_in = tokens_out = tokens_cached = calls = 0
     end: RunFinished | None = None
     for event in events:
         match event:
@@ -57,6 +58,7 @@ def fold(events: Iterable[Event]) -> Report:
                 calls += not event.cached
                 tokens_in += event.tokens_in
                 tokens_out += event.tokens_out
+                tokens_cached += event.tokens_cached
             case RunFinished():
                 end = event
     lost = [one for one in failures if _is_lost(one, went_on)]
@@ -75,6 +77,7 @@ def fold(events: Iterable[Event]) -> Report:
         cached=end.cached if end is not None else 0,
         tokens_in=tokens_in,
         tokens_out=tokens_out,
+        tokens_cached=tokens_cached,
         cost_usd=end.cost_usd if end is not None else None,
         seconds=end.seconds if end is not None else 0.0,
     )

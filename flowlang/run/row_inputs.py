@@ -13,10 +13,11 @@ from ..diagnostics.diagnostic import nearest
 from ..language.checked import CheckedFlow, CheckedInput
 from ..language.types import TABLE, DocumentType, ListOf, MediaType, SecretType, Type
 from ..language.values import EMPTY, Value, ValueMistake
+from .confined import Confined
 from .fetched import Fetch, refuse_addresses
 from .files import FileMistake, read_bytes
 from .fitting import Misfit, in_words
-from .given import GivenValues, Stdin, named_in
+from .given import GivenValues, Stdin
 from .inputs import InputMistake, Reading, check_columns, default_of, folded, mistake_in, needed
 from .tables import Row, RowByRow, open_rows
 
@@ -84,10 +85,6 @@ class RowInputs:
             return default_of(one)
         if self.table.columns is not None and isinstance(cell, str):
             return needed(one, self.given.value_of_cell(cell, one.type, self.folder))
-        if _is_file(one.type):
-            for name in cell if isinstance(cell, tuple) else (cell,):
-                if isinstance(name, str) and name.startswith("@"):
-                    named_in(name)
         return needed(one, self.given.value_of_data(cell, one.type, self.folder))
 
     def _mistake(self, row: Row, one: CheckedInput, problem: FileMistake | ValueMistake | Misfit) -> RowMistake:
@@ -136,9 +133,10 @@ def read_row_inputs(
         reading.fill_from_stdin()
         reading.take_defaults()
     reading.mistakes += check_columns(flow, reading.values)
-    folder = (base / rows_file).parent if rows_file != "-" else base
+    folder = (base / rows_file.removeprefix("@")).parent if rows_file != "-" else base
+    in_rows = values.from_data(Confined(folder, "the rows"))
     wrong_ones = tuple(_with_column(one, table, passed_over) for one in reading.mistakes)
-    return RowInputs(flow, table, folder, values, reading.values, columns, passed_over, count, wrong_ones)
+    return RowInputs(flow, table, folder, in_rows, reading.values, columns, passed_over, count, wrong_ones)
 
 
 def _open(rows_file: str, values: GivenValues, base: Path) -> RowByRow:

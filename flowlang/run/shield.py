@@ -38,11 +38,12 @@ def hide_from_model(complete: Complete, secrets: Secrets) -> Complete:
 def hide_from_tools(perform: PerformTool, secrets: Secrets) -> PerformTool:
     """Who carries tools out, without any secret in what they give back: neither a model nor a step ever sees one."""
 
-    async def carry_out(tool: CheckedTool, takes: Mapping[str, Value], own: Mapping[str, Secret]) -> str:
+    async def carry_out(tool: CheckedTool, takes: Mapping[str, Value], own: Mapping[str, Secret]) -> str | None:
         # A flow may hand on to another one, as a secret, what was none before.
         known = joined(secrets, {name: one.value for name, one in own.items()})
         try:
-            return known.redact(await perform(tool, takes, own))
+            result = await perform(tool, takes, own)
+            return None if result is None else known.redact(result)
         except ToolFailed as failed:
             hints = map(known.redact, failed.hints)
             message = known.redact(failed.message)

@@ -158,7 +158,7 @@ class _StepRun:
                         "limit-reached",
                         f"step `{self.step.name}` would repeat more than {MOST_ITEMS:,} times",
                         self.step.place,
-                        ("`| first 1000` makes a list shorter",),
+                        (f"`| first {MOST_ITEMS}` makes a list shorter",),
                     )
                 )
             item = Item(place, names)

@@ -30,8 +30,8 @@ from .files import FileMistake, decoded, without_last_break
 from .permits import Allow, denial_of, power_of
 from .process import ProcessFailed, environment_for_tools, run_process
 
-# The tool, what it takes by name, and the flow's secrets; the answer is the tool's result as text.
-PerformTool = Callable[[CheckedTool, Mapping[str, Value], Mapping[str, Secret]], Awaitable[str]]
+# The tool, what it takes by name, and the flow's secrets; the answer is the tool's result as text, None for nothing.
+PerformTool = Callable[[CheckedTool, Mapping[str, Value], Mapping[str, Secret]], Awaitable[str | None]]
 
 MOST_OUTPUT = 1_000_000  # bytes of one result
 MOST_AT_ONCE = 8  # tools that work at the same time
@@ -84,7 +84,7 @@ class Toolbox:
     digests: Mapping[str, str] = field(default_factory=dict)
     _places: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(MOST_AT_ONCE))
 
-    async def perform(self, tool: CheckedTool, takes: Mapping[str, Value], secrets: Mapping[str, Secret]) -> str:
+    async def perform(self, tool: CheckedTool, takes: Mapping[str, Value], secrets: Mapping[str, Secret]) -> str | None:
         """The tool's result. Raises ToolFailed."""
         if (denied := denial_of(tool, self.allow)) is not None:
             raise ToolFailed(denied.message, *denied.hints, rule=denied.rule, told=False)
@@ -156,7 +156,7 @@ class Toolbox:
 
     # ── Python ──
 
-    async def _call_python(self, tool: CheckedTool, takes: Mapping[str, Value]) -> str:
+    async def _call_python(self, tool: CheckedTool, takes: Mapping[str, Value]) -> str | None:
         power = power_of(tool)
         assert not isinstance(power, Denied)
         call = {
@@ -177,7 +177,7 @@ class Toolbox:
             raise ToolFailed(
                 f"tool `{tool.name}` failed: {file}{shortened(answer['failed'])}", told=answer["kind"] == "call"
             )
-        return str(answer["result"])
+        return None if answer["result"] is None else str(answer["result"])
 
     # ── Addresses ──
 

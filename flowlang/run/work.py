@@ -236,8 +236,10 @@ class Work:
                 if tries and failed.told:
                     continue
                 raise StepFailure(Failure(failed.rule, failed.message, step.place, failed.hints)) from None
+        if text is None and tool.returns is None:
+            return EMPTY
         try:
-            return read_answer(without_last_break(text), tool.returns)
+            return read_answer("null" if text is None else without_last_break(text), tool.returns)
         except BadAnswer as mistake:
             message = f"tool `{tool.name}` gave back what does not fit its `returns:`"
             raise StepFailure(Failure("tool-failed", message, step.place, (mistake.message,))) from None

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 
 from ..diagnostics.diagnostic import Diagnostic
+from ..plan.graph import Plan
 from ..run.event import StepFailed
 from ..run.report import Report
 from .github import as_code, listed
@@ -33,15 +34,19 @@ def tell_failures(report: Report, width: int, colour: bool) -> str:
     return "".join(tell(one, width, colour) + "\n\n" for one in failures(report))
 
 
-def last_line(report: Report, exit_code: int, flow: str, offline: bool) -> str:
-    """What ran, how much it asked, how long it took, how it came out, and what to type next."""
+def last_line(report: Report, exit_code: int, flow: str, offline: bool, plan: Plan) -> str:
+    """What ran, how much it asked, how long it took, how it came out, and what to type next.
+
+    `flow` is its file as it was named.
+    """
     how = OUTCOMES[report.outcome]
     if exit_code and report.outcome == "done":
         how = "done, but not all of it"
     parts = [f"{how}{f' (exit {exit_code})' if exit_code else ''}: {count(report.finished, 'step')}"]
     parts.append(count(report.calls, "call") + (f" and {report.cached} from before" if report.cached else ""))
     if report.tokens_in or report.tokens_out:
-        parts.append(f"{report.tokens_in:,} tokens in, {report.tokens_out:,} out")
+        remembered = f" ({report.tokens_cached:,} of them remembered)" if report.tokens_cached else ""
+        parts.append(f"{report.tokens_in:,} tokens in{remembered}, {report.tokens_out:,} out")
     if report.cost_usd is not None:
         parts.append(f"${report.cost_usd:.4f}")
     parts.append(duration(report.seconds))
@@ -55,7 +60,7 @@ def last_line(report: Report, exit_code: int, flow: str, offline: bool) -> str:
         parts.append(f"{count(len(report.lost), 'item')} lost")
     if offline:
         parts.append("offline: no language model was asked")
-    return ", ".join(parts) + _next(report, flow)
+    return ", ".join(parts) + _next(report, flow, plan)
 
 
 def run_summary(report: Report, flow: str, exit_code: int) -> str:
@@ -85,22 +90,34 @@ def _diagnostic(failed: StepFailed) -> Diagnostic:
     return Diagnostic(failed.rule, message, failed.place.source, failed.place.span, failed.hints)
 
 
-def _next(report: Report, flow: str) -> str:
+def _next(report: Report, flow: str, plan: Plan) -> str:
     match report.outcome:
-        case "limit":
+        case "limit" if any(_has_limits(below) for below in plan.with_those_below()):
             return f"\nto go further, raise `limits` in {flow} and run it again"
         case "interrupted":
             return "\nthe same command starts it again"
-        case "failed" if first := _asked_for_nothing(report):
+        case "failed" if first := _asked_for_nothing(report, plan):
             return f"\nwhat it was asked: flowlang preview {flow} {visible_line(first)} …"
         case _:
             return ""
 
 
-def _asked_for_nothing(report: Report) -> str:
-    """The first step whose answer was no use; of a step that asks no model there is nothing to see."""
-    failed = (one for one in report.failed if one.rule in ("bad-answer", "cut-off", "wrong-value") and not one.path)
-    return next((one.step for one in failed if one.step), "")
+def _has_limits(plan: Plan) -> bool:
+    limits = plan.flow.limits
+    return limits.cost_usd is not None or limits.calls is not None or limits.time_s is not None
+
+
+def _asked_for_nothing(report: Report, plan: Plan) -> str:
+    """The first step whose answer was no use, as `preview` names it; what asks no model has nothing to see."""
+    for one in (*report.failed, *report.lost):
+        if one.rule in ("bad-answer", "cut-off", "wrong-value"):
+            outer = one.path.partition("[")[0]  # in the flow that this step runs, for an item or round of its own
+            node = plan.nodes.get(outer)
+            inside = node.sub if outer and node is not None else plan
+            asked = inside.nodes.get(one.step) if inside is not None else None
+            if asked is not None and asked.kind == "prompt" and "/" not in one.path:
+                return f"{outer}.{one.step}" if outer else one.step
+    return ""
 
 
 def _steps(failed: Iterable[StepFailed]) -> set[tuple[str, str]]:

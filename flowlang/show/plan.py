@@ -11,6 +11,7 @@ from ..language.template import render
 from ..language.values import Value, ValueMistake
 from ..plan.estimate import Estimate, Need
 from ..plan.graph import Plan, PlannedStep
+from ..run.budget import dollars
 from .numbers import count, duration, money
 from .phrases import written
 from .terminal import columns, visible, visible_line
@@ -162,7 +163,7 @@ def _limits_json(limits: CheckedLimits) -> dict[str, Any]:
 def _limits(limits: CheckedLimits) -> list[str]:
     told = []
     if limits.cost_usd is not None:
-        told.append(money(limits.cost_usd))
+        told.append(dollars(limits.cost_usd))
     if limits.calls is not None:
         told.append(count(limits.calls, "call"))
     if limits.time_s is not None:
@@ -220,9 +221,9 @@ def _against_limits(total: Need, limits: CheckedLimits) -> list[str]:
         )
     cost = limits.cost_usd
     if cost is not None and total.likely_usd is not None and total.likely_usd > cost:
-        told.append(f"warning: that is more than the limit of {money(cost)}: the run would stop on the way.")
+        told.append(f"warning: that is more than the limit of {dollars(cost)}: the run would stop on the way.")
     elif cost is not None and total.most_usd is not None and total.most_usd > cost:
-        told.append(f"It may come to the limit of {money(cost)}, and would then stop on the way.")
+        told.append(f"It may come to the limit of {dollars(cost)}, and would then stop on the way.")
     return told
 
 

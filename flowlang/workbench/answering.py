@@ -2,6 +2,8 @@
 
 from typing import TYPE_CHECKING
 
+from ..models.catalog import catalogue_of
+from ..models.cost import free_models
 from ..models.offline import OfflineSettings, offline_model
 from ..models.providers import Providers
 from ..plan.graph import Plan
@@ -10,6 +12,7 @@ from ..run.means import Means
 from ..run.shield import hide_from_model, hide_from_tools
 from ..run.tools import Toolbox
 from ..run.waiting import Waiting
+from ..run.warming import Minimum, Warming
 from ..settings import Settings
 from .asking import models_of, providers_for, refuse_unless_answered
 from .costing import max_cost_of, prices_of, refuse_unless_priced
@@ -40,6 +43,7 @@ def open_means(plan: Plan, settings: Settings, tools: Toolbox, given: Given, scr
         complete=hide_from_model(transport.complete, secrets),
         place=transport.place,
         waiting=lambda: Waiting(transport.delay_s),
+        warming=lambda: Warming(_cache_minimum(settings, providers)),
         close=transport.close,
         perform_tool=perform_tool,
         prices=prices,
@@ -54,3 +58,14 @@ def _transport(plan: Plan, providers: Providers, at_once: int, screen: Screen) -
     names = {providers.of(model)[0] for model in models_of(plan)}
     endpoints = {name: providers.endpoint(name, screen.environment) for name in names}
     return Transport(endpoints, providers.of, at_once, screen.environment)
+
+
+def _cache_minimum(settings: Settings, providers: Providers) -> Minimum:
+    """From how many tokens on a model's provider remembers a beginning, where that is known and saves money."""
+    catalogue, free = catalogue_of(settings.models), free_models(providers)
+
+    def minimum(model: str) -> int | None:
+        entry = None if free(model) else catalogue.entry(model)
+        return entry.cache_minimum if entry is not None else None
+
+    return minimum

@@ -74,7 +74,7 @@ def open_lines(path: str, flag: str) -> TextIO:
     """A file that grows line by line: who follows it sees each at once, and a kill loses none. Raises Refusal."""
     _refuse_link(path, flag)
     try:
-        return open(  # noqa: SIM115 - who asked for it closes it
+        return open(
             path, "w", buffering=1, encoding="utf-8", errors="backslashreplace", newline="\n", opener=_opener(path)
         )
     except OSError as error:

@@ -15,16 +15,17 @@ from ..language.checked import CheckedFlow, CheckedStep
 from ..language.values import Value
 from ..models.chat import ChatRequest, EmitChunk, Reply
 from ..models.offline import OfflineSettings, offline_model
-from ..models.wire import body_of
+from ..models.wire import Dialect, body_of
 from ..plan.build import build
 from ..plan.graph import Plan
 from ..run.event import CallStarted, Event, StepFailed, StepSkipped, StepStarted
 from ..run.executor import execute
 from ..run.exit import DONE, WRONG_INPUT
 from ..run.tools import make_up
+from ..settings import Settings
 from ..show.request import request_text
 from ..show.terminal import visible
-from .asking import hide_keys
+from .asking import hide_keys, providers_for
 from .given import Given
 from .opening import defaults_of, open_inputs, open_settings
 from .refusal import Refusal
@@ -61,10 +62,17 @@ def perform(given: Given, flow: CheckedFlow, screen: Screen) -> int:
     request = sought.request.result()
     for line in _remarks(plan, sought, path or name):
         screen.err(line)
-    as_json = given.has("json")
-    text = json.dumps(body_of(request), indent=2, ensure_ascii=False) + "\n" if as_json else request_text(request)
+    text = _body(request, settings, screen) if given.has("json") else request_text(request)
     screen.out(visible(text) if screen.reads_out else text)
     return DONE
+
+
+def _body(request: ChatRequest, settings: Settings, screen: Screen) -> str:
+    """The body of the request, as its provider is sent it."""
+    providers = providers_for(settings, screen)
+    name, model = providers.of(request.model)
+    dialect = Dialect(extras=frozenset(providers.known[name].extras))
+    return json.dumps(body_of(replace(request, model=model), dialect), indent=2, ensure_ascii=False) + "\n"
 
 
 def _pick(flow: CheckedFlow, word: str) -> tuple[str, str]:

@@ -57,7 +57,7 @@ def perform(given: Given, flow: CheckedFlow, screen: Screen) -> int:
     code = ran.stopped_by or report.exit_code
     result = redacted_result(ran.result, secrets) if ran.result is not None else None
     slip = _give_back(result, plan, out, given, screen) if result is not None else None
-    _tell(report, code, flow, given, screen)
+    _tell(report, code, plan, given, screen)
     if ran.unwritten:
         raise Refusal(STORE, f"the events could not be written: {ran.unwritten}", rule="bad-file")
     if slip is not None:
@@ -105,11 +105,11 @@ def _too_large(mistake: ValueMistake) -> Refusal:
     return Refusal(LIMIT, f"the result is too large to be written: {mistake.message}", rule="limit-reached")
 
 
-def _tell(report: Report, code: int, flow: CheckedFlow, given: Given, screen: Screen) -> None:
-    path, offline = flow.source.path, given.has("offline")
+def _tell(report: Report, code: int, plan: Plan, given: Given, screen: Screen) -> None:
+    path, offline = plan.flow.source.path, given.has("offline")
     screen.err(tell_failures(report, screen.width, screen.colour_err))
     if code != DONE or given.flag("console") != "none":
-        screen.err(last_line(report, code, visible_line(path), offline))
+        screen.err(last_line(report, code, visible_line(path), offline, plan))
     if screen.github:
         if found := failures(report):
             screen.err(as_github(found), orders=True)

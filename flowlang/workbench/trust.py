@@ -42,8 +42,10 @@ def perform(given: Given, screen: Screen) -> int:
     if given.has("forget"):
         return _forget(known, screen)
     if not wanted:
+        if broken:
+            return MISTAKES
         screen.err("nothing here asks for powers that are not trusted already")
-        return MISTAKES if broken else DONE
+        return DONE
     if given.has("list"):
         return MISTAKES if broken else DONE
     if asks_a_person(screen) and not says_yes("Trust these files with this?", screen):

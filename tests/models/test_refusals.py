@@ -156,12 +156,18 @@ def test_every_form_of_waiting(headers: dict[str, str], seconds: float | None) -
         ("Please retry in 34.5s.", 34.5),
         ("try again in 2 minutes", 120),
         ("Retry after 3 seconds", 3),
+        ("The cap of 5 hours is reached. It resets in 2 hours.", 7200),
         ("Please try again in some time", None),
         ("try again in ...s", None),
     ],
 )
 def test_a_wait_may_stand_in_the_words(words: str, seconds: float | None) -> None:
     assert judged(429, body(words)).wait_s == seconds
+
+
+def test_a_limit_that_has_run_out_goes_before_words() -> None:
+    reset = {"x_ratelimit_reset": str(int(NOW) + 7200), "x_ratelimit_remaining": "0"}
+    assert judged(429, body("Please try again in 1s."), **reset).wait_s == 7200
 
 
 def test_limits_of_money_are_no_wait_for_too_many_calls_or_a_failure() -> None:

@@ -462,6 +462,15 @@ def test_a_character_may_come_in_two_halves_and_not_in_one() -> None:
         assert "half a character" in refused(*wrong, STOP, DONE).message
 
 
+@pytest.mark.parametrize("around", [whole(content="X"), text("X") + STOP])
+def test_bytes_that_are_no_text_are_no_answer(around: str) -> None:
+    assert "bytes that are no text" in refused(around.encode().replace(b"X", b"\xff\xfe")).message
+
+
+def test_a_model_may_not_steer_with_its_name() -> None:
+    assert read(chunk({"content": "Cold"}, "stop", model="m\x1b[2J\ud83d")).model == "m [2J"
+
+
 def test_the_same_name_twice_counts_only_if_it_differs() -> None:
     assert read('{"id": 1, "id": 1, "choices": [{"message": {"content": "Cold"}}]}').text == "Cold"
     assert "stands in it twice" in refused('{"id": 1, "id": 2, "choices": []}').message

@@ -130,6 +130,79 @@ def test_a_cell_names_no_file_outside_the_folder_of_the_rows(name: str, cell: st
     assert "leads out of the folder of the rows" in str(found)
 
 
+READS = """\
+input one: optional document
+input some: list of document = []
+input pictures: list of image = []
+input lines: list of Line = []
+input sheet: optional table
+schema Line
+  what: text
+step a
+  prompt: "{{ one | default '-' }} {{ some }} {{ for p in pictures }}{{ p }}{{ end }} {{ lines }} {{ sheet | count }}"
+"""
+
+
+@pytest.fixture
+def secrets(tmp_path: Path) -> Path:
+    """The folder of rows, with links, hidden files and a folder beside it that no row may read."""
+    folder, own = tmp_path / "rows", tmp_path / "own"
+    for place in (folder / "in" / "deep", own):
+        place.mkdir(parents=True)
+    for place in (own / "keys.csv", folder / ".hidden.csv", folder / "in" / ".hidden.csv"):
+        place.write_text("what\nSECRET\n", encoding="utf-8")
+    (folder / "in" / "fine.csv").write_text("what\nfine\n", encoding="utf-8")
+    for link, to in (("link.csv", own / "keys.csv"), ("in/link.csv", own / "keys.csv"), ("linked", own)):
+        (folder / link).symlink_to(to)
+    return folder
+
+
+@pytest.mark.parametrize("column", ["one", "some", "pictures", "lines", "sheet"])
+@pytest.mark.parametrize("file", ["rows.csv", "rows.json", "rows.jsonl"])
+@pytest.mark.parametrize("nested", [True, False])
+def test_no_cell_reads_a_file_outside_behind_a_link_or_hidden(
+    column: str, file: str, nested: bool, secrets: Path
+) -> None:
+    names = (
+        *("link.csv", "linked/keys.csv", "in/link.csv", ".hidden.csv", "in/.hidden.csv", "in/../../own/keys.csv"),
+        *("../own/keys.csv", "/etc/passwd", "~/keys.csv", "linked/*.csv", "../own/*.csv", "../own", "linked", "/etc"),
+        *(".hidden.*", "C:\\keys.csv", "in\\..\\..\\own\\keys.csv"),
+    )
+    cells: list[Any] = [[f"@{name}"] if nested else f"@{name}" for name in names]
+    match file:
+        case "rows.csv":
+            written = [json.dumps(cell).replace('"', '""') if nested else cell for cell in cells]
+            data = "\n".join((column, *(f'"{cell}"' for cell in written)))
+        case "rows.jsonl":
+            data = "\n".join(json.dumps({column: cell}) for cell in cells)
+        case _:
+            data = json.dumps([{column: cell} for cell in cells])
+    rows = rows_of(READS, data, secrets, file)
+    assert rows.mistakes == ()
+    found = list(values(rows))
+    assert len(found) == len(names)
+    for name, told_of_row in zip(names, found, strict=True):
+        assert isinstance(told_of_row, str), name  # a mistake of the row
+        assert "SECRET" not in told_of_row and "root:" not in told_of_row
+        if not nested or column in ("some", "pictures"):
+            assert any(why in told_of_row for why in ("leads out", "goes over a link", "is hidden")), name
+
+
+def test_folders_and_patterns_in_cells_give_plain_files_alone(secrets: Path) -> None:
+    for name in ("in", "in/*.csv", "@in/*"):
+        (found,) = values(rows_of(READS, f'[{{"some": ["@{name.removeprefix("@")}"]}}]', secrets, "rows.json"))
+        assert isinstance(found, Mapping)
+        assert found["some"] == (Document("what\nfine", "fine.csv", ("what\nfine",)),)
+
+
+def test_a_row_does_not_read_standard_input(tmp_path: Path) -> None:
+    for column in ("some", "lines", "sheet"):
+        (tmp_path / "rows.json").write_text(json.dumps([{column: ["-"] if column == "some" else "-"}]))
+        rows = read_row_inputs(flow_of(READS, tmp_path), {}, lambda: b"what\nx\n", "rows.json", base=tmp_path)
+        (found,) = values(rows)
+        assert isinstance(found, str) and "`-` stands for standard input" in found
+
+
 @pytest.mark.parametrize(
     ("name", "data"),
     [

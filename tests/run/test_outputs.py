@@ -15,18 +15,19 @@ from hypothesis import strategies as st
 from flowlang.diagnostics.source import SourceFile, Span
 from flowlang.language import ast
 from flowlang.language.checked import CheckedOutput, Place
-from flowlang.language.types import TextType
+from flowlang.language.types import FieldType, ListOf, NumberType, RecordType, TextType, Type
 from flowlang.language.values import EMPTY, Remembered, Value
 from flowlang.run.files import FileMistake
 from flowlang.run.outcome import Done, Failed, Outcome, Skipped
 from flowlang.run.outputs import check_out_dir, file_text, shown, write_below, write_outputs
 
 NOWHERE = Span(0, 0)
+TEXT = TextType()
 
 
-def output(name: str, path: str) -> CheckedOutput:
+def output(name: str, path: str, kind: Type = TEXT) -> CheckedOutput:
     place = Place(SourceFile("a.flow", ""), NOWHERE)
-    return CheckedOutput(name, ast.Ref((ast.Name(name, NOWHERE),), NOWHERE), TextType(), path, (name,), place)
+    return CheckedOutput(name, ast.Ref((ast.Name(name, NOWHERE),), NOWHERE), kind, path, (name,), place)
 
 
 def written(path: str, value: Value, folder: Path) -> dict[str, str]:
@@ -66,6 +67,14 @@ def test_the_ending_says_in_which_form_a_file_is_written(tmp_path: Path) -> None
     assert file_text("a.csv", "word", ("x", "y")) == "word\nx\ny\n"
     assert file_text("a.md", "a", ("x", "y")) == "- x\n- y\n"
     assert written("sub/brief.md", "Hi", tmp_path) == {"sub/brief.md": "Hi\n"}
+
+
+def test_a_csv_without_rows_has_the_columns_of_its_records(tmp_path: Path) -> None:
+    fields = (FieldType("what", TextType()), FieldType("page", NumberType()))
+    empty = output("x", "a.csv", ListOf(RecordType("Claim", fields)))
+    write_outputs([empty], {"x": Done(())}, tmp_path)
+    assert (tmp_path / "a.csv").read_text() == "what,page\n"
+    assert file_text("a.csv", "word", ()) == "word\n"
 
 
 def test_a_csv_runs_nothing_in_a_spreadsheet() -> None:
@@ -116,6 +125,49 @@ def test_links_are_never_followed(by_handle: bool, tmp_path: Path, monkeypatch: 
     assert not (out / "brief.md").is_symlink()
     assert [child.name for child in outside.iterdir()] == ["kept.md"]
     assert (outside / "kept.md").read_text() == "kept"
+
+
+@pytest.mark.parametrize("by_handle", [True, False])
+@pytest.mark.parametrize("out", ["out", "way/out", "way/../link/new"])
+def test_the_output_folder_itself_is_behind_no_link(
+    out: str, by_handle: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("flowlang.run.outputs.BY_HANDLE", by_handle)
+    (tmp_path / "outside" / "out").mkdir(parents=True)
+    project = tmp_path / "project"
+    project.mkdir()
+    (project / "out").symlink_to("../outside")
+    (project / "link").symlink_to("../outside")
+    if "link" in out:
+        (project / "way").mkdir()
+    else:
+        (project / "way").symlink_to("../outside")
+    monkeypatch.chdir(project)
+    refused = check_out_dir(Path(out))
+    assert refused is not None and refused.rule == "not-allowed" and "is a link" in refused.message
+    for folder in (Path(out), project / "out"):
+        with pytest.raises(FileMistake, match="is a link") as caught:
+            write_below(folder, "deep/keys", "x")
+        assert caught.value.rule == "not-allowed"
+    assert [path.name for path in (tmp_path / "outside").rglob("*")] == ["out"]
+
+
+@pytest.mark.parametrize("by_handle", [True, False])
+def test_a_pipe_in_a_files_place_stays(by_handle: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("flowlang.run.outputs.BY_HANDLE", by_handle)
+    os.mkfifo(tmp_path / "a.md")
+    with pytest.raises(FileMistake, match="a device or a pipe"):
+        write_below(tmp_path, "a.md", "x")
+    assert (tmp_path / "a.md").is_fifo()
+
+
+@pytest.mark.parametrize("start", ["", " ", "\n", "\r\n ", "\u200b", "\ufeff", "\u00a0", "\u2028", "\0", "\u202e"])
+@pytest.mark.parametrize("sign", ["=", "+", "-", "@", "\uff1d", "\uff0b", "\uff0d", "\uff20", "\ufe66"])
+def test_no_cell_is_a_formula_whatever_stands_before_it(start: str, sign: str) -> None:
+    (cell,) = list(csv.reader(StringIO(file_text("x.csv", "x", (f"{start}{sign}1+1",)), newline="")))[1]
+    assert cell == f"'{start}{sign}1+1"
+    (cell,) = list(csv.reader(StringIO(file_text("x.csv", "x", (f"a{sign}1",)), newline="")))[1]
+    assert cell == f"a{sign}1"
 
 
 @pytest.mark.parametrize("by_handle", [True, False])

@@ -38,6 +38,7 @@ def kinds(**given):
 def text(): return "plain"
 def exact(): return {"n": decimal.Decimal("2.50"), "d": datetime.date(2026, 3, 11), "many": {3, 1}}
 async def waits(): return [1, 2]
+def nothing(): return None
 def wrong(): raise KeyError("no such city")
 def row(): return Row("x")
 def ends():
@@ -167,6 +168,25 @@ def test_what_a_function_may_give_back(tmp_path: Path) -> None:
     assert python(tmp_path, "text") == "plain"
     assert json.loads(python(tmp_path, "exact")) == {"n": 2.5, "d": "2026-03-11", "many": [1, 3]}
     assert json.loads(python(tmp_path, "waits")) == [1, 2]
+
+
+def test_a_function_that_gives_back_nothing_leaves_its_step_empty(tmp_path: Path) -> None:
+    (tmp_path / "t.py").write_text(PYTHON)
+    flow = """
+tool t
+  about: "Gives back nothing"
+  python: "t.py" nothing
+step one
+  call: t
+step two
+  uses: t
+  prompt: "x"
+output first: one | default "none"
+output two
+"""
+    found = run_flow(flow_of(flow, tmp_path), asking("{}"), perform_tool=box(tmp_path).perform)
+    assert found.value("first") == "none"
+    assert found.value("two") == "nothing"
 
 
 def test_what_goes_wrong_with_a_function_is_told(tmp_path: Path) -> None:

@@ -97,10 +97,10 @@ def test_completion_scripts_ask_for_what_we_answer(flowlang, shell: str):
     ("typed", "answer"),
     [
         ("flowlang ch", "plain,check\n"),
-        ("flowlang run triage.flow --m", "plain,--mail\n"),
+        ("flowlang run triage.flow --m", "plain,--mail\nplain,--max-cost\n"),
         ("flowlang run triage.flow --of", "plain,--offline\n"),
         ("flowlang run tri", "file,tri\n"),
-        ("flowlang run nothing.flow --ma", "\n"),
+        ("flowlang run nothing.flow --mai", "\n"),
     ],
 )
 def test_completion_answers_the_shell(folder: Path, typed: str, answer: str):

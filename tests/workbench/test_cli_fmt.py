@@ -51,14 +51,6 @@ def test_line_ends_mark_and_permissions_stay(flowlang, folder: Path, pretty: str
     assert stat.S_IMODE(path.stat().st_mode) == 0o640
 
 
-def test_a_link_stays_a_link(flowlang, folder: Path, pretty: str):
-    (folder / "real.flow").write_text(UGLY, encoding="utf-8")
-    (folder / "link.flow").symlink_to("real.flow")
-    assert flowlang("fmt", "link.flow").code == 0
-    assert (folder / "link.flow").is_symlink()
-    assert (folder / "real.flow").read_text(encoding="utf-8") == pretty
-
-
 def test_nothing_is_left_beside_the_file(flowlang, folder: Path, pretty: str):
     assert sorted(os.listdir(folder)) == ["triage.flow", "x.flow"]  # noqa: PTH208
 

@@ -1,0 +1,191 @@
+"""Whole runs over HTTP against the stand-in gateway: each fault is survived or told, and its log is the judge."""
+
+import asyncio
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from flowlang.language.values import Value
+from flowlang.models.providers import Provider, providers_of
+from flowlang.models.transport import Transport
+from flowlang.plan.build import build
+from flowlang.plan.graph import Defaults
+from flowlang.run.event import Event, StepFailed
+from flowlang.run.executor import execute
+from flowlang.run.inputs import defaults_of
+from flowlang.run.outcome import Done, Result
+from flowlang.run.report import Report, fold
+from flowlang.run.waiting import Waiting
+from flowlang.run.warming import Warming
+from tests.gateway import Gateway, Limits, first, mixed
+from tests.run.scripted import flow_of
+
+ONE = 'step a\n  model: gpt-5-4\n  tries: 3\n  prompt: "Say hello."\n'
+MANY = """
+input words: list of text
+step answers
+  repeat for each w in words
+  model: gpt-5-4
+  tries: 12
+  prompt: "Say {{ w }}."
+"""
+
+
+@dataclass(frozen=True)
+class Ran:
+    """A run that has ended."""
+
+    result: Result
+    report: Report
+    events: list[Event]
+
+    def failed(self) -> StepFailed:
+        return next(event for event in self.events if isinstance(event, StepFailed))
+
+
+def run(
+    text: str,
+    url: str,
+    folder: Path,
+    inputs: Mapping[str, Value] | None = None,
+    at_once: int = 16,
+    warming: Warming | None = None,
+) -> Ran:
+    """Runs a flow over HTTP. Nothing waits longer than it must: the waits themselves have tests of their own."""
+    flow = flow_of(text, folder)
+    providers = providers_of({"stand-in": Provider(url, "KEY", at_once)}, "stand-in", {})
+    environment = {"KEY": "sk-canary-123456"}
+    events: list[Event] = []
+
+    async def whole() -> Result:
+        transport = Transport(
+            {"stand-in": providers.endpoint("stand-in", environment)}, providers.of, at_once, environment
+        )
+        try:
+            return await execute(
+                build(flow, Defaults()),
+                {**defaults_of(flow), **(inputs or {})},
+                transport.complete,
+                events.append,
+                at_once=at_once,
+                place=transport.place,
+                warming=warming,
+                waiting=Waiting(lambda attempt, error: min(transport.delay_s(attempt, error), 0.05)),
+            )
+        finally:
+            await transport.close()
+
+    result = asyncio.run(whole())
+    return Ran(result, fold(events), events)
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        *("500", "502", "503", "504", "529", "429-concurrency", "429-tokens", "500-empty"),
+        *("reset-before-headers", "close-before-headers", "reset-in-headers", "reset-after-headers", "reset-in-body"),
+        *("cut-after-event", "cut-at-byte", "short-body", "broken-chunks", "bad-chunks", "no-http"),
+    ],
+)
+def test_what_passes_is_asked_again_and_billed_once(fault: str, tmp_path: Path) -> None:
+    gateway = Gateway(faults=first(1, fault))
+    with gateway as url:
+        ran = run(ONE, url, tmp_path)
+        billed = [seen for seen in gateway.log if seen.answered]
+        assert isinstance(ran.result.outcomes["a"], Done), ran.failed().message
+        assert (len(gateway.log), len(billed)) == (2, 1)
+
+
+@pytest.mark.parametrize(
+    ("fault", "exit_code"),
+    [
+        *(("401", 4), ("403-address", 4), ("402-quota", 4), ("429-quota", 4), ("429-credit", 4), ("429-monthly", 4)),
+        *(("400-parameter", 1), ("400-overflow", 1), ("400-model", 1), ("404-model", 1), ("413", 1), ("422-detail", 1)),
+    ],
+)
+def test_what_would_be_refused_again_is_asked_once(fault: str, exit_code: int, tmp_path: Path) -> None:
+    gateway = Gateway(faults=first(99, fault))
+    with gateway as url:
+        ran = run(ONE, url, tmp_path)
+        assert ran.report.exit_code == exit_code, ran.failed()
+        assert len(gateway.log) == (2 if fault == "400-parameter" else 1)  # a field is left out once
+        assert "canary" not in repr(ran.events)
+
+
+def test_spent_money_stops_every_call(tmp_path: Path) -> None:
+    gateway = Gateway(faults=first(99, "402-quota"))
+    with gateway as url:
+        ran = run(MANY, url, tmp_path, {"words": tuple(f"w{n}" for n in range(200))}, at_once=4)
+        assert ran.report.exit_code == 4
+        assert len(gateway.log) <= 4
+
+
+@pytest.mark.parametrize("quirk", range(1, 28))
+def test_every_quirk_is_understood(quirk: int, tmp_path: Path) -> None:
+    flow = """
+tool look
+  about: "Looks a word up"
+  takes word: text
+  command: "printf found"
+step a
+  model: gemini-3-1-pro
+  uses: look
+  tries: 3
+  returns: list of at least 1 text
+  prompt: "List three words."
+"""
+    gateway = Gateway(quirks=(quirk,))
+    with gateway as url:
+        ran = run(flow, url, tmp_path)
+        bad = [event for event in ran.events if isinstance(event, StepFailed)]
+        assert isinstance(ran.result.outcomes["a"], Done) or quirk in TOLD, bad
+        assert all(event.rule in ("unreachable", "bad-answer", "cut-off", "empty-answer") for event in bad), bad
+
+
+# Quirks after which there is no answer: a stream that is cut each time, reasoning without an answer, an error inside.
+TOLD = (18, 19, 20, 23, 24)
+
+
+@pytest.mark.parametrize(
+    ("field", "how"),
+    [
+        ("stream_options", "422-forbidden"),
+        ("response_format.json_schema", "400"),
+        ("response_format.json_schema", "500"),
+        ("response_format", "400"),
+    ],
+)
+def test_an_endpoint_that_refuses_a_field_is_asked_without_it_and_that_is_remembered(
+    field: str, how: str, tmp_path: Path
+) -> None:
+    text = MANY.replace("  prompt", "  returns: one of red, blue\n  prompt")
+    gateway = Gateway(refuses={field: how})
+    with gateway as url:
+        ran = run(text, url, tmp_path, {"words": tuple(f"w{n}" for n in range(30))}, at_once=2)
+        assert isinstance(ran.result.outcomes["answers"], Done), ran.failed()
+        assert len(gateway.log) <= 30 + 6
+
+
+def test_three_hundred_calls_with_mixed_faults_are_all_done_and_each_billed_once(tmp_path: Path) -> None:
+    rates: dict[Any, float] = {
+        **{"500": 0.04, "503": 0.03, "429-concurrency": 0.04, "reset-in-body": 0.03, "cut-after-event": 0.03},
+        **{"reset-before-headers": 0.03},
+    }
+    gateway = Gateway(faults=mixed(rates, seed=7))
+    with gateway as url:
+        ran = run(MANY, url, tmp_path, {"words": tuple(f"w{n}" for n in range(300))})
+        assert isinstance(ran.result.outcomes["answers"], Done), ran.failed()
+        billed = Counter(seen.digest for seen in gateway.log if seen.answered)
+        assert len(billed) == 300 and set(billed.values()) == {1}
+
+
+def test_a_rate_limit_is_kept_to(tmp_path: Path) -> None:
+    gateway = Gateway(limits=Limits(at_once=3))
+    with gateway as url:
+        ran = run(MANY, url, tmp_path, {"words": tuple(f"w{n}" for n in range(60))})
+        assert isinstance(ran.result.outcomes["answers"], Done), ran.failed()
+        assert len(gateway.log) <= 60 * 1.5
