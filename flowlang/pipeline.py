@@ -12,7 +12,7 @@ from functools import cache
 from pathlib import Path
 
 from . import resources
-from .diagnostics.diagnostic import Diagnostic
+from .diagnostics.diagnostic import Diagnostic, nearest
 from .language.check import Forbids, check
 from .language.checked import CheckedFile, CheckedTool
 from .language.facts import ModelFacts, Models
@@ -24,11 +24,12 @@ from .models.catalog import catalogue_of
 from .models.cost import free_models
 from .models.errors import BadAnswer
 from .models.providers import providers_of
-from .project import CONFIGURATION, find_root, read_below
+from .project import CONFIGURATION, find_root, has_configuration, read_below
 from .run.permits import Allow, Power, denial_of, power_of
 from .settings import Settings, load_settings
 
 MAX_PYTHON = 256 * 1024  # bytes of a tool's file: to read one takes two hundred times its size in memory
+MAX_PYTHON_IN_ALL = 4 * 1024 * 1024  # a file counts as often as a tool names it: so often it is looked through
 
 # What may be read outside a project, given its folder: what the project lists, and the user trusts it with.
 Outside = Callable[[Path], tuple[str, ...]]
@@ -64,13 +65,15 @@ def check_files(
 
 def _settings_of(root: Path) -> tuple[Settings, list[Diagnostic]]:
     path = root / CONFIGURATION
-    return load_settings(path, os.path.relpath(path)) if path.is_file() else (Settings(), [])
+    return load_settings(path, os.path.relpath(path)) if has_configuration(root) else (Settings(), [])
 
 
 def forbids_by(root: Path, allow: Allow) -> Forbids:
     """Why a project forbids a tool: it is not on its lists, or the Python file is not what the tool needs."""
+    left = MAX_PYTHON_IN_ALL
 
     def forbids(tool: CheckedTool) -> Denied | None:
+        nonlocal left
         try:
             denied = denial_of(tool, allow)
         except ValueError:
@@ -84,6 +87,12 @@ def forbids_by(root: Path, allow: Allow) -> Forbids:
             if len(data) > MAX_PYTHON:
                 message = f"`{power.name}` is too large: the Python file of a tool has at most {MAX_PYTHON // 1024} KB"
                 return Denied("bad-file", message, ("let it import the rest",))
+            left -= len(data)
+            if left < 0:
+                message = (
+                    f"the Python files of these tools have more than {MAX_PYTHON_IN_ALL // 1024 // 1024} MB in all"
+                )
+                return Denied("bad-file", message, ("a file counts once for each tool: cut a large one",))
             from .run.python_file import python_mistake  # few flows have such a tool, and Python's grammar is large
 
             return python_mistake(tool, data)
@@ -197,6 +206,8 @@ def _read_standard(name: str) -> bytes | Denied:
     folder = resources.find_stdlib()
     path = folder / name.removeprefix(STANDARD)
     if path.parent != folder or not path.is_file():
-        known = ", ".join(f'"std/{one.name}"' for one in sorted(folder.glob("*.flow")))
-        return Denied("not-found", f"the standard library has no `{name}`", (f"it has {known}",))
+        known = [f"{STANDARD}{one.name}" for one in sorted(folder.glob("*.flow"))]
+        near = nearest(name if name.endswith(".flow") else f"{name}.flow", known)
+        hint = f"did you mean `{near}`?" if near else "it has " + ", ".join(f'"{one}"' for one in known)
+        return Denied("not-found", f"the standard library has no `{name}`", (hint,))
     return path.read_bytes()

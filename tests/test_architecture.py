@@ -40,6 +40,7 @@ LATE: dict[str, set[str]] = {
     "run/python_runner.py": {"asyncio"},
     "run/tools.py": {"flowlang.run.fetch"},
     "settings.py": {"tomllib"},
+    "workbench/answering.py": {"flowlang.models.transport"},
     "workbench/cli.py": {
         "flowlang.workbench.commands",
         "flowlang.workbench.completion",

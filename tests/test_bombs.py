@@ -171,3 +171,177 @@ def test_a_bomb_is_refused_or_done(name: str, ended: dict[str, tuple[str, float]
     how, grown = ended[name]
     assert how.startswith(("done", "refused", "failed: ", "limit: ")), how
     assert grown <= MOST_MB
+
+
+# ── What a folder can bring: `check` and `plan` of a project that somebody else made ──
+
+LIMITED = """
+import resource, sys
+def limit(which, most):
+    resource.setrlimit(which, (most, resource.getrlimit(which)[1]))
+if sys.platform == "linux":
+    limit(resource.RLIMIT_AS, 1024 * 1024 * 1024)
+limit(resource.RLIMIT_CPU, 120)  # what would never end is a failure, not a wait
+from flowlang.workbench.cli import main
+ended = 0
+try:
+    ended = main()
+except SystemExit as left:
+    ended = left.code
+sys.stdout.flush()
+most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (1024 * 1024 if sys.platform == "darwin" else 1024)
+print(ended or 0, round(most), file=sys.stderr)
+"""
+
+
+def flows(deep: int) -> str:
+    """Flows that each run the next one twice."""
+    pairs = (f"flow f{n}\nstep a\n  run: f{n + 1}\nstep b\n  run: f{n + 1}\n" for n in range(deep))
+    return "step s\n  run: f0\n" + "".join(pairs) + f'flow f{deep}\nstep last\n  model: m\n  prompt: "x"\n'
+
+
+def imports(many: int) -> str:
+    return "".join(f'import "i{n}.flow" as i{n}\n' for n in range(many)) + PLAIN
+
+
+def tools(many: int) -> str:
+    return "".join(f'tool t{n}\n  python: "t.py" f\n' for n in range(many)) + PLAIN
+
+
+PLAIN = 'step s\n  model: gemini-3-flash\n  prompt: "x"\n'
+PYTHON = '[allow]\npython = ["t.py"]\n'
+FIELDS = "".join(f"  a{n}: text\n" for n in range(4900))
+WORDS = "word " * 800_000  # 4 MB
+MADE_OF_A = "a\n" * 2_000_000
+
+# The files, the command, how it ends, and words that are shown. A file named `x*20` is there twenty times.
+FOLDERS: dict[str, tuple[dict[str, str], str, int, str]] = {
+    "a key of many parts": (
+        {"main.flow": PLAIN, "flowlang.toml": "a" + ".a" * 30_000 + "=1"},
+        "check",
+        3,
+        "flowlang.toml:1:1",
+    ),
+    "a header of many parts": (
+        {"main.flow": PLAIN, "flowlang.toml": "[a" + ".a" * 30_000 + "]"},
+        "check",
+        3,
+        "more than 8 parts",
+    ),
+    "settings in brackets": (
+        {"main.flow": PLAIN, "flowlang.toml": "a = " + "[" * 60_000},
+        "check",
+        3,
+        "deeper than 8 brackets",
+    ),
+    "many unknown settings": (
+        {"main.flow": PLAIN, "flowlang.toml": "".join(f"a{n}=1\n" for n in range(8000))},
+        "check",
+        3,
+        "50 mistakes",
+    ),
+    "large settings": ({"main.flow": PLAIN, "flowlang.toml": "#" * 70_000}, "check", 3, "more than 65,536 bytes"),
+    "a large Python file": (
+        {"main.flow": tools(1), "t.py": MADE_OF_A, "flowlang.toml": PYTHON},
+        "check",
+        3,
+        "`t.py` is too large",
+    ),
+    **{
+        f"a deep Python file of {what[:2]}": (
+            {"main.flow": tools(1), "t.py": what, "flowlang.toml": PYTHON},
+            "check",
+            3,
+            "the Python file of tool `t0` can't be read",
+        )
+        for what in ("(" * 200_000, "-" * 200_000 + "1", "a" + ".a" * 100_000, "a" + "+a" * 100_000)
+    },
+    "a Python file for many tools": (
+        {"main.flow": tools(40), "t.py": "def f(): ...\n#" + "x" * 250_000, "flowlang.toml": PYTHON},
+        "check",
+        3,
+        "more than 4 MB in all",
+    ),
+    "flows that run twice what runs twice": ({"main.flow": flows(24)}, "check", 3, "error[out-of-range]: with this"),
+    "such flows, planned": ({"main.flow": flows(24)}, "plan", 3, "error[out-of-range]: with this"),
+    "fewer such flows, planned": ({"main.flow": flows(14)}, "plan", 0, "16,384 calls"),
+    "a text in many spellings": (
+        {
+            "main.flow": "".join(f'step s{n}\n  prompt: file "{"./" * n}big.txt"\n' for n in range(300)),
+            "big.txt": WORDS,
+        },
+        "check",
+        0,
+        "no mistakes",
+    ),
+    "many large texts": (
+        {"main.flow": "".join(f'step s{n}\n  prompt: file "t{n}.txt"\n' for n in range(20)), "t*20.txt": WORDS},
+        "check",
+        3,
+        "main.flow:34:16",
+    ),
+    "many large imports": (
+        {"main.flow": imports(8), "i*8.flow": "# " + "x" * 4_000_000 + "\n"},
+        "check",
+        3,
+        "more than 16 MB in all",
+    ),
+    "imports of many lines": (
+        {"main.flow": imports(9), "i*9.flow": "".join(f"schema {name}\n{FIELDS}" for name in "ABC")},
+        "check",
+        3,
+        "main.flow:7:8",
+    ),
+    "many tests": (
+        {"main.flow": PLAIN + "".join(f'test "t{n}"\n  answer s: "y"\n  expect s is "y"\n' for n in range(3000))},
+        "check",
+        0,
+        "no mistakes",
+    ),
+    "many answers": (
+        {"main.flow": PLAIN + 'test "t"\n' + '  answer s: "y"\n' * 100_000 + '  expect s is "y"\n'},
+        "check",
+        3,
+        "at most 100,000 lines",
+    ),
+    "many inputs, shown": (
+        {"main.flow": "".join(f"input x{n}: text\n" for n in range(100_000)) + PLAIN},
+        "run",
+        3,
+        "at most 100,000 lines",
+    ),
+    "loops in loops, planned": (
+        {
+            "main.flow": "let l = [" + ", ".join('"x"' for _ in range(1000)) + "]\n"
+            "step s\n  repeat for each a in l and each b in l and each c in l\n"
+            '  prompt: "{{ a }}{{ b }}{{ c }}' + loops(4) + '"\n'
+        },
+        "plan",
+        0,
+        "About ",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", FOLDERS)
+def test_a_folder_is_refused_or_done(name: str, tmp_path: Path) -> None:
+    files, command, ends, words = FOLDERS[name]
+    for key, text in {"flowlang.toml": "", **files}.items():
+        stem, many, ending = key.partition("*")
+        count, _, ending = ending.partition(".")
+        names = [f"{stem}{n}.{ending}" for n in range(int(count))] if many else [key]
+        (tmp_path / names[0]).write_text(text, encoding="utf-8")
+        for other in names[1:]:
+            os.link(tmp_path / names[0], tmp_path / other)
+    done = subprocess.run(
+        [sys.executable, "-P", "-c", LIMITED, command, "main.flow", *(["--help"] if command == "run" else [])],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        check=False,
+    )
+    ended, most = done.stderr.splitlines()[-1].split()
+    assert (int(ended), words in done.stdout + done.stderr) == (ends, True), (done.stdout + done.stderr)[-2000:]
+    assert int(most) <= 2 * MOST_MB

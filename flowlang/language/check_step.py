@@ -212,6 +212,11 @@ class StepCheck:
             place=self._place(self.name.span),
             description=self.section.description,
             messages=messages,
+            settings={
+                line.key.text: self._place(line.items[0].span if line.items else line.key.span)
+                for line in self.section.lines
+                if isinstance(line, ast.Setting)
+            },
             answer=None if returns is None else self.answer_type,
             answer_place=self._place(returns.span if returns else self.name.span),
             type=kind,

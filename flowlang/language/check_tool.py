@@ -71,6 +71,7 @@ def check_tool(file: File, declared: Declared) -> CheckedTool | None:
                     tell_no_text(line, here, reports)
                     continue
                 typer.prose = word == "about"  # a value is one word of a command, and JSON in a body
+                typer.word = word == "command"
                 resolved = typer.text(item)
                 match word:
                     case "about":

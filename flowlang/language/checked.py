@@ -106,6 +106,7 @@ class CheckedStep:
     place: Place  # of the name
     description: str
     messages: tuple[Message, ...]
+    settings: Mapping[str, Place]  # where the values of its own settings stand
     answer: Type | None  # what one answer must be; None for text
     answer_place: Place  # of `returns:`, or of the name
     type: Type  # the type of the step's value

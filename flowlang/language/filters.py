@@ -63,7 +63,7 @@ def apply(name: str, given: Value, call: Call) -> Value:
 
 
 def _where(given: Value, call: Call) -> Value:
-    return tuple([item for item in _items(given, "where") if call.holds(item)])
+    return tuple([item for item, holds in _asked(given, call, "where") if holds])
 
 
 def _sort_by(given: Value, call: Call) -> Value:
@@ -195,9 +195,9 @@ def _most_common(given: Value, call: Call) -> Value:
 
 
 def _share(given: Value, call: Call) -> Value:
-    items = _items(given, "share")
-    holding = sum(1 for item in items if call.holds(item))
-    return arithmetic.divided_by(Decimal(holding), Decimal(len(items)))
+    asked = _asked(given, call, "share")
+    holding = sum(1 for _, holds in asked if holds)
+    return arithmetic.divided_by(Decimal(holding), Decimal(len(asked)))
 
 
 def _join(given: Value, call: Call) -> Value:
@@ -318,13 +318,37 @@ def _items(given: Value, name: str) -> tuple[Value, ...]:
     return given
 
 
+def _asked(given: Value, call: Call, name: str) -> list[tuple[Value, bool]]:
+    """Each item, and whether the condition holds for it. A mistake names the item."""
+    asked: list[tuple[Value, bool]] = []
+    for place, item in enumerate(_items(given, name), 1):
+        try:
+            asked.append((item, call.holds(item)))
+        except ValueMistake as mistake:
+            raise _at(place, mistake) from None
+    return asked
+
+
+def _at(place: int, mistake: ValueMistake) -> ValueMistake:
+    """The mistake with its place in the list; of lists in lists the innermost one."""
+    told = mistake.message.endswith(" of the list)")
+    return mistake if told else ValueMistake(f"{mistake.message} (item {place:,} of the list)")
+
+
 def _present(given: Value, name: str) -> list[Value]:
     """The items without memory, and without those that are EMPTY."""
     return [item for item in map(bare, _items(given, name)) if item is not EMPTY]
 
 
 def _numbers(given: Value, name: str) -> list[Decimal]:
-    return [_number(item, name) for item in _present(given, name)]
+    numbers: list[Decimal] = []
+    for place, item in enumerate(_items(given, name), 1):
+        if bare(item) is not EMPTY:
+            try:
+                numbers.append(_number(item, name))
+            except ValueMistake as mistake:
+                raise _at(place, mistake) from None
+    return numbers
 
 
 def _number(value: Value, name: str) -> Decimal:
@@ -351,7 +375,7 @@ def _measures(given: Value, name: str) -> list[Value]:
     days = [read_date(item) for item in items if isinstance(item, str)]
     if len(days) == len(items) and None not in days:
         return [day for day in days if day is not None]
-    return [_number(item, name) for item in items]
+    return [*_numbers(given, name)]
 
 
 def _extreme(items: list[Value], side: int) -> Value:

@@ -192,6 +192,10 @@ def _repeat(text: str, unreadable: Unreadable) -> Mistake | None:
     if (second := re.compile(r"and\s+(?=\S)").match(text, offset)) is not None:
         span = rest_of_line(text, second.end())
         return syntax("a second list begins with `and each`", span, f"write `and each {text[span.start : span.end]}`")
+    if text.startswith("[", offset) or text.startswith('"', offset):
+        message = "a list that is written out has no name here"
+        hint = 'give it one above the step: `let names = ["a", "b"]`, and `repeat for each name in names`'
+        return syntax(message, rest_of_line(text, offset), hint)
     return syntax("this line can't be read from here on", rest_of_line(text, offset), f"write `{_EACH}`")
 
 

@@ -15,7 +15,7 @@ from ..diagnostics.source import SourceFile, Span
 from . import ast
 from .lower import lower_tag_at
 from .mistake import Mistake
-from .read import Remembered, read
+from .read import MAX_LINES, Remembered, read
 from .texts import TextReader
 
 MAX_SOURCE = 4 * 1024 * 1024  # bytes of one file
@@ -23,6 +23,7 @@ MAX_SOURCES = 16 * 1024 * 1024  # bytes of a flow file and all that it imports
 MAX_READ = 64 * 1024 * 1024  # bytes of these, and of all texts
 MAX_FILES = 1000
 MAX_DEPTH = 32
+_SOURCES = "this flow and the files that it imports have"
 STANDARD = "std/"
 
 
@@ -81,6 +82,7 @@ class Loader:
     sources: list[SourceFile] = field(default_factory=list)
     _texts: "dict[str, LoadedText | _NoText | Denied]" = field(default_factory=dict)  # by the key of the file
     _source_bytes: int = 0
+    _lines: int = 0  # outside of texts
     _read_bytes: int = 0
     _full: Denied | None = None  # once too much was read; told at the place that passes it, and nowhere else
     _full_is_told: bool = False
@@ -113,6 +115,9 @@ class Loader:
             return full
         self.sources.append(source)
         flow_file, diagnostics = read(source, self.remembered.setdefault(path, Remembered()))
+        self._lines += sum(1 + len(placed.section.lines) for placed in flow_file.sections)
+        if chain and self._lines > MAX_LINES:
+            return self._fill(f"{_SOURCES} more than {MAX_LINES:,} lines in all")
         self.diagnostics.extend(diagnostics)
         loaded = self.files[path] = LoadedFile(path, source, flow_file)
         for placed in flow_file.sections:
@@ -194,12 +199,14 @@ class Loader:
     def _count(self, size: int) -> Denied | None:
         """Notes that so much more was read; Denied if that is too much."""
         self._read_bytes += size
-        most, what = max(MAX_SOURCES, self.max_source), "this flow and the files that it imports have"
+        most, what = max(MAX_SOURCES, self.max_source), _SOURCES
         if self._source_bytes <= most:
             most, what = max(MAX_READ, self.max_source), "the files that belong to this flow have"
             if self._read_bytes <= most:
                 return None
-        message = f"{what} more than {most // 1024 // 1024} MB in all"
+        return self._fill(f"{what} more than {most // 1024 // 1024} MB in all")
+
+    def _fill(self, message: str) -> Denied:
         self._full = Denied("out-of-range", message, ("leave out what it does not need, or cut it into several flows",))
         return self._full
 

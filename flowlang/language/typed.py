@@ -28,6 +28,7 @@ class Typer:
     look: Lookup
     media: bool = False  # whether an image or audio may be filled in
     prose: bool = True  # whether a list in the middle of a line reads oddly
+    word: bool = False  # whether a value is one word of a command
     verbatim: bool = False  # whether the text of a file is taken as it stands, as in inputs and tests
     _pasting: tuple[str, ...] = ()
     _pastes: int = 0
@@ -206,6 +207,9 @@ class Typer:
         elif isinstance(item, types.MediaType):
             if not self.media:
                 self.tell("wrong-type", f"{shown} can stand in `prompt:` and `user:` only", value.span)
+        elif item is not None and self.word:
+            message = f"{shown} is a list, and a value is one word of a command"
+            self.tell("wrong-type", message, value.span, 'a list is several words: `| join " "` makes it one')
         elif item is not None:
             before = parts[index - 1] if index else ""
             after = parts[index + 1] if index + 1 < len(parts) else ""

@@ -28,6 +28,8 @@ from .wire import Dialect, body_of, encoded, not_taken
 
 CONNECT_S = 10.0
 IDLE_S = 90.0  # without a word of an answer that has begun; what only keeps the line open does not count
+DRAIN_S = 0.05  # for what may follow the end of an answer; some servers leave the line open behind it
+SMALL = 128 * 1024  # bytes of a question that are put together rather than sent in pieces
 MOST_BYTES = 32 * 1024 * 1024  # of one answer, unpacked
 MOST_COMPLAINT = 64 * 1024  # bytes that are read of an answer that says no
 MOST_ADAPTED = 4  # times that one question changes its form
@@ -102,6 +104,8 @@ class Transport:
             where = f"`extras` of [providers.{endpoint.name}] in flowlang.toml"
             raise BadRequest(f"`{named}` may not be sent to the provider `{endpoint.name}`: it is not in {where}")
         pieces = encoded(body_of(request, dialect))
+        if sum(map(len, pieces)) < SMALL:
+            pieces = [b"".join(pieces)]
         url = f"{endpoint.base_url}/chat/completions"
         headers = {
             "Content-Type": "application/json",
@@ -145,6 +149,8 @@ class Transport:
                         idle.reschedule(loop.time() + IDLE_S)
                     if reading.done:
                         break
+                if reading.done:
+                    await _drained(body)
         except TimeoutError:
             raise Unreachable(f"{where} stopped in the middle of its answer") from None
         except (httpx2.TransportError, OSError):
@@ -277,6 +283,14 @@ async def _unpacked(response: httpx2.Response, where: str) -> AsyncIterator[byte
                 raise ModelError(message, "limit-reached", retryable=False)
             if out:
                 yield out
+
+
+async def _drained(body: AsyncIterator[bytes]) -> None:
+    """Takes the end of a body off the wire, if it is there: then the connection can be used again."""
+    with suppress(TimeoutError, ModelError, httpx2.TransportError, OSError):
+        async with asyncio.timeout(DRAIN_S):
+            async for _ in body:
+                pass
 
 
 async def _beginning(body: AsyncIterator[bytes]) -> bytes:

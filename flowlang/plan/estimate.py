@@ -37,7 +37,7 @@ _JUDGING = 80  # tokens around a rule
 _MOST_TURNS = 1_000  # of a loop that are looked at one by one; the others are like them
 _MOST_ITEMS = 10_000  # of one loop: a run goes through no more
 _MOST_LOOKED_AT = 10_000  # turns of all loops of steps, also in flows that are run in a loop
-_MOST_FILLED_IN = 1_000_000  # turns of all loops in texts
+_MOST_FILLED_IN = 100_000  # turns of all loops in texts
 _DEEPEST = 32  # flows that run each other; of what is below nobody knows
 
 

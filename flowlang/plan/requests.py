@@ -55,11 +55,14 @@ def settled(ask: Ask, scope: Scope) -> dict[str, Plain]:
     plain: dict[str, Plain] = {}
     for name, parameter in ask.parameters.items():
         if name not in ("model", "fallback"):
-            plain[name] = _settled(name, parameter.value, scope)
+            plain[name] = settled_one(name, parameter.value, scope)
     return plain
 
 
-def _settled(name: str, value: str | Decimal | bool | tuple[str | Decimal, ...] | ast.Value, scope: Scope) -> Plain:
+def settled_one(
+    name: str, value: str | Decimal | bool | tuple[str | Decimal, ...] | ast.Value, scope: Scope
+) -> Plain:
+    """One parameter as plain data. Raises what settled() does."""
     match value:
         case str() | Decimal() | bool():
             return value

@@ -341,7 +341,8 @@ async def perform(
         status = "ok"
         return result
     except TimeoutError:
-        raise ToolFailed(f"tool `{tool.name}` failed: it was not done after {in_words(timeout_s)}") from None
+        hint = "`timeout:` of the step sets how long it may take"
+        raise ToolFailed(f"tool `{tool.name}` failed: it was not done after {in_words(timeout_s)}", hint) from None
     finally:
         emit(ToolCalled(asker.path, asker.step, asker.item, tool.name, status, gate.clock() - started))
 

@@ -11,17 +11,20 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from decimal import Decimal
 
+from ..language import ast
 from ..language.checked import CheckedLet, CheckedLimits, CheckedOutput
 from ..language.expression import Scope, evaluate
+from ..language.reading import read_number
 from ..language.values import EMPTY, Secret, Value, ValueMistake, bare
 from ..models.chat import Complete
 from ..models.cost import Prices
 from ..plan.graph import Plan, PlannedStep
+from .ahead import wrong_settings
 from .budget import Budget
 from .calling import AT_ONCE, Gate, PlaceFor, no_place
 from .event import Emit, RunFinished, RunStarted, StepFailed, StepSkipped
 from .ground import Conversation, Ground, T
-from .outcome import FAILED_BEFORE, Done, Failed, Outcome, Result, Skipped
+from .outcome import FAILED_BEFORE, Done, Failed, Failure, Outcome, Result, Skipped
 from .scheduler import Schedule
 from .standing import StandIn, carry_out
 from .step import run_step
@@ -154,6 +157,9 @@ class FlowRun:
     async def run(self) -> None:
         """Brings every step and let to its end, then the outputs and what is expected of them."""
         nodes = self.plan.nodes
+        if wrong := wrong_settings(self.plan, self.names):
+            self._refuse(wrong)
+            return
         schedule = Schedule({name: node.waits_for for name, node in nodes.items()})
         async with asyncio.TaskGroup() as group:
 
@@ -173,6 +179,14 @@ class FlowRun:
             start(schedule.ready())
         self.outputs = {output.name: self._output(output) for output in self.plan.outputs}
         self._expect()
+
+    def _refuse(self, wrong: Mapping[str, Failure]) -> None:
+        """Starts nothing: a setting has a value that it can't have."""
+        for name, failure in wrong.items():
+            self.emit(StepFailed(self.path, name, None, failure.rule, failure.message, failure.place, failure.hints))
+        root = next(iter(wrong))
+        self.outcomes = {name: Failed(name if name in wrong else root) for name in self.plan.nodes}
+        self.outputs = {output.name: Failed(root) for output in self.plan.outputs}
 
     def _ended(self, name: str, outcome: Outcome, schedule: Schedule) -> tuple[str, ...]:
         self.outcomes[name] = outcome
@@ -206,13 +220,18 @@ class FlowRun:
             return Failed(let.name)
         if bare(value) is not EMPTY:
             return Done(value)
-        because = self._because(let.reads)
+        because = self._because(let.reads, let.value)
         self.emit(StepSkipped(self.path, let.name, because))
         return Skipped(because)
 
-    def _because(self, reads: Iterable[str]) -> str:
+    def _because(self, reads: Iterable[str], value: ast.Value) -> str:
         empty = next((name for name in reads if bare(self.names.get(name, "")) is EMPTY), None)
-        return f"`{empty}` is empty" if empty is not None else "there is nothing that it could be"
+        if empty is not None:
+            return f"`{empty}` is empty"
+        divisors = [one for call in _calls(value) if call.name == "divided by" for one in call.arguments]
+        if any(_is_zero(bare(evaluate(one, Scope(self.names)))) for one in divisors):
+            return "it would be a division by zero"
+        return "there is nothing that it could be"
 
     # ── The end ──
 
@@ -225,7 +244,7 @@ class FlowRun:
         except ValueMistake as mistake:
             self.emit(StepFailed(self.path, output.name, None, "wrong-value", mistake.message, output.place))
             return Failed(output.name)
-        return Done(value) if bare(value) is not EMPTY else Skipped(self._because(output.reads))
+        return Done(value) if bare(value) is not EMPTY else Skipped(self._because(output.reads, output.value))
 
     def _expect(self) -> None:
         """What the flow expects of a whole run; it is not asked where something that it names has failed."""
@@ -245,3 +264,11 @@ class FlowRun:
         run = FlowRun(plan, inputs, path, budget, self.gate, self.emit, self.perform_tool, self.stand_in, self.waiting)
         await run.run()
         return run.outputs
+
+
+def _calls(value: ast.Value) -> tuple[ast.FilterCall, ...]:
+    return value.filters if isinstance(value, ast.Piped) else ()
+
+
+def _is_zero(value: Value) -> bool:
+    return (read_number(value) if isinstance(value, str) else value) == Decimal(0)

@@ -26,6 +26,7 @@ from ..language.types import (
     spelled,
 )
 from ..language.values import EMPTY, Document, Media, Secret, Value, ValueMistake, bare, kind_of
+from ..language.writing import number_text
 
 
 class Misfit(Exception):
@@ -165,7 +166,13 @@ def _record(value: Value, of: RecordType, path: tuple[str | int, ...]) -> Value:
 
 def _bounded(value: Value, of: Type, path: tuple[str | int, ...]) -> None:
     if wrong := check_bounds(value, of):
-        size = f"it has {len(value)}" if isinstance(value, str | tuple) else f"not {_shown(value)}"
+        size = (
+            f"it has {len(value)}"
+            if isinstance(value, str | tuple)
+            else f"not {number_text(value)}"
+            if isinstance(value, Decimal)
+            else f"not {_shown(value)}"
+        )
         raise Misfit(f"{wrong}, {size}", path, "out-of-range")
 
 

@@ -9,6 +9,7 @@ never outside of it.
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from functools import partial
 from pathlib import Path
 
@@ -17,11 +18,15 @@ from ..language.checked import CheckedFlow, CheckedInput
 from ..language.expression import Scope, evaluate
 from ..language.reading import read_json
 from ..language.types import (
+    ChoiceType,
+    DateType,
     DocumentType,
     ListOf,
     MediaType,
+    NumberType,
     RecordType,
     TextType,
+    Type,
     YesNoType,
     spelled,
 )
@@ -159,22 +164,28 @@ class Reading:
             self.values[one.name] = needed(one, value())
         except (FileMistake, ValueMistake, Misfit) as problem:
             self.wrong.add(one.name)
-            self.mistakes.append(mistake_in(one, problem, f"--{one.name}", _how(one)))
+            self.mistakes.append(mistake_in(one, problem, f"--{one.name}", _how(one, self._is_alone(one))))
 
     def fill_from_stdin(self) -> None:
         """What is piped in goes to the only required text or document that was given no value."""
         open_ones = [
             one
-            for one in self.flow.inputs.values()
-            if one.required
-            and one.name not in self.values
-            and one.name not in self.wrong
-            and one.name not in self.elsewhere
-            and isinstance(one.type, TextType | DocumentType)
+            for one in self._may_be_piped()
+            if one.name not in self.values and one.name not in self.wrong and one.name not in self.elsewhere
         ]
         if len(open_ones) != 1 or self.given.stdin is None or self.given.stdin_is_read:
             return
         self.take(open_ones[0], partial(self.piped, open_ones[0]))
+
+    def _may_be_piped(self) -> list[CheckedInput]:
+        """The required texts and documents."""
+        return [
+            one for one in self.flow.inputs.values() if one.required and isinstance(one.type, TextType | DocumentType)
+        ]
+
+    def _is_alone(self, one: CheckedInput) -> bool:
+        """Whether no other text or document is missing: the pipe would fill this one."""
+        return all(other is one or other.name in self.values for other in self._may_be_piped())
 
     def piped(self, one: CheckedInput) -> Value:
         data = self.given.from_stdin()
@@ -229,8 +240,10 @@ def mistake_in(
         case Misfit() if problem.message == "is missing" and not problem.path:
             return InputMistake("missing-input", f"input `{one.name}` is missing", (how,) if how else (), one.name)
         case Misfit():
-            hints = (f"it is {in_words(one.type)}",) if one.description == "" else (one.description,)
-            return InputMistake(problem.rule, problem.sentence(named), hints, one.name)
+            example = _example(one.type)
+            like = (f"for example `{named} {example}`",) if example and named.startswith("--") else ()
+            about = (one.description,) if one.description else ()
+            return InputMistake(problem.rule, problem.sentence(named), (*about, *like), one.name)
 
 
 def check_columns(flow: CheckedFlow, values: Mapping[str, Value]) -> Iterator[InputMistake]:
@@ -251,19 +264,43 @@ def check_columns(flow: CheckedFlow, values: Mapping[str, Value]) -> Iterator[In
             yield InputMistake("bad-file", message, (*fix, told), name)
 
 
-def _how(one: CheckedInput) -> str:
-    """How the missing input is given."""
+def _how(one: CheckedInput, is_alone: bool) -> str:
+    """How the missing input is given. `is_alone`: it is the only one that a pipe could fill."""
     match one.type:
         case DocumentType():
-            return f"add `--{one.name} @FILE`, or pipe the document in"
+            return f"add `--{one.name} @FILE`" + (", or pipe the document in" if is_alone else "")
         case TextType():
             return f'add `--{one.name} "…"`, or `--{one.name} @FILE`'
         case MediaType() | ListOf(item=MediaType() | DocumentType() | RecordType()):
             return f"add `--{one.name} @FILE`"
         case YesNoType():
             return f"add `--{one.name} yes` or `--{one.name} no`"
+        case ListOf(item=inner):
+            example = _example(inner)
+            return (
+                f"add `--{one.name} {example} --{one.name} {example}`" if example else f"add `--{one.name} @FILE.json`"
+            )
         case _:
-            return f"add `--{one.name} …`: {spelled(one.type)}"
+            return f"add `--{one.name} {_example(one.type) or '…'}`: {spelled(one.type)}"
+
+
+def _example(of: Type) -> str:
+    """A value as it may be typed; empty for what is rather read from a file."""
+    match of:
+        case NumberType(low=low, high=high):
+            five = Decimal(5)
+            fits = low if low is not None and low > five else high if high is not None and high < five else five
+            return f"{fits:f}"
+        case YesNoType():
+            return "yes"
+        case DateType():
+            return "2026-03-11"
+        case ChoiceType(choices=(first, *_)):
+            return first if first.isalnum() else f'"{first}"'
+        case DocumentType() | MediaType():
+            return "@FILE"
+        case _:
+            return ""
 
 
 def _it(some: Sequence[str]) -> str:

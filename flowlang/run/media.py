@@ -2,20 +2,14 @@
 
 import hashlib
 import struct
-from pathlib import Path
 
 from ..language.values import Media
-from .files import FileMistake, read_bytes
+from .files import FileMistake
 
 MOST_MEDIA_BYTES = 20_000_000
 MOST_PIXELS = 50_000_000
 
 READABLE = {"image": "PNG, JPEG, GIF and WebP", "audio": "WAV and MP3"}
-
-
-def read_media(path: Path, kind: str) -> Media:
-    """The image or audio in a file. Raises FileMistake."""
-    return media_of(read_bytes(path, MOST_MEDIA_BYTES, "image" if kind == "image" else "recording"), path.name, kind)
 
 
 def media_of(data: bytes, name: str, kind: str) -> Media:

@@ -22,7 +22,7 @@ def call(source: str, name: str, function: str, takes: dict[str, Any]) -> dict[s
     try:
         exec(compile(source, name, "exec"), module.__dict__)
     except BaseException as error:
-        return {"failed": f"the file could not be loaded: {told(error, name)}", "kind": "file"}
+        return {"failed": f"the file could not be loaded: {told(error, name)}", "kind": "file", **missing(error)}
     called = getattr(module, function, None)
     if not callable(called):
         return {"failed": f"it has no function `{function}`", "kind": "file"}
@@ -36,7 +36,12 @@ def call(source: str, name: str, function: str, takes: dict[str, Any]) -> dict[s
             return {"result": result}
         return {"result": json.dumps(result, ensure_ascii=False, default=plain)}
     except BaseException as error:
-        return {"failed": told(error, name), "kind": "call"}
+        return {"failed": told(error, name), "kind": "call", **missing(error)}
+
+
+def missing(error: BaseException) -> dict[str, str]:
+    """The module that could not be found, if that is the error."""
+    return {"missing": str(error.name)} if isinstance(error, ModuleNotFoundError) else {}
 
 
 def plain(value: object) -> object:

@@ -125,8 +125,11 @@ class _StepRun:
 
     def _summary(self) -> Failure:
         first = self.failed[min(self.failed)]
-        items = f"item {_listed(self.failed)}" if len(self.failed) == 1 else f"items {_listed(self.failed)}"
-        message = f"step `{self.step.name}` failed: {items} of {self.count} did"
+        items = "item" if len(self.failed) == 1 else "items"
+        message = f"step `{self.step.name}` failed: {len(self.failed)} of {self.count} items did ({items} "
+        message += _listed(self.failed) + ")"
+        if self.step.failures:
+            message += f", and `failures: at most {self.step.failures}` allows no more"
         return Failure(FAILED_BEFORE, message, self.step.place, (f"the first one: {first.message}",))
 
     def _skip_if_nothing_depends_on_items(self, left: Mapping[int, LeftOut]) -> None:

@@ -16,6 +16,7 @@ from .fitting import Misfit, fitted, read_cell
 MOST_TABLE_BYTES = 50_000_000
 MOST_ROWS = 1_000_000  # of a table that is one value; what is read row by row has no such limit
 MOST_CELLS = 5_000_000
+MOST_TOLD = 5  # cells that do not fit, of one table
 _CSV_ENDINGS = ("csv", "tsv", "tab")
 _LINES_ENDINGS = ("jsonl", "ndjson")
 
@@ -102,10 +103,16 @@ def fit_rows(rows: Rows, of: RecordType) -> tuple[Value, ...]:
     """The rows as records of a schema: columns are checked, cells turned into their fields' types."""
     if rows.columns is not None:
         _check_columns(rows, rows.columns, of)
-    return tuple([_fit_row(row, of, rows) for row in rows.rows])
+    bad: list[str] = []
+    records = [_fit_row(row, of, rows, bad) for row in rows.rows]
+    if bad:
+        more = [f"{len(bad) - MOST_TOLD:,} more cells"] if len(bad) > MOST_TOLD else []
+        raise FileMistake(bad[0], *(["also " + "; ".join([*bad[1:MOST_TOLD], *more])] if len(bad) > 1 else []))
+    return tuple(records)
 
 
-def _fit_row(row: Row, of: RecordType, rows: Rows) -> Value:
+def _fit_row(row: Row, of: RecordType, rows: Rows, bad: list[str]) -> Value:
+    """The row as a record; what is wrong with its cells is added to `bad`."""
     record: dict[str, Value] = {}
     for field in of.fields:
         cell = row.record.get(field.name, EMPTY)
@@ -115,7 +122,8 @@ def _fit_row(row: Row, of: RecordType, rows: Rows) -> Value:
             else:
                 record[field.name] = fitted(cell, field.type)
         except Misfit as misfit:
-            raise FileMistake(f"{row.where} of `{rows.name}`: {misfit.sentence(field.name)}") from None
+            named = "" if bad else f" of `{rows.name}`"
+            bad.append(f"{row.where}{named}: {misfit.sentence(field.name)}")
     if of.open:
         for name, item in row.record.items():
             record.setdefault(name, item)
@@ -166,7 +174,7 @@ def _csv_table(text: str, name: str) -> RowByRow:
 
 def _csv_records(text: str, name: str, delimiter: str) -> Iterator[tuple[int, list[str]]]:
     """The cells of each record that is not blank, with the line on which it begins. Raises FileMistake."""
-    csv.field_size_limit(len(text) + 1)
+    csv.field_size_limit(max(csv.field_size_limit(), len(text) + 1))
     reader = csv.reader(_lines(text), delimiter=delimiter, strict=True)
     line = 1
     try:

@@ -130,7 +130,7 @@ class Toolbox:
             ) from None
         if ended.status:
             how = f"it ended with status {ended.status}" if ended.status > 0 else f"signal {-ended.status} ended it"
-            said = shortened(ended.complaint) or shortened(ended.output.decode("utf-8", "replace"))
+            said = _words_in(ended.complaint) or _words_in(ended.output.decode("utf-8", "replace"))
             raise ToolFailed(f"tool `{tool.name}` failed: {how}" + (f", and said: {said}" if said else ""))
         return ended.output
 
@@ -174,9 +174,9 @@ class Toolbox:
             raise ToolFailed(f"tool `{tool.name}` failed: its process ended before the function did") from None
         if "failed" in answer:
             file = "" if answer["kind"] == "call" else f"`{power.name}`: "
-            raise ToolFailed(
-                f"tool `{tool.name}` failed: {file}{shortened(answer['failed'])}", told=answer["kind"] == "call"
-            )
+            message = f"tool `{tool.name}` failed: {file}{shortened(answer['failed'])}"
+            hints = ("only installed packages can be imported, not files beside it",) if "missing" in answer else ()
+            raise ToolFailed(message, *hints, told=answer["kind"] == "call")
         return None if answer["result"] is None else str(answer["result"])
 
     # ── Addresses ──
@@ -282,6 +282,12 @@ def shortened(text: str, most: int = MOST_TOLD) -> str:
     """The text as one line of at most so many characters."""
     line = " ".join(text.split())
     return line if len(line) <= most else f"{line[:most]}…"
+
+
+def _words_in(said: str) -> str:
+    """What a program said, in one line; of what is no text, that alone."""
+    odd = sum(sign == "\ufffd" or (sign < " " and not sign.isspace()) for sign in said)
+    return "something that is no text" if odd * 10 > len(said) else shortened(said)
 
 
 def _as_json(value: Value) -> str:

@@ -12,6 +12,7 @@ from ..models.answer import read_answer
 from ..models.errors import BadAnswer
 from ..plan.graph import Ask, Plan, PlannedStep
 from ..plan.requests import EmptyParameter, rendered_messages, settled, timeout_s_of, tries_of
+from .ahead import wrong_count
 from .answering import Answering, perform
 from .calling import Asker
 from .event import Noted
@@ -20,9 +21,9 @@ from .fitting import Misfit, fitted
 from .ground import Conversation, Ground, held, left_out, worked_out
 from .inputs import defaults_of
 from .outcome import FAILED_BEFORE, Done, Failed, Failure, LeftOut, LimitReached, Skipped, StepFailure
-from .tools import ToolFailed
+from .tools import ToolFailed, shortened
 
-MOST_SAMPLES = 1_000
+MOST_SHOWN = 120  # characters of what a tool gave back, where it does not fit
 
 
 class Work:
@@ -235,23 +236,26 @@ class Work:
                 tries -= 1
                 if tries and failed.told:
                     continue
-                raise StepFailure(Failure(failed.rule, failed.message, step.place, failed.hints)) from None
+                raise StepFailure(Failure(failed.rule, failed.message, step.settings["call"], failed.hints)) from None
         if text is None and tool.returns is None:
             return EMPTY
         try:
             return read_answer("null" if text is None else without_last_break(text), tool.returns)
         except BadAnswer as mistake:
             message = f"tool `{tool.name}` gave back what does not fit its `returns:`"
-            raise StepFailure(Failure("tool-failed", message, step.place, (mistake.message,))) from None
+            why = mistake.message.replace("the answer", "it", 1) if text else "it gave back nothing"
+            hints = (why, f"it gave back: {shortened(text, MOST_SHOWN)}") if text else (why,)
+            raise StepFailure(Failure("tool-failed", message, step.settings["call"], hints)) from None
 
     def _number(self, written: int | ast.Value, setting: str, names: Mapping[str, Value]) -> int:
         """A count that may be given by name."""
         if isinstance(written, int):
             return written
-        found = bare(worked_out(written, names, self.step.place))
+        place = self.step.settings[setting]
+        found = bare(worked_out(written, names, place))
         if found is EMPTY:
             raise left_out(Scope(names).blame(written))
-        if not isinstance(found, Decimal) or found != found.to_integral_value() or not 1 <= found <= MOST_SAMPLES:
-            message = f"`{setting}` must be a whole number from 1 to {MOST_SAMPLES:,}"
-            raise StepFailure(Failure("out-of-range", message, self.step.place))
+        if (failure := wrong_count(setting, found, place)) is not None:
+            raise StepFailure(failure)
+        assert isinstance(found, Decimal)
         return int(found)

@@ -187,7 +187,7 @@ def _add_call(one: Running, event: CallFinished) -> None:
 
 def full_name(path: str, step: str) -> str:
     """A step's name with the way to it: `polished[2].review`. What the run as a whole is about has no name."""
-    return visible_line(f"{path.replace('/', '.')}.{step}" if path else step or "the run")
+    return visible_line(".".join(filter(None, (path.replace("/", "."), step))) or "the run")
 
 
 def one_line(text: str) -> str:

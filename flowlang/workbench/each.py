@@ -10,7 +10,7 @@ from ..language.checked import CheckedFlow
 from ..plan.graph import Plan
 from ..run.each import Tally, diagnostic_of, execute_each
 from ..run.event import Emit
-from ..run.exit import DONE, STORE, WRONG_INPUT
+from ..run.exit import DONE, OF_RULE, STORE, WRONG_INPUT
 from ..run.fetched import Fetch
 from ..run.files import FileMistake
 from ..run.means import Means
@@ -84,7 +84,8 @@ def run_rows(
     code = ran.stopped_by or tally.exit_code()
     _tell(tally, code, plan, given, screen, out)
     if tally.unwritten is not None:
-        raise Refusal(STORE, tally.unwritten.message, tally.unwritten.hints, tally.unwritten.rule)
+        slip = tally.unwritten
+        raise Refusal(OF_RULE.get(slip.rule, STORE), slip.message, slip.hints, slip.rule)
     if ran.unwritten:
         raise Refusal(STORE, f"the events could not be written: {ran.unwritten}", rule="bad-file")
     return code

@@ -14,7 +14,7 @@ from ..language.values import Value
 from ..pipeline import compile_flow
 from ..plan.graph import Defaults
 from ..run.exit import MISTAKES, NOT_ALLOWED, PROVIDER, WRONG_INPUT
-from ..run.fetched import Fetch, Fetched, refuse_addresses
+from ..run.fetched import Fetch, Fetched, FetchFailed, refuse_addresses
 from ..run.inputs import MOST_TEXT_BYTES, InputMistake, read_inputs
 from ..settings import Settings, find_settings, load_settings
 from ..show.numbers import count
@@ -77,6 +77,12 @@ def fetch_from(hosts: Hosts) -> Fetch:
         return fetch_input(address, hosts, most_bytes)
 
     return fetch
+
+
+def read_no_address(address: str, most_bytes: int) -> Fetched:
+    """Stands in for commands that only look: what they read could be asked of no host."""
+    hint = "save the file, and give its name"
+    raise FetchFailed("only `run` reads addresses: this command sends nothing anywhere", hint, rule="bad-file")
 
 
 def open_inputs(

@@ -9,7 +9,7 @@ from ..show.plan import plan_json, plan_prompts, plan_table
 from .asking import hide_keys
 from .costing import prices_of
 from .given import Given
-from .opening import defaults_of, open_inputs, open_settings, pick_step
+from .opening import defaults_of, open_inputs, open_settings, pick_step, read_no_address
 from .screen import Screen
 
 
@@ -19,7 +19,7 @@ def perform(given: Given, flow: CheckedFlow, screen: Screen) -> int:
     settings = open_settings(flow.source.path, screen)
     hide_keys(settings, screen)
     plan = build(flow, defaults_of(settings), pick_step(flow, only) if only else None)
-    names = open_inputs(flow, given, screen, complete=False)
+    names = open_inputs(flow, given, screen, complete=False, fetch=read_no_address)
     providers = providers_of(settings.providers, settings.provider, screen.environment)
     estimated = estimate(plan, names, prices_of(settings, providers))
     if given.has("json"):

@@ -27,7 +27,7 @@ from ..show.request import request_text
 from ..show.terminal import visible
 from .asking import hide_keys, providers_for
 from .given import Given
-from .opening import defaults_of, open_inputs, open_settings
+from .opening import defaults_of, open_inputs, open_settings, read_no_address
 from .refusal import Refusal
 from .screen import Screen
 
@@ -55,7 +55,7 @@ def perform(given: Given, flow: CheckedFlow, screen: Screen) -> int:
     settings = open_settings(flow.source.path, screen)
     hide_keys(settings, screen)
     plan = _without_condition(build(flow, defaults_of(settings), path or name), path or name)
-    inputs = open_inputs(flow, given, screen)
+    inputs = open_inputs(flow, given, screen, fetch=read_no_address)
     sought = asyncio.run(_caught(plan, inputs, path, name, item))
     if not sought.request.done():
         raise Refusal(WRONG_INPUT, f"step `{name}` would send nothing: {sought.why_not or _no_item(sought)}")

@@ -7,7 +7,7 @@ from ..language.checked import CheckedFlow
 from ..language.values import ValueMistake
 from ..plan.build import build
 from ..plan.graph import Plan
-from ..run.exit import DONE, LIMIT, STORE, WRONG_INPUT
+from ..run.exit import DONE, LIMIT, OF_RULE, STORE, WRONG_INPUT
 from ..run.files import FileMistake
 from ..run.outcome import Failed, Result
 from ..run.outputs import check_out_dir, shown, write_outputs
@@ -68,7 +68,7 @@ def perform(given: Given, flow: CheckedFlow, screen: Screen) -> int:
 def _refuse_bad_places(plan: Plan, out: Path, given: Given) -> None:
     """Whatever is to be written must be writable before anything is asked."""
     if any(output.path for output in plan.outputs) and (mistake := check_out_dir(out)) is not None:
-        raise Refusal(WRONG_INPUT, mistake.message, mistake.hints, mistake.rule)
+        raise Refusal(OF_RULE.get(mistake.rule, WRONG_INPUT), mistake.message, mistake.hints, mistake.rule)
     if (path := given.flag("output")) is not None:
         refuse_unless_writable(path, "-o")
 

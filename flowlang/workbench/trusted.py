@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from itertools import pairwise
 from pathlib import Path
 
-from ..project import CONFIGURATION
+from ..project import CONFIGURATION, has_configuration
 from ..run.exit import STORE
 from ..settings import load_settings
 from .own_folders import config_folder
@@ -43,7 +43,7 @@ def outside_of(root: Path) -> tuple[str, ...]:
 def listed_outside(root: Path) -> tuple[str, ...]:
     """What the project itself asks to read outside its folder."""
     path = root / CONFIGURATION
-    if not path.is_file():
+    if not has_configuration(root):
         return ()
     settings, _ = load_settings(path, CONFIGURATION)
     return settings.allow.read

@@ -133,3 +133,28 @@ def test_a_long_chain_is_no_trouble(tmp_path: Path) -> None:
     steps = "".join(f'step s{n}\n  prompt: "{{{{ s{n - 1} }}}}"\n' for n in range(1, 2000))
     nodes = plan(f'step s0\n  prompt: "x"\n{steps}', tmp_path).nodes
     assert nodes["s1999"].level == 1999
+
+
+def test_steps_that_run_the_same_flow_share_its_plan(tmp_path: Path) -> None:
+    deep = 15
+    text = "step s\n  run: f0\n"
+    text += "".join(f"flow f{n}\nstep a\n  run: f{n + 1}\nstep b\n  run: f{n + 1}\n" for n in range(deep))
+    whole = plan(text + f'flow f{deep}\nstep last\n  prompt: "x"\n', tmp_path)
+    first = whole.nodes["s"].sub
+    assert first is not None and first.nodes["a"].sub is first.nodes["b"].sub
+    assert whole.calls == 2**deep
+    assert [one.flow.name for one in whole.with_those_below()] == ["", *(f"f{n}" for n in range(deep + 1))]
+
+
+def test_flows_that_run_each_other_in_a_long_chain_are_no_trouble(tmp_path: Path) -> None:
+    text = "step s\n  run: f0\n" + "".join(f"flow f{n}\nstep a\n  run: f{n + 1}\n" for n in range(1500))
+    whole = plan(text + 'flow f1500\nstep last\n  prompt: "x"\n', tmp_path, defaults=Defaults())
+    assert whole.calls == 1
+    assert [node.name for node in whole.without_model()] == ["last"]
+
+
+def test_more_calls_than_can_be_told_are_as_many_as_the_data_needs(tmp_path: Path) -> None:
+    thousand = "let l = [" + ", ".join(["yes"] * 1000) + "]\n"
+    each = "".join(f"flow f{n}\n{thousand}step a\n  repeat for each x in l\n  run: f{n + 1}\n" for n in range(6))
+    text = "step s\n  run: f0\n" + each + 'flow f6\nstep last\n  prompt: "x"\n'
+    assert plan(text, tmp_path).calls is None

@@ -131,7 +131,7 @@ def test_a_cell_names_no_file_outside_the_folder_of_the_rows(name: str, cell: st
 
 
 READS = """\
-input one: optional document
+input one: document = "none"
 input some: list of document = []
 input pictures: list of image = []
 input lines: list of Line = []
@@ -139,7 +139,8 @@ input sheet: optional table
 schema Line
   what: text
 step a
-  prompt: "{{ one | default '-' }} {{ some }} {{ for p in pictures }}{{ p }}{{ end }} {{ lines }} {{ sheet | count }}"
+  prompt: "{{ one }} {{ some }} {{ for p in pictures }}{{ p }}{{ end }} {{ lines }}"
+  system: "{{ if sheet is not empty }}{{ sheet | count }}{{ end }}"
 """
 
 

@@ -98,7 +98,7 @@ def test_a_lists_flag_may_come_several_times() -> None:
     ("of", "texts", "words"),
     [
         (NumberType(), ("two",), "wrong-value: `--x` must be a number"),
-        (NumberType(low=Decimal(1), high=Decimal(50)), ("99",), 'out-of-range: `--x` must be from 1 to 50, not "99"'),
+        (NumberType(low=Decimal(1), high=Decimal(50)), ("99",), 'out-of-range: `--x` must be from 1 to 50, not 99'),
         (NumberType(whole=True), ("1.5",), "out-of-range: `--x` must be a whole number"),
         (ChoiceType(("a", "b")), ("c",), 'wrong-value: `--x` must be one of a, b, not "c"'),
         (YesNoType(), ("maybe",), "neither yes nor no"),
@@ -127,6 +127,25 @@ def test_what_does_not_fit_names_the_flag(of: Type, texts: tuple[str, ...], word
 
 def test_a_missing_input_tells_how_to_give_it() -> None:
     assert mistake(DocumentType()) == ("missing-input: input `x` is missing | add `--x @FILE`, or pipe the document in")
+
+
+@pytest.mark.parametrize(
+    ("of", "how"),
+    [
+        (NumberType(low=Decimal(7)), "add `--x 7`: number at least 7"),
+        (DateType(), "add `--x 2026-03-11`: date"),
+        (ChoiceType(("not known", "low")), 'add `--x "not known"`'),
+        (ListOf(NumberType()), "add `--x 5 --x 5`"),
+    ],
+)
+def test_a_missing_input_has_an_example(of: Type, how: str) -> None:
+    assert how in mistake(of)
+
+
+def test_a_pipe_is_proposed_only_where_it_could_fill_one_input() -> None:
+    found = read_inputs(flow(a=DocumentType(), b=DocumentType()), {})
+    assert "pipe" not in told(found) and "add `--a @FILE`" in told(found)
+    assert "pipe" in told(read_inputs(flow(a=DocumentType(), b=DocumentType()), {"b": ("words",)}))
 
 
 def test_an_unknown_flag_names_the_nearest_one() -> None:

@@ -164,10 +164,9 @@ def test_a_pipe_in_a_files_place_stays(by_handle: bool, tmp_path: Path, monkeypa
 @pytest.mark.parametrize("start", ["", " ", "\n", "\r\n ", "\u200b", "\ufeff", "\u00a0", "\u2028", "\0", "\u202e"])
 @pytest.mark.parametrize("sign", ["=", "+", "-", "@", "\uff1d", "\uff0b", "\uff0d", "\uff20", "\ufe66"])
 def test_no_cell_is_a_formula_whatever_stands_before_it(start: str, sign: str) -> None:
-    (cell,) = list(csv.reader(StringIO(file_text("x.csv", "x", (f"{start}{sign}1+1",)), newline="")))[1]
-    assert cell == f"'{start}{sign}1+1"
-    (cell,) = list(csv.reader(StringIO(file_text("x.csv", "x", (f"a{sign}1",)), newline="")))[1]
-    assert cell == f"a{sign}1"
+    found = file_text("x.csv", "x", (f"{start}{sign}1+1", f"a{start}{sign}1+1"))
+    assert f"'{start}{sign}1+1" in found
+    assert f"'a{start}" not in found
 
 
 @pytest.mark.parametrize("by_handle", [True, False])

@@ -259,7 +259,9 @@ def test_samples_are_a_list_and_under_repeat_a_list_for_each_item(tmp_path: Path
 
 def test_samples_by_name_are_held_to_their_range(tmp_path: Path) -> None:
     found = ran('input n: whole number\nstep a\n  samples: {{ n }}\n  prompt: "a"\n', tmp_path, n=Decimal(0))
-    assert [event.rule for event in found.of(StepFailed)] == ["out-of-range"]
+    (failed,) = found.of(StepFailed)
+    assert (failed.rule, failed.message) == ("out-of-range", "`samples` must be a whole number from 1 to 1,000, not 0")
+    assert failed.place.source.position(failed.place.span.start)[0] == 3
 
 
 # ── Failures ──
@@ -349,7 +351,11 @@ def test_parameters_may_be_named_and_are_held_to_their_range(tmp_path: Path) -> 
     text = 'input heat: number\nstep a\n  model: m\n  temperature: {{ heat }}\n  tries: 2\n  prompt: "a"\n'
     request = ran(text, tmp_path, heat=Decimal("0.5")).requests[0]
     assert (request.model, request.parameters) == ("m", {"temperature": Decimal("0.5")})
-    assert [event.rule for event in ran(text, tmp_path, heat=Decimal(3)).of(StepFailed)] == ["wrong-value"]
+    wrong = ran('step b\n  prompt: "b"\n' + text, tmp_path, heat=Decimal(3))
+    (failed,) = wrong.of(StepFailed)
+    assert (failed.rule, failed.message) == ("wrong-value", "`temperature` must be a number from 0 to 2, not 3")
+    assert failed.place.source.line(failed.place.source.position(failed.place.span.start)[0]).strip().startswith("temp")
+    assert wrong.requests == [], "nothing is asked where an input can be no setting"
 
 
 # ── continues ──

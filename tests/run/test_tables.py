@@ -84,6 +84,21 @@ def test_what_does_not_fit_is_told_with_its_row(data: bytes, words: str) -> None
         fit_rows(read_rows(data, "a.csv"), ITEM)
 
 
+def test_several_cells_that_do_not_fit_are_told_at_once() -> None:
+    rows = b"name,amount\nTea,x\nBun,1\n" + b"Bun,y\n" * 6
+    with pytest.raises(FileMistake) as caught:
+        fit_rows(read_rows(rows, "a.csv"), ITEM)
+    assert caught.value.message.startswith("row 1 (line 2) of `a.csv`: `amount` must be a number")
+    (hint,) = caught.value.hints
+    assert [part.partition(":")[0] for part in hint.split("; ")] == [
+        "also row 3 (line 4)",
+        "row 4 (line 5)",
+        "row 5 (line 6)",
+        "row 6 (line 7)",
+        "2 more cells",
+    ]
+
+
 def test_a_missing_column_has_a_near_one() -> None:
     with pytest.raises(FileMistake) as caught:
         fit_rows(read_rows(b"name,amout\nTea,1\n", "a.csv"), ITEM)

@@ -200,6 +200,7 @@ def test_what_goes_wrong_with_a_function_is_told(tmp_path: Path) -> None:
         with pytest.raises(ToolFailed) as failed:
             python(tmp_path, function)
         assert told in failed.value.message
+        assert ("only installed packages" in str(failed.value.hints)) is (function == "imports")
     assert not (tmp_path / "pwned").exists()
 
 
@@ -355,4 +356,18 @@ step one
 def test_a_result_that_does_not_fit_says_so_at_the_tool_that_gave_it(tmp_path: Path) -> None:
     flow = 'tool t\n  command: "printf nonsense"\n  returns: whole number\nstep one\n  call: t\n'
     found = run_flow(flow_of(flow, tmp_path), asking(), perform_tool=box(tmp_path).perform)
-    assert "does not fit its `returns:`" in found.of(StepFailed)[0].message
+    failed = found.of(StepFailed)[0]
+    assert "does not fit its `returns:`" in failed.message
+    assert failed.hints == ("it must be a whole number", "it gave back: nonsense")
+    assert failed.place.source.position(failed.place.span.start) == (5, 9)
+
+
+def test_a_step_whose_tool_hangs_says_what_sets_the_time(tmp_path: Path) -> None:
+    flow = flow_of('tool t\n  command: "sleep 600"\nstep one\n  call: t\n  timeout: 0.2s\n', tmp_path)
+    failed = run_flow(flow, asking(), perform_tool=box(tmp_path).perform).of(StepFailed)[0]
+    assert failed.hints == ("`timeout:` of the step sets how long it may take",)
+
+
+def test_a_complaint_that_is_no_text_is_not_shown(tmp_path: Path) -> None:
+    failed = refused(tmp_path, "  command: \"sh -c 'head -c 200 /dev/zero >&2; exit 3'\"")
+    assert failed.message == "tool `t` failed: it ended with status 3, and said: something that is no text"

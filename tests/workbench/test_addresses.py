@@ -39,8 +39,10 @@ def server(folder: Path) -> Iterator[ThreadingHTTPServer]:
 def test_an_address_is_read_from_a_host_that_the_project_allows(flowlang, folder, server):
     (folder / "flowlang.toml").write_text('[allow]\nhosts = ["127.0.0.1"]\n', encoding="utf-8")
     address = f"@http://127.0.0.1:{server.server_port}/mail.html"
-    code, out, err = flowlang("preview", "mail.flow", "reply", "--mail", address)
-    assert code == 0 and "Answer: The export button does nothing." in out, err
+    for words in (("preview", "mail.flow", "reply"), ("plan", "mail.flow", "--full")):
+        code, out, err = flowlang(*words, "--mail", address)
+        assert code == 2 and "only `run` reads addresses" in err
+    assert server.asked == []
     code, out, err = flowlang("run", "mail.flow", "--offline", "--mail", address)
     assert (code, out) == (0, "mail.html\n"), err
     code, out, err = flowlang("run", "mail.flow", "--offline", "--mail", address + "x")

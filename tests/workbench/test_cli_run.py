@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.gateway import Gateway, numbered
+
 START = [sys.executable, "-c", "import sys; from flowlang.workbench.cli import main; sys.exit(main())"]
 
 FILES = '''\
@@ -152,10 +154,15 @@ def test_without_a_key_the_variable_is_named(flowlang):
 
 
 def test_with_a_key_its_value_is_never_told(flowlang, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setenv("OPENAI_API_KEY", "sk-canary-1234567890")
-    code, _, err = flowlang("run", "triage.flow", "--mail", "x")
-    assert code == 4
-    assert "--offline" in err and "canary" not in err
+    gateway = Gateway(key="sk-another", faults=numbered({2: "echo-key"}))
+    with gateway as url:
+        monkeypatch.setenv("OPENAI_BASE_URL", url)
+        monkeypatch.setenv("OPENAI_API_KEY", "sk-canary-1234567890")
+        for _ in range(2):
+            code, out, err = flowlang("run", "triage.flow", "--mail", "x")
+            assert code == 4 and "error[refused]" in err
+            assert "canary" not in out + err
+    assert len(gateway.log) == 2
 
 
 def test_the_project_names_the_provider_and_its_key(flowlang, folder: Path):

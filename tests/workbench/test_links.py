@@ -46,7 +46,7 @@ def test_outputs_are_not_written_behind_a_link(flowlang, folder: Path, own: Path
     (folder / link).symlink_to("../own")
     (folder / "leak.flow").write_text(LEAK.replace("{}", "keys"), encoding="utf-8")
     code, _, err = flowlang("run", "leak.flow", "--offline", "--key", "x", *words)
-    assert code != 0
+    assert code == 7
     assert f"`{link}` is a link, and outputs are written through no link" in err.replace("sub/../", "")
     assert "--out" in err
     assert kept(own)
@@ -55,7 +55,7 @@ def test_outputs_are_not_written_behind_a_link(flowlang, folder: Path, own: Path
 def test_of_an_absolute_folder_the_last_part_is_no_link_and_those_above_may_be(flowlang, folder: Path, own: Path):
     (folder / "leak.flow").write_text(LEAK.replace("{}", "keys"), encoding="utf-8")
     (folder / "link").symlink_to("../own")
-    assert flowlang("run", "leak.flow", "--offline", "--key", "x", "--out", folder / "link").code != 0
+    assert flowlang("run", "leak.flow", "--offline", "--key", "x", "--out", folder / "link").code == 7
     assert kept(own)
     assert flowlang("run", "leak.flow", "--offline", "--key", "x", "--out", folder / "link" / "new").code == 0
     assert (own / "new" / "keys").is_file()
@@ -67,7 +67,7 @@ def test_the_folders_of_rows_are_no_links(flowlang, folder: Path, own: Path):
     (folder / "out").mkdir()
     (folder / "out" / "0001").symlink_to("../../own")
     code, _, err = flowlang("run", "leak.flow", "--offline", "--each", "rows.csv")
-    assert code != 0
+    assert code == 7
     assert "a folder on the way is a link" in err
     assert kept(own)
 
@@ -162,3 +162,47 @@ def test_a_file_of_values_names_no_file_elsewhere(flowlang, folder: Path, own: P
     assert name in err
     # What the user names is read, whatever it is.
     assert flowlang("run", "read.flow", "--offline", "--x", f"@{name}").code == 0
+
+
+MANY = """\
+input ds: list of document
+step a
+  model: gemini-3-flash
+  prompt: "{{ for d in ds }}{{ d.name }} {{ end }}"
+"""
+
+
+@pytest.mark.parametrize("given", ["@docs", "@docs/*.txt"])
+def test_of_a_folder_or_pattern_neither_links_nor_hidden_files_are_taken(flowlang, folder: Path, own: Path, given: str):
+    (folder / "many.flow").write_text(MANY, encoding="utf-8")
+    (folder / "docs").mkdir()
+    (folder / "docs" / "link.txt").symlink_to("../../own/keys")
+    (folder / "docs" / ".hidden.txt").write_text("hidden", encoding="utf-8")
+    code, _, err = flowlang("run", "many.flow", "--offline", "--ds", given)
+    assert code == 2
+    assert "links, hidden files and folders in it are not taken" in err
+    (folder / "docs" / "plain.txt").write_text("plain", encoding="utf-8")
+    code, out, _ = flowlang("plan", "many.flow", "--full", "--ds", given)
+    assert code == 0
+    assert "plain.txt" in out and "link.txt" not in out and ".hidden.txt" not in out
+    code, out, _ = flowlang("plan", "many.flow", "--full", "--ds", "@docs/link.txt")
+    assert code == 0 and "link.txt" in out
+
+
+@pytest.mark.parametrize(
+    "named", ["@docs", "@docs/*.txt", "@docs/link.txt", "@linked", "@linked/*", "-", "@/etc/passwd"]
+)
+def test_a_list_in_a_file_of_values_names_plain_files_beside_it(flowlang, folder: Path, own: Path, named: str):
+    (folder / "many.flow").write_text(MANY, encoding="utf-8")
+    (folder / "docs").mkdir()
+    (folder / "docs" / "plain.txt").write_text("plain", encoding="utf-8")
+    (folder / "docs" / "link.txt").symlink_to("../../own/keys")
+    (folder / "linked").symlink_to("../own")
+    for value in ([named], named, json.dumps([named])):
+        (folder / "values.json").write_text(json.dumps({"ds": value}), encoding="utf-8")
+        code, out, err = flowlang("plan", "many.flow", "--full", "--inputs", "values.json")
+        if named in ("@docs", "@docs/*.txt"):
+            assert code == 0, err
+            assert "plain.txt" in out and "link.txt" not in out
+        else:
+            assert code == 7, err

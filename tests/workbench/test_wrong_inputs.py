@@ -94,7 +94,7 @@ def words_with(name: str, value: str) -> list[str]:
         ("call", "@photo.png", "`photo.png` is an image, audio is needed", "WAV and MP3 can be read"),
         ("photos", "@call.wav", "`call.wav` is audio, an image is needed", "PNG, JPEG, GIF and WebP can be read"),
         ("pages", "many", 'must be a whole number from 1 to 9: "many" is no number', ""),
-        ("pages", "2.5", "must be a whole number from 1 to 9", "it is a whole number from 1 to 9"),
+        ("pages", "2.5", "must be a whole number from 1 to 9", "for example `--pages 5`"),
         ("until", "tomorrow", 'must be a date like 2026-03-11: "tomorrow"', ""),
     ],
 )  # fmt: skip
