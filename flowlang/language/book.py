@@ -124,6 +124,7 @@ class FlowBook:
     outputs: list[Declared] = field(default_factory=list)
     limits: list[Declared] = field(default_factory=list)
     tests: list[Declared] = field(default_factory=list)
+    titles: set[str] = field(default_factory=set)  # of the tests
     outputs_by_name: dict[str, Declared] = field(default_factory=dict)
     # Steps whose header stands in a text that is never closed, so that nobody is told they do not exist.
     swallowed: frozenset[str] = frozenset()
@@ -217,8 +218,9 @@ def keep_book(loaded: LoadedFile, reports: Reports) -> FileBook:
                     span = Span(0, len("limits"))
                     reports.add(declared.here, "duplicate-name", "this flow has `limits` already", span, hint)
             case ast.Test(title, span):
-                if any(test.section.header.title == title for test in flow.tests):  # type: ignore[union-attr]
+                if title in flow.titles:
                     reports.add(declared.here, "duplicate-name", "there is a test with this title already", span)
+                flow.titles.add(title)
                 flow.tests.append(declared)
     for flow in book.flows.values():
         _share_names(book, flow, reports)

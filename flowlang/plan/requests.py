@@ -59,9 +59,7 @@ def settled(ask: Ask, scope: Scope) -> dict[str, Plain]:
     return plain
 
 
-def settled_one(
-    name: str, value: str | Decimal | bool | tuple[str | Decimal, ...] | ast.Value, scope: Scope
-) -> Plain:
+def settled_one(name: str, value: str | Decimal | bool | tuple[str | Decimal, ...] | ast.Value, scope: Scope) -> Plain:
     """One parameter as plain data. Raises what settled() does."""
     match value:
         case str() | Decimal() | bool():

@@ -27,16 +27,20 @@ def document_of(data: bytes, name: str) -> Document:
     """The document in bytes; its kind is told by what they begin with, and by the name's ending."""
     ending = name.rpartition(".")[2].lower() if "." in name else ""
     if data.startswith(b"%PDF"):
-        pages = _pdf_pages(data, name)
-        text = "\n\n".join(page for page in pages if page.strip())
+        found = _pdf_pages(data, name)
+        text = "\n\n".join(page for page in found if page.strip())
         if not text.strip():
             raise FileMistake(
                 f"there is no text in `{name}`: it is probably a scan",
                 "run it through text recognition first, or give its pages as images",
             )
-        return Document(text, name, pages)
+        return Document(text, name, found)
+    pages: tuple[str, ...] | None = None
     if data.startswith(b"PK\x03\x04"):
         text = _docx_text(data, name)
+        pages = tuple(page.strip("\n") for page in text.split("\f"))
+    elif data.startswith(b"{\\rtf"):
+        raise FileMistake(f"`{name}` is an RTF file", "save it as .docx, PDF or plain text")
     elif data.startswith(b"\xd0\xcf\x11\xe0"):
         raise FileMistake(f"`{name}` is an old Word file", "save it as .docx or PDF")
     elif ending in ("pdf", "docx"):
@@ -53,7 +57,7 @@ def document_of(data: bytes, name: str) -> Document:
         text = without_last_break(decoded(data, name))
     if not text.strip():
         raise FileMistake(f"there is no text in `{name}`" if data.strip() else f"`{name}` is empty")
-    return Document(text, name, tuple(text.split("\f")))
+    return Document(text, name, tuple(text.split("\f")) if pages is None else pages)
 
 
 # ── PDF ──

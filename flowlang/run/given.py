@@ -128,8 +128,19 @@ class GivenValues:
             elif not _is_file_type(of) and ending in (".jsonl", ".ndjson"):
                 items += [read_json(line) for line in self.text_of(path).split("\n") if line.strip()]
             else:
-                items.append(self.value_of_file(path, of))
+                items.append(self._one_of_files(path, of, text, base))
         return items
+
+    def _one_of_files(self, path: Path, of: Type, text: str, base: Path) -> Value:
+        """The value of a file; where a whole folder was given, it is told how to give only some of it."""
+        try:
+            return self.value_of_file(path, of)
+        except FileMistake as mistake:
+            if not _is_file_type(of) or not _is_folder(base / _file_name(text)):
+                raise
+            ending = {"image": "png", "audio": "mp3"}.get(of.kind, "") if isinstance(of, MediaType) else "pdf"
+            hint = f"only some files of a folder: `{text.rstrip('/')}/*.{ending}`"
+            raise FileMistake(mistake.message, *mistake.hints, hint, rule=mistake.rule) from None
 
     def value_of_text(self, text: str, of: Type, base: Path) -> Value:
         """The value that a text on the command line gives."""

@@ -1,6 +1,7 @@
 """The Python file of a tool, looked at without running it: is the function there, and does it take what it is given?"""
 
 import ast
+from functools import lru_cache
 
 from ..diagnostics.diagnostic import nearest
 from ..language.checked import CheckedTool
@@ -9,10 +10,16 @@ from ..language.loader import Denied
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 
 
+@lru_cache(maxsize=4)
+def _parsed(data: bytes) -> ast.Module:
+    """The file's tree; tools of one file stand one after the other."""
+    return ast.parse(data)
+
+
 def python_mistake(tool: CheckedTool, data: bytes) -> Denied | None:
     """What is wrong with the Python file of a tool, which is read and never run here: is the function in it?"""
     try:
-        tree = ast.parse(data)
+        tree = _parsed(data)
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         line = f", line {error.lineno}" if isinstance(error, SyntaxError) and error.lineno else ""
         return Denied("bad-file", f"the Python file of tool `{tool.name}` can't be read{line}")

@@ -1,8 +1,8 @@
 """One call first, where many begin with the same long text: the provider's cache then serves all the others.
 
-A provider can read a prefix from its cache as soon as the first answer to it begins to stream. Calls that start together
-all pay the full price. So of the calls that share a long beginning one goes ahead, and the others wait for its first
-word: never for long, and never below the size from which the provider's cache works at all.
+A provider can read a prefix from its cache as soon as the first answer to it begins to stream. Calls that start
+together all pay the full price. So of the calls that share a long beginning one goes ahead, and the others wait for
+its first word: never for long, and never below the size from which the provider's cache works at all.
 """
 
 import asyncio
@@ -80,7 +80,8 @@ class Warming:
         if minimum is None:
             return None
         left = minimum * CHARACTERS
-        seen = hashlib.sha256(f"{request.model}\0{[tool.name for tool in request.tools]}\0{request.schema_name}".encode())
+        tools = [tool.name for tool in request.tools]
+        seen = hashlib.sha256(f"{request.model}\0{tools}\0{request.schema_name}".encode())
         for message in request.messages:
             for part in message.parts:
                 if isinstance(part, Media):

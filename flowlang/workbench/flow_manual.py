@@ -2,7 +2,17 @@
 
 from ..language import ast
 from ..language.checked import CheckedFlow, CheckedInput, CheckedOutput
-from ..language.types import ChoiceType, DocumentType, ListOf, MediaType, SecretType, Type, YesNoType, spelled
+from ..language.types import (
+    ChoiceType,
+    DocumentType,
+    ListOf,
+    MediaType,
+    RecordType,
+    SecretType,
+    Type,
+    YesNoType,
+    spelled,
+)
 from ..show.terminal import visible_line
 from .command import Command
 from .manual import flag_row, paragraph, sentence, table
@@ -35,8 +45,10 @@ def _placeholder(of: Type) -> str:
             return "@FILE"
         case ListOf(item=DocumentType() | MediaType()):
             return "@FOLDER"
+        case ListOf(item=RecordType()):
+            return "@FILE.csv"
         case ListOf():
-            return "@FILE" if spelled(of) == "table" else "VALUE"
+            return "VALUE"
         case ChoiceType():
             return of.choices[0] if " " not in of.choices[0] else f'"{of.choices[0]}"'
         case YesNoType():
@@ -55,10 +67,21 @@ def _input_row(one: CheckedInput) -> tuple[str, str]:
         parts.append("needed")
     else:
         parts.append(f"default: {_shown(one.default)}")
-    if isinstance(one.type, ListOf):
+    columns = _columns(one.type)
+    if columns:
+        parts.append(f"@FILE.csv with the columns {columns}")
+    elif isinstance(one.type, ListOf) and spelled(one.type) != "table":
         parts.append("may come several times")
     about = "; ".join(parts)
     return f"--{visible_line(one.name)}", f"{visible_line(sentence(one.description))} ({about})".lstrip()
+
+
+def _columns(of: Type) -> str:
+    """The columns of a file of records; empty for what is none."""
+    record = of.item if isinstance(of, ListOf) else of
+    if not isinstance(of, ListOf) or not isinstance(record, RecordType):
+        return ""
+    return ", ".join(visible_line(field.name) for field in record.fields)
 
 
 def _output_row(one: CheckedOutput) -> tuple[str, str]:

@@ -57,6 +57,10 @@ output report
 SETTINGS = """\
 # What all flows of this folder share.
 
+# A run without --offline needs a key, in the environment and never in a file: export BYTESPIKE_API_KEY=…
+# With OPENAI_API_KEY alone, take a model of OpenAI here, like "gpt-5.4-mini".
+# A model on this computer needs no key: "ollama/llama3.2:3b".
+
 [project]
 model = "gemini-3-flash"     # for steps that name no model
 """

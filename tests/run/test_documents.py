@@ -68,6 +68,18 @@ def test_html_of_any_kind_gives_text(source: str) -> None:
     assert html_text(source) == html_text(source).strip("\n ")
 
 
+def test_pages_of_word_begin_with_their_first_line() -> None:
+    page = "<w:p><w:r><w:t>{}</w:t></w:r></w:p>"
+    turn = '<w:p><w:r><w:br w:type="page"/></w:r></w:p>'
+    assert document_of(docx(page.format("one") + turn + page.format("two")), "a.docx").pages == ("one", "two")
+
+
+def test_rtf_is_refused_by_its_name() -> None:
+    with pytest.raises(FileMistake, match=r"`a.rtf` is an RTF file") as refused:
+        document_of(b"{\\rtf1 hello}", "a.rtf")
+    assert refused.value.hints == ("save it as .docx, PDF or plain text",)
+
+
 def test_word_gives_its_paragraphs_tables_and_lists() -> None:
     body = (
         "<w:p><w:r><w:t>First </w:t></w:r><w:r><w:t>line</w:t></w:r></w:p>"

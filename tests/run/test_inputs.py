@@ -98,7 +98,7 @@ def test_a_lists_flag_may_come_several_times() -> None:
     ("of", "texts", "words"),
     [
         (NumberType(), ("two",), "wrong-value: `--x` must be a number"),
-        (NumberType(low=Decimal(1), high=Decimal(50)), ("99",), 'out-of-range: `--x` must be from 1 to 50, not 99'),
+        (NumberType(low=Decimal(1), high=Decimal(50)), ("99",), "out-of-range: `--x` must be from 1 to 50, not 99"),
         (NumberType(whole=True), ("1.5",), "out-of-range: `--x` must be a whole number"),
         (ChoiceType(("a", "b")), ("c",), 'wrong-value: `--x` must be one of a, b, not "c"'),
         (YesNoType(), ("maybe",), "neither yes nor no"),
@@ -144,7 +144,7 @@ def test_a_missing_input_has_an_example(of: Type, how: str) -> None:
 
 def test_a_pipe_is_proposed_only_where_it_could_fill_one_input() -> None:
     found = read_inputs(flow(a=DocumentType(), b=DocumentType()), {})
-    assert "pipe" not in told(found) and "add `--a @FILE`" in told(found)
+    assert [one.hints for one in found.mistakes] == [("add `--a @FILE`",), ("add `--b @FILE`",)]
     assert "pipe" in told(read_inputs(flow(a=DocumentType(), b=DocumentType()), {"b": ("words",)}))
 
 
@@ -180,6 +180,13 @@ def test_folders_and_patterns_give_files_in_the_order_of_names(tmp_path: Path) -
     assert [one.name for one in documents if isinstance(one, Document)] == ["a.md", "b.md"]
     (tmp_path / "pic.png").unlink()
     assert given(ListOf(DocumentType()), f"@{tmp_path}") == documents
+
+
+def test_a_folder_with_other_files_tells_how_to_give_some_of_them(tmp_path: Path) -> None:
+    (tmp_path / "shots").mkdir()
+    (tmp_path / "shots" / "notes.txt").write_text("x")
+    assert "`@shots/*.png`" in mistake(ListOf(MediaType("image")), "@shots", base=tmp_path)
+    assert "*.png" not in mistake(ListOf(MediaType("image")), "@shots/notes.txt", base=tmp_path)
 
 
 def test_images_are_known_by_their_first_bytes(tmp_path: Path) -> None:

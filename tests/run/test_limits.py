@@ -64,6 +64,23 @@ def test_a_sub_flows_limit_holds_for_each_of_its_runs(tmp_path: Path) -> None:
     assert found.report.exit_code == 5
 
 
+def test_whose_limit_is_reached_is_said(tmp_path: Path) -> None:
+    text = """
+step s
+  run: sub
+limits
+  calls: 5
+flow sub
+step a
+  samples: 2
+  prompt: "x"
+limits
+  calls: 1
+"""
+    failed = run(flow_of(text, tmp_path), echo).of(StepFailed)[0]
+    assert "the limit of 1 call of flow `sub` is reached" in failed.message
+
+
 def test_what_is_expected_is_told_at_its_line_and_fails_the_run(tmp_path: Path) -> None:
     text = 'step a\n  prompt: "a"\noutput a\nlimits\n  expect a is "b"\n  expect a is "a"\n'
     found = run(flow_of(text, tmp_path), echo)

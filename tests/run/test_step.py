@@ -9,7 +9,7 @@ from flowlang.language.values import EMPTY
 from flowlang.models.chat import ChatRequest
 from flowlang.models.errors import Refused
 from flowlang.run.event import Noted, StepFailed, StepFinished, StepSkipped, StepStarted
-from flowlang.run.outcome import FAILED_BEFORE, Failed, Skipped
+from flowlang.run.outcome import FAILED_BEFORE, Done, Failed, Skipped
 from tests.run.scripted import Ran, Said, echo, flow_of, run
 
 NUMBERS = 'let numbers = ["1", "2", "3", "4", "5", "6"]\n'
@@ -301,6 +301,38 @@ def test_items_may_fail_as_the_step_says(failures: str, kept: list[str] | None, 
         assert found.prompts()[-1] == "b 1, 3, 4, 6"
         assert Noted("", "a", "2 of 6 items were lost: 2, 5") in found.events
         assert [event.item for event in found.report.lost] == [2, 5]
+
+
+def test_how_many_items_failed_is_told_with_their_places(tmp_path: Path) -> None:
+    text = (
+        NUMBERS
+        + 'step a\n  repeat for each n in numbers, 1 at a time\n  {}when n is not "1"\n  prompt: "{{{{ n }}}}"\n'
+    )
+    for line, told in (
+        ("", "step `a` failed: 1 of 5 items did (item 2)"),
+        ("failures: at most 1\n  ", "2 of 5 items did (items 2, 4), and `failures: at most 1` allows no more"),
+    ):
+        found = ran(text.format(line), tmp_path, refusing("2", "4"))
+        assert found.of(StepFailed)[-1].message.endswith(told)
+
+
+def test_cells_are_compared_by_size_also_with_what_stands_in_quotes(tmp_path: Path) -> None:
+    text = """
+        input t: table
+        let late = t | where due < "2026-03-11" and n < 10 | take n
+        let ratio = 5 | divided by n_zero
+        input n_zero: number
+        output late: "{{ late | join \\"+\\" }} of {{ t | count }}"
+        output ratio
+    """
+    rows = ({"due": "2026-03-10", "n": "9"}, {"due": "", "n": "8"}, {"due": "2026-02-01", "n": ""})
+    found = ran(text, tmp_path, t=rows, n_zero=Decimal(0))
+    assert found.result.outputs["late"] == Done("9 of 3")
+    assert found.result.outcomes["ratio"] == Skipped("it would be a division by zero")
+    wrong = ran(text, tmp_path, t=({"due": "2026-01-01", "n": "1"}, {"due": "soon", "n": "1"}), n_zero=Decimal(1))
+    assert wrong.of(StepFailed)[0].message == (
+        'the text "soon" is no date, so it cannot be compared by size with 2026-03-11 (item 2 of the list)'
+    )
 
 
 def test_stop_starts_no_further_items(tmp_path: Path) -> None:

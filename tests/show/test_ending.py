@@ -16,7 +16,7 @@ step topic
   tries: 1
   prompt: "What is it?"
 """
-INNER = 'step sorted\n  run: sort\nflow sort\n' + TOPIC
+INNER = "step sorted\n  run: sort\nflow sort\n" + TOPIC
 LET = 'input rows: table\nlet total = rows | take n | sum\nstep say\n  prompt: "{{ total }}"'
 MANY = 'input n: list of whole number\nstep s\n  repeat for each a in n and each b in n\n  prompt: "{{ a }} {{ b }}"'
 

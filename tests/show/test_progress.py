@@ -141,3 +141,10 @@ def test_events_as_lines_of_json(tmp_path: Path):
     failed = json.loads(lines[1])
     assert failed["rule"] == "bad-answer"
     assert failed["place"] == {"path": "brief.flow", "line": 1, "column": 6}
+
+
+def test_what_a_flow_inside_expects_is_told_of_its_step() -> None:
+    log, lines, _ = console()
+    log.emit(RunStarted("brief.flow", ("s",), True))
+    log.emit(StepFailed("s[1]", "", None, "unmet-expectation", "`a is empty` does not hold", PLACE))
+    assert "s[1]: failed" in lines[-1] and "s[1].:" not in lines[-1]

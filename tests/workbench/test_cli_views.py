@@ -192,6 +192,14 @@ def test_the_manual_of_a_flow(flowlang, monkeypatch: pytest.MonkeyPatch, columns
     assert "--offline" in told
 
 
+def test_the_manual_names_the_columns_of_a_list_of_records(flowlang, folder: Path):
+    (folder / "sales.flow").write_text(
+        "schema Sale\n  shop: text\n  amount: number\ninput sales: list of Sale\noutput sales\n"
+    )
+    told = " ".join(flowlang("run", "sales.flow", "--help").out.split())
+    assert "--sales @FILE.csv" in told and "(list of Sale; needed; @FILE.csv with the columns shop, amount)" in told
+
+
 def test_a_flow_with_mistakes_has_no_plan_and_no_manual(flowlang, folder: Path):
     (folder / "broken.flow").write_text("step a\n  prmpt: “x”\n", encoding="utf-8")
     for words in (["plan", "broken.flow"], ["run", "broken.flow", "--help"], ["graph", "broken.flow"]):

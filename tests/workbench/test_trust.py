@@ -195,6 +195,12 @@ def test_a_flow_that_asks_for_nothing_needs_no_trust(project: Path, flowlang: Ty
     assert typed.code == 0 and "nothing here asks for powers" in typed.err
 
 
+def test_of_a_flow_with_mistakes_nothing_else_is_said(project: Path, flowlang: Type) -> None:
+    (project / "broken.flow").write_text("step a\n")
+    typed = flowlang("trust", "broken.flow")
+    assert typed.code == 3 and "has mistakes" in typed.err and "nothing here" not in typed.err
+
+
 def test_what_only_leaves_this_computer_needs_no_trust_offline(project: Path, flowlang: Type) -> None:
     (project / "far.flow").write_text('tool weather\n  get: "https://weather.example/"\nstep now\n  call: weather\n')
     typed = flowlang("run", "far.flow", "--offline")
