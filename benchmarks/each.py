@@ -14,6 +14,7 @@ from flowlang.plan.graph import Defaults
 from flowlang.run.each import Tally, execute_each
 from flowlang.run.event import Event
 from flowlang.run.executor import AT_ONCE
+from flowlang.run.means import Means
 from flowlang.run.row_inputs import read_row_inputs
 
 ROWS = 1_000
@@ -61,7 +62,7 @@ def run_each(home: Path) -> None:
     plan = build(flow, Defaults(model="m"), None)
     rows = read_row_inputs(flow, {}, None, "rows.csv", base=home)
     lines, tally = list[str](), Tally()
-    asyncio.run(execute_each(plan, rows, offline_model(OfflineSettings()), _ignore, lines.append, tally))
+    asyncio.run(execute_each(plan, rows, Means(offline_model(OfflineSettings())), _ignore, lines.append, tally))
     assert tally.good == len(lines) == ROWS
 
 

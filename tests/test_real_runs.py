@@ -17,6 +17,7 @@ from flowlang.plan.graph import Defaults
 from flowlang.run.event import Event, StepFailed
 from flowlang.run.executor import execute
 from flowlang.run.inputs import defaults_of
+from flowlang.run.means import Means
 from flowlang.run.outcome import Done, Result
 from flowlang.run.report import Report, fold
 from flowlang.run.waiting import Waiting
@@ -69,12 +70,14 @@ def run(
             return await execute(
                 build(flow, Defaults()),
                 {**defaults_of(flow), **(inputs or {})},
-                transport.complete,
+                Means(
+                    transport.complete,
+                    at_once=at_once,
+                    place=transport.place,
+                    warming=warming or Warming(),
+                    waiting=Waiting(lambda attempt, error: min(transport.delay_s(attempt, error), 0.05)),
+                ),
                 events.append,
-                at_once=at_once,
-                place=transport.place,
-                warming=warming,
-                waiting=Waiting(lambda attempt, error: min(transport.delay_s(attempt, error), 0.05)),
             )
         finally:
             await transport.close()

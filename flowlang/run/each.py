@@ -16,11 +16,9 @@ from ..diagnostics.diagnostic import Diagnostic
 from ..language.checked import CheckedLimits, Place
 from ..language.values import EMPTY, Record, Value, ValueMistake
 from ..language.writing import json_text
-from ..models.chat import Complete
-from ..models.cost import Prices
 from ..plan.graph import Plan
 from .budget import Budget
-from .calling import AT_ONCE, Gate, PlaceFor, no_place
+from .calling import Gate
 from .event import (
     CallFinished,
     Emit,
@@ -36,15 +34,13 @@ from .event import (
 from .executor import FlowRun, together
 from .exit import DONE, FAILED, FINAL, INTERRUPTED, LIMIT, NOT_ALLOWED, OF_RULE, PROVIDER, STORE
 from .files import FileMistake
+from .means import Means
 from .outcome import Done, Outcome
 from .outputs import write_outputs
 from .report import Report, fold
 from .row_inputs import RowInputs, RowMistake
 from .standing import StandIn, carry_out
 from .tables import Row
-from .tools import PerformTool, refuse_tools
-from .waiting import Waiting
-from .warming import Warming
 
 MOST_TOLD = 3  # failed rows that are told in full at the end
 _AHEAD = 4  # so many times the rows under way may have begun since the oldest that is not yet written
@@ -111,43 +107,34 @@ class Tally:
 async def execute_each(
     plan: Plan,
     inputs: RowInputs,
-    complete: Complete,
+    means: Means,
     emit: Emit,
     deliver: Deliver,
     tally: Tally,
     *,
     out: Path = Path("out"),
     clean: Callable[[Value], Value] | None = None,
-    at_once: int = AT_ONCE,
-    offline: bool = False,
-    perform_tool: PerformTool = refuse_tools,
     stand_in: StandIn = carry_out,
-    prices: Prices | None = None,
-    max_cost_usd: Decimal | None = None,
-    waiting: Waiting | None = None,
-    place: PlaceFor = no_place,
-    warming: Warming | None = None,
     clock: Callable[[], float] = time.monotonic,
 ) -> None:
     """Runs the plan for every row. Cancelled, it writes what is done, says so in the events, and is cancelled.
 
-    `max_cost_usd` is the most that all rows together may cost. A row's files are written below `out`, in a folder with
+    A row's files are written below `out`, in a folder with
     the row's number; `clean` takes secrets out of them.
     """
     started = clock()
-    whole = Budget(CheckedLimits(max_cost_usd), clock)
-    gate = Gate(complete, emit, clock, at_once, prices, place, warming)
-    waits = waiting or Waiting()
+    whole = Budget(CheckedLimits(means.max_cost_usd), clock)
+    gate = means.gate(emit, clock)
 
     def run_of(values: Mapping[str, Value], path: str, listen: Emit) -> FlowRun:
         budget = Budget(plan.flow.limits, clock, whole)
-        return FlowRun(plan, values, path, budget, gate, listen, perform_tool, stand_in, waits)
+        return FlowRun(plan, values, path, budget, gate, listen, means.perform_tool, stand_in, means.waiting)
 
     rows = _Rows(plan, inputs, run_of, gate, whole, emit, deliver, tally, out, clean)
     tally.rows = inputs.count
-    emit(RunStarted(plan.flow.source.path, tuple(step.name for step in plan.steps()), offline, inputs.count))
+    emit(RunStarted(plan.flow.source.path, tuple(step.name for step in plan.steps()), means.offline, inputs.count))
     try:
-        await together(enumerate(inputs.rows(), 1), max(1, min(at_once, inputs.count)), rows.run)
+        await together(enumerate(inputs.rows(), 1), max(1, min(means.at_once, inputs.count)), rows.run)
     except BaseException as stopped:
         tally.interrupted = isinstance(stopped, asyncio.CancelledError | KeyboardInterrupt)
         rows.line.close()

@@ -16,55 +16,42 @@ from ..language.checked import CheckedLet, CheckedLimits, CheckedOutput
 from ..language.expression import Scope, evaluate
 from ..language.reading import read_number
 from ..language.values import EMPTY, Secret, Value, ValueMistake, bare
-from ..models.chat import Complete
-from ..models.cost import Prices
 from ..plan.graph import Plan, PlannedStep
 from .ahead import wrong_settings
 from .budget import Budget
-from .calling import AT_ONCE, Gate, PlaceFor, no_place
+from .calling import Gate
 from .event import Emit, RunFinished, RunStarted, StepFailed, StepSkipped
 from .ground import Conversation, Ground, T
+from .means import Means
 from .outcome import FAILED_BEFORE, Done, Failed, Failure, Outcome, Result, Skipped
 from .scheduler import Schedule
 from .standing import StandIn, carry_out
 from .step import run_step
-from .tools import PerformTool, refuse_tools
+from .tools import PerformTool
 from .unmet import known_of, unmet_by
 from .waiting import Waiting
-from .warming import Warming
 
 
 async def execute(
     plan: Plan,
     inputs: Mapping[str, Value],
-    complete: Complete,
+    means: Means,
     emit: Emit,
     *,
-    at_once: int = AT_ONCE,
-    offline: bool = False,
-    perform_tool: PerformTool = refuse_tools,
     stand_in: StandIn = carry_out,
-    prices: Prices | None = None,
-    max_cost_usd: Decimal | None = None,
-    waiting: Waiting | None = None,
-    place: PlaceFor = no_place,
-    warming: Warming | None = None,
     clock: Callable[[], float] = time.monotonic,
 ) -> Result:
-    """Runs the plan to its end. Cancelled, it stops what is open, says so in the events, and is cancelled.
-
-    Without `prices` no call costs anything; `max_cost_usd` holds beside the flow's own limit.
-    """
+    """Runs the plan to its end. Cancelled, it stops what is open, says so in the events, and is cancelled."""
     started = clock()
     watch = _Watch(emit)
-    gate = Gate(complete, watch.take, clock, at_once, prices, place, warming)
+    gate = means.gate(watch.take, clock)
 
     def finished(outcome: str) -> None:
         emit(RunFinished(outcome, gate.calls, gate.cached, gate.cost_usd, clock() - started))
 
-    emit(RunStarted(plan.flow.source.path, tuple(step.name for step in plan.steps()), offline))
-    budget = Budget(plan.flow.limits, clock, Budget(CheckedLimits(max_cost_usd), clock))
-    run = FlowRun(plan, inputs, "", budget, gate, watch.take, perform_tool, stand_in, waiting or Waiting())
+    emit(RunStarted(plan.flow.source.path, tuple(step.name for step in plan.steps()), means.offline))
+    budget = Budget(plan.flow.limits, clock, Budget(CheckedLimits(means.max_cost_usd), clock))
+    run = FlowRun(plan, inputs, "", budget, gate, watch.take, means.perform_tool, stand_in, means.waiting)
     try:
         await run.run()
     except BaseException as stopped:

@@ -1,13 +1,13 @@
 """What a run has at hand: who answers, who carries tools out, how calls wait for their turn, what they cost."""
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
-from typing import Any
 
 from ..models.chat import Complete
 from ..models.cost import Prices
-from .calling import AT_ONCE, PlaceFor, no_place
+from .calling import AT_ONCE, Gate, PlaceFor, no_place
+from .event import Emit
 from .tools import PerformTool, refuse_tools
 from .waiting import Waiting
 from .warming import Warming
@@ -19,12 +19,15 @@ async def _nothing() -> None:
 
 @dataclass(frozen=True, slots=True)
 class Means:
-    """`close` ends what is open once the run has ended. Without `prices` no call costs anything."""
+    """`close` ends what is open once the run has ended. Without `prices` no call costs anything.
+
+    `max_cost_usd` holds beside the flow's own limit, and for all rows of `--each` together.
+    """
 
     complete: Complete
     place: PlaceFor = no_place
-    waiting: Callable[[], Waiting] = Waiting
-    warming: Callable[[], Warming] = Warming
+    waiting: Waiting = field(default_factory=Waiting)
+    warming: Warming = field(default_factory=Warming)
     close: Callable[[], Awaitable[None]] = _nothing
     perform_tool: PerformTool = refuse_tools
     prices: Prices | None = None
@@ -32,15 +35,6 @@ class Means:
     at_once: int = AT_ONCE
     offline: bool = False
 
-    def options(self) -> dict[str, Any]:
-        """What `execute` and `execute_each` take of it, by name."""
-        return {
-            "place": self.place,
-            "waiting": self.waiting(),
-            "warming": self.warming(),
-            "perform_tool": self.perform_tool,
-            "prices": self.prices,
-            "max_cost_usd": self.max_cost_usd,
-            "at_once": self.at_once,
-            "offline": self.offline,
-        }
+    def gate(self, emit: Emit, clock: Callable[[], float]) -> Gate:
+        """The gate through which all calls of one run go."""
+        return Gate(self.complete, emit, clock, self.at_once, self.prices, self.place, self.warming)

@@ -17,6 +17,7 @@ from ..plan.build import build
 from ..plan.graph import Defaults, Plan, PlannedStep
 from .event import Event, StepFailed
 from .executor import execute
+from .means import Means
 from .outcome import UNMET, Failure, StepFailure
 from .report import fold
 from .tools import PerformTool, ToolFailed
@@ -150,10 +151,8 @@ async def _try_once(
     result = await execute(
         plan,
         inputs,
-        complete,
+        Means(complete, perform_tool=perform_tool, offline=True),
         events.append,
-        offline=True,
-        perform_tool=perform_tool,
         stand_in=answers_of(test, case, files),
         clock=lambda: 0.0,
     )

@@ -42,8 +42,8 @@ def open_means(plan: Plan, settings: Settings, tools: Toolbox, given: Given, scr
     return Means(
         complete=hide_from_model(transport.complete, secrets),
         place=transport.place,
-        waiting=lambda: Waiting(transport.delay_s),
-        warming=lambda: Warming(_cache_minimum(settings, providers)),
+        waiting=Waiting(transport.delay_s),
+        warming=Warming(_cache_minimum(settings, providers)),
         close=transport.close,
         perform_tool=perform_tool,
         prices=prices,

@@ -69,8 +69,7 @@ def run_rows(
         deliver = _delivery(result, screen, secrets)
         clean = partial(redacted_value, secrets=secrets) if secrets else None
         try:
-            options = {**means.options(), "out": out, "clean": clean}
-            await execute_each(plan, rows, means.complete, emit, deliver, tally, **options)
+            await execute_each(plan, rows, means, emit, deliver, tally, out=out, clean=clean)
         finally:
             await means.close()
 

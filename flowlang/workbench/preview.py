@@ -21,6 +21,7 @@ from ..plan.graph import Plan
 from ..run.event import CallStarted, Event, StepFailed, StepSkipped, StepStarted
 from ..run.executor import execute
 from ..run.exit import DONE, WRONG_INPUT
+from ..run.means import Means
 from ..run.tools import make_up
 from ..settings import Settings
 from ..show.request import request_text
@@ -129,7 +130,7 @@ async def _caught(plan: Plan, inputs: Mapping[str, Value], path: str, name: str,
             sought.request.set_result(request)
         return await answer(request, stream)
 
-    run = asyncio.ensure_future(execute(plan, inputs, complete, emit, offline=True, perform_tool=make_up))
+    run = asyncio.ensure_future(execute(plan, inputs, Means(complete, perform_tool=make_up, offline=True), emit))
     sought.request.add_done_callback(lambda _: run.cancel())
     with suppress(asyncio.CancelledError):
         await run

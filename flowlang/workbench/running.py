@@ -51,7 +51,7 @@ def run_plan(
 
     async def start(emit: Emit) -> Result:
         try:
-            return await execute(plan, inputs, means.complete, emit, **means.options())
+            return await execute(plan, inputs, means, emit)
         finally:
             await means.close()
 

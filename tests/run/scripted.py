@@ -17,6 +17,7 @@ from flowlang.plan.graph import Defaults
 from flowlang.run.event import Event
 from flowlang.run.executor import execute
 from flowlang.run.inputs import defaults_of
+from flowlang.run.means import Means
 from flowlang.run.outcome import Done, Result
 from flowlang.run.report import Report, fold
 
@@ -102,7 +103,8 @@ def run(
     script, events = Script(model, shuffled), list[Event]()
     plan = build(flow, Defaults(model="default-model"), only)
     given = {**defaults_of(flow), **(inputs or {})}
-    result = asyncio.run(execute(plan, given, script, events.append, **options))
+    of_run = {name: options.pop(name) for name in ("stand_in", "clock") if name in options}
+    result = asyncio.run(execute(plan, given, Means(script, **options), events.append, **of_run))
     return Ran(result, events, script.requests, script.most_open, fold(events))
 
 

@@ -18,6 +18,7 @@ from flowlang.plan.graph import Defaults
 from flowlang.run.each import Tally, error_key, execute_each
 from flowlang.run.event import Event, RowFinished, RunFinished, RunStarted, StepFailed, StepStarted
 from flowlang.run.files import FileMistake
+from flowlang.run.means import Means
 from flowlang.run.outcome import Done, Result
 from flowlang.run.report import Report
 from flowlang.run.row_inputs import RowInputs, RowMistake, read_row_inputs
@@ -56,7 +57,9 @@ class Ran:
         def deliver(line: str) -> None:
             self.lines.append(json.loads(line))
 
-        asyncio.run(execute_each(plan, rows, self.script, self.events.append, deliver, self.tally, **options))
+        of_rows = {name: options.pop(name) for name in ("out", "clean", "stand_in", "clock") if name in options}
+        means = Means(self.script, **options)
+        asyncio.run(execute_each(plan, rows, means, self.events.append, deliver, self.tally, **of_rows))
 
 
 def values(rows: RowInputs) -> Iterator[Mapping[str, Value] | str]:
@@ -403,7 +406,7 @@ def test_a_slow_row_holds_back_only_so_many_results(tmp_path: Path) -> None:
             return Reply("x")
 
         running = asyncio.ensure_future(
-            execute_each(plan, rows, model, lambda event: None, lines.append, tally, at_once=5)
+            execute_each(plan, rows, Means(model, at_once=5), lambda event: None, lines.append, tally)
         )
         for _ in range(2000):
             await asyncio.sleep(0)
@@ -433,7 +436,7 @@ def test_results_are_forgotten_once_they_are_written(tmp_path: Path) -> None:
         ]
         most = max(most, len(kept))
 
-    asyncio.run(execute_each(plan, rows, model, lambda event: None, deliver, Tally(), at_once=4))
+    asyncio.run(execute_each(plan, rows, Means(model, at_once=4), lambda event: None, deliver, Tally()))
     assert most < 60
 
 
@@ -447,7 +450,7 @@ def test_stopped_it_writes_what_is_done_in_the_place_of_its_row(tmp_path: Path) 
         return Reply(echo(request))
 
     async def main() -> None:
-        running = asyncio.ensure_future(execute_each(plan, rows, model, events.append, lines.append, tally))
+        running = asyncio.ensure_future(execute_each(plan, rows, Means(model), events.append, lines.append, tally))
         for _ in range(50):
             await asyncio.sleep(0)
         running.cancel()
@@ -471,7 +474,7 @@ def test_results_that_cannot_be_written_stop_the_run(tmp_path: Path) -> None:
     def deliver(line: str) -> None:
         raise FileMistake("the disk is full")
 
-    asyncio.run(execute_each(plan, rows, script, lambda event: None, deliver, tally, at_once=4))
+    asyncio.run(execute_each(plan, rows, Means(script, at_once=4), lambda event: None, deliver, tally))
     assert tally.exit_code() == 6 and tally.unwritten is not None
     assert len(script.requests) < 20
 

@@ -15,6 +15,7 @@ from flowlang.plan.graph import Defaults
 from flowlang.run.each import Tally, execute_each
 from flowlang.run.event import CallFinished, Event, RunFinished, StepFailed, StepStarted
 from flowlang.run.executor import execute
+from flowlang.run.means import Means
 from flowlang.run.outcome import UNMET
 from flowlang.run.report import fold
 from flowlang.run.row_inputs import read_row_inputs
@@ -98,7 +99,7 @@ async def hanging(request: ChatRequest, emit: EmitChunk) -> Reply:
 
 def test_a_call_that_takes_too_long_is_given_up(tmp_path: Path) -> None:
     flow, events = flow_of('step a\n  timeout: 10ms\n  tries: 2\n  prompt: "a"\n', tmp_path), list[Event]()
-    asyncio.run(execute(build(flow, Defaults("m")), {}, hanging, events.append))
+    asyncio.run(execute(build(flow, Defaults("m")), {}, Means(hanging), events.append))
     report = fold(events)
     assert [event.status for event in events if isinstance(event, CallFinished)] == ["failed", "failed"]
     assert report.failed[0].message == "`m` did not answer within 0.01 seconds"
@@ -109,7 +110,7 @@ def test_a_run_that_is_cancelled_says_so_and_stops(tmp_path: Path) -> None:
     flow, events = flow_of(EACH, tmp_path), list[Event]()
 
     async def interrupted() -> None:
-        task = asyncio.create_task(execute(build(flow, Defaults("m")), {}, hanging, events.append))
+        task = asyncio.create_task(execute(build(flow, Defaults("m")), {}, Means(hanging), events.append))
         while not any(isinstance(event, StepStarted) for event in events):
             await asyncio.sleep(0)
         task.cancel()
@@ -184,7 +185,7 @@ def test_a_call_that_failed_is_not_billed_and_one_that_we_hung_up_on_is(tmp_path
     failed = run(flow, lambda request: Unreachable("down"), prices=PRICES)
     assert failed.report.cost_usd is None
     events = list[Event]()
-    asyncio.run(execute(build(flow, Defaults("m")), {}, hanging, events.append, prices=PRICES))
+    asyncio.run(execute(build(flow, Defaults("m")), {}, Means(hanging, prices=PRICES), events.append))
     cost = fold(events).cost_usd
     assert cost is not None and cost >= Decimal("0.001")
 
@@ -222,13 +223,10 @@ def test_rows_share_the_limit_of_the_command_line(tmp_path: Path) -> None:
         execute_each(
             build(flow, Defaults("m")),
             rows,
-            script,
+            Means(script, at_once=1, prices=PRICES, max_cost_usd=Decimal("2.50")),
             lambda event: None,
             lines.append,
             tally,
-            at_once=1,
-            prices=PRICES,
-            max_cost_usd=Decimal("2.50"),
         )
     )
     assert len(script.requests) == 2

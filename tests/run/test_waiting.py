@@ -13,6 +13,7 @@ from flowlang.plan.build import build
 from flowlang.plan.graph import Defaults
 from flowlang.run.event import Event, Noted, RunFinished, StepFailed, StepStarted
 from flowlang.run.executor import execute
+from flowlang.run.means import Means
 from flowlang.run.report import fold
 from flowlang.run.waiting import Waiting
 from flowlang.show.progress import Progress
@@ -102,7 +103,7 @@ def test_others_are_asked_while_one_waits(tmp_path: Path) -> None:
                 await asyncio.sleep(0)
 
         plan = build(flow_of(EACH, tmp_path), Defaults("m"))
-        await execute(plan, {}, script, lambda _: None, at_once=2, waiting=Waiting(delay_s, sleep))
+        await execute(plan, {}, Means(script, at_once=2, waiting=Waiting(delay_s, sleep)), lambda _: None)
         return [request.messages[-1].text for request in script.requests]
 
     assert asyncio.run(work()) == ["1", "2", "3", "4", "1"]
@@ -167,7 +168,7 @@ def test_a_run_that_is_stopped_while_it_waits_ends_at_once(tmp_path: Path) -> No
     async def interrupted() -> None:
         plan = build(flow_of(ONE, tmp_path), Defaults("m"))
         script = Script(saying(busy(8)))
-        task = asyncio.create_task(execute(plan, {}, script, events.append, waiting=Waiting(delay_s, for_ever)))
+        task = asyncio.create_task(execute(plan, {}, Means(script, waiting=Waiting(delay_s, for_ever)), events.append))
         await asleep.wait()
         task.cancel()
         await task
