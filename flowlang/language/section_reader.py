@@ -240,7 +240,7 @@ class SectionReader:
         key = KEY.match(text)
         if key is not None:
             known = state.word == "schema" or key.group(1) in state.keys
-            return not known and not re.match(rf"[\w-]+{BLANK}*[{COLONS}]{BLANK}*(?:\"|\d)", text)
+            return not known and not re.match(rf"[\w-]+{BLANK}*[{COLONS}]{BLANK}*(?:[\"\u201c-\u201f\uff02]|\d)", text)
         word = WORD.match(text)
         if word is not None and word.group() in state.keys and re.match(rf"{BLANK}*[{EQUALS}]", text[word.end() :]):
             return False

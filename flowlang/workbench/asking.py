@@ -4,7 +4,8 @@ from collections.abc import Iterator
 
 from ..diagnostics.diagnostic import Diagnostic, nearest
 from ..models.providers import Providers, providers_of
-from ..plan.graph import Plan, PlannedStep
+from ..models.wire import EXTRA, VENDOR_FIELDS
+from ..plan.graph import Ask, Plan, PlannedStep
 from ..run.exit import MISTAKES, PROVIDER, WRONG_INPUT
 from ..settings import Settings
 from .hiding import hide
@@ -39,7 +40,11 @@ def refuse_unless_answered(plan: Plan, providers: Providers, screen: Screen) -> 
     if without := plan.without_model():
         tell_all([_without_model(node) for node in without], screen)
         raise Ended(MISTAKES)
-    for node, model in _asked(plan):
+    tell_all(found := list(dict.fromkeys(_not_taken(plan, providers))), screen)
+    if found:
+        raise Ended(MISTAKES)
+    for node, ask in _asked(plan):
+        model = ask.model
         name, _ = providers.of(model)
         if not providers.known[name].base_url:
             message = f"the provider `{name}` has no address"
@@ -52,16 +57,31 @@ def refuse_unless_answered(plan: Plan, providers: Providers, screen: Screen) -> 
 
 def models_of(plan: Plan) -> tuple[str, ...]:
     """Every model that a run may ask, each once."""
-    return tuple(dict.fromkeys(model for _, model in _asked(plan)))
+    return tuple(dict.fromkeys(ask.model for _, ask in _asked(plan)))
 
 
-def _asked(plan: Plan) -> Iterator[tuple[PlannedStep, str]]:
+def _not_taken(plan: Plan, providers: Providers) -> Iterator[Diagnostic]:
+    """Vendor fields that a step sets, and that may not be sent to its provider."""
+    for _, ask in _asked(plan):
+        name, _ = providers.of(ask.model)
+        for key, parameter in ask.parameters.items():
+            field = key.removeprefix(EXTRA)
+            is_vendors = key.startswith(EXTRA) or (key in VENDOR_FIELDS and parameter.value is True)
+            if is_vendors and field not in providers.known[name].extras:
+                message = f"`{field}` may not be sent to the provider `{name}`"
+                listed = ", ".join(f'"{one}"' for one in (*providers.known[name].extras, field))
+                hint = f"if it takes that, write in flowlang.toml, below [providers.{name}]: extras = [{listed}]"
+                place = parameter.place
+                yield Diagnostic("unsupported-setting", message, place.source, place.span, (hint,))
+
+
+def _asked(plan: Plan) -> Iterator[tuple[PlannedStep, Ask]]:
     """Each step with each model that it may ask, fallbacks and judges and the flows that it runs included."""
     for one in plan.with_those_below():
         for node in one.nodes.values():
             for ask in (*node.asks, *(judge for judge in node.judges if judge is not None)):
                 if ask.model:
-                    yield node, ask.model
+                    yield node, ask
 
 
 def _without_model(node: PlannedStep) -> Diagnostic:

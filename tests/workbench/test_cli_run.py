@@ -277,3 +277,15 @@ def test_a_result_that_is_too_large_is_told(folder, flowlang):
     flow = flow.replace(' to "all.json"', "")
     (folder / "bomb.flow").write_text(flow, encoding="utf-8")
     assert flowlang("run", "bomb.flow", "--offline").code == 5
+
+
+def test_a_vendors_field_that_may_not_be_sent_is_told_before_anything_is(flowlang, folder: Path, monkeypatch):
+    with Gateway() as url:
+        monkeypatch.setenv("OPENAI_BASE_URL", url)
+        monkeypatch.setenv("OPENAI_API_KEY", "sk-canary-1234567890")
+        text = 'step a\n  model: gpt-5-4\n  extra safety: "off"\n  prompt: "Hello"\n'
+        (folder / "extra.flow").write_text(text, encoding="utf-8")
+        code, _, err = flowlang("run", "extra.flow")
+        assert code == 3 and "extra.flow:3" in err and 'extras = ["safety"]' in err
+        (folder / "flowlang.toml").write_text('[providers.openai]\nextras = ["safety"]\n', encoding="utf-8")
+        assert flowlang("run", "extra.flow").code == 0
