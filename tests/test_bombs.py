@@ -12,17 +12,27 @@ ROOT = Path(__file__).resolve().parents[1]
 MOST_MB = 150  # the longest text that a filter may make, 64 MiB, and once more while it is put together
 
 # Runs each flow with its inputs; prints how it ended, and by how much the most memory ever held has grown since.
-MEASURED = """
-import json, resource, sys
+# What a process has taken at the most, in MB. What `getrusage` tells begins with the memory of whoever started it.
+PEAK = """
+import re, resource, sys
 from pathlib import Path
+def peak():
+    told = Path("/proc/self/status")
+    if told.is_file():
+        return int(re.search(r"VmHWM:\\s*([0-9]+)", told.read_text())[1]) / 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (1024 * 1024 if sys.platform == "darwin" else 1024)
+"""
+MEASURED = (
+    PEAK
+    + """
+import json
 from decimal import Decimal
 from flowlang.language.reading import read_json
 from flowlang.language.values import ValueMistake
 from flowlang.pipeline import compile_flow
 from flowlang.run.outputs import shown
 from tests.run.scripted import echo, run
-def most():
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (1024 * 1024 if sys.platform == "darwin" else 1024)
+most = peak
 def values(given):
     big = {"list": lambda n: tuple(map(str, range(n))), "text": lambda n: "word " * n, "brackets": lambda n: "[" * n,
            "quotes": lambda n: chr(34) * n, "a": lambda n: "a" * n, "lines": lambda n: "x" + chr(10) * n,
@@ -46,6 +56,7 @@ for name, text, given in json.loads(sys.stdin.read()):
     before = most()
     print(json.dumps([name, explode(text, given), most() - before]), flush=True)
 """
+)
 
 LIST, TEXT, A = "input l: list of text\n", "input t: text\n", "input a: text\n"
 LOOP = "{{ for x%d in l }}"
@@ -175,8 +186,9 @@ def test_a_bomb_is_refused_or_done(name: str, ended: dict[str, tuple[str, float]
 
 # ── What a folder can bring: `check` and `plan` of a project that somebody else made ──
 
-LIMITED = """
-import resource, sys
+LIMITED = (
+    PEAK
+    + """
 def limit(which, most):
     resource.setrlimit(which, (most, resource.getrlimit(which)[1]))
 if sys.platform == "linux":
@@ -189,9 +201,9 @@ try:
 except SystemExit as left:
     ended = left.code
 sys.stdout.flush()
-most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (1024 * 1024 if sys.platform == "darwin" else 1024)
-print(ended or 0, round(most), file=sys.stderr)
+print(ended or 0, round(peak()), file=sys.stderr)
 """
+)
 
 
 def flows(deep: int) -> str:
