@@ -108,6 +108,13 @@ class Prices:
         """What a call to a model cost; None if its price is not known."""
         return cost_usd(self.entry(model), usage)
 
+    def saved_usd(self, model: str, usage: Usage) -> Decimal:
+        """What a call cost less because its provider remembered a part of the input; 0 where that is not known."""
+        price = self.entry(model).price
+        if price.input is None or price.cached is None:
+            return _NOTHING
+        return min(usage.tokens_cached, usage.tokens_in) * (price.input - price.cached) / _MILLION
+
     def worst_case_usd(self, request: ChatRequest) -> Decimal | None:
         """The most that a request can cost; None if that is not known."""
         most = request.parameters.get("max_tokens")

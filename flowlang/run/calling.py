@@ -58,6 +58,7 @@ class Gate:
         self.calls = 0
         self.cached = 0
         self.cost_usd: Decimal | None = None
+        self.saved_usd: Decimal | None = None
         self._places = asyncio.Semaphore(at_once)
         self._final: ModelError | None = None
         self._ended = asyncio.Event()  # set when the next call ends
@@ -123,6 +124,9 @@ class Gate:
             if cost is not None:
                 bill.append(cost)
                 self.cost_usd = (self.cost_usd or Decimal(0)) + cost
+            if self.prices is not None and reply is not None and reply.usage.tokens_cached:
+                saved = self.prices.saved_usd(request.model, reply.usage)
+                self.saved_usd = (self.saved_usd or Decimal(0)) + saved
             self.emit(_finished(asker, request, status, reply, cost, self.clock() - started))
 
         started = self.clock()

@@ -134,6 +134,7 @@ class RunFinished:
     cached: int
     cost_usd: Decimal | None
     seconds: float
+    saved_usd: Decimal | None = None  # what providers asked less for input that they remembered
 
 
 Event = (

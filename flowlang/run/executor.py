@@ -47,7 +47,7 @@ async def execute(
     gate = means.gate(watch.take, clock)
 
     def finished(outcome: str) -> None:
-        emit(RunFinished(outcome, gate.calls, gate.cached, gate.cost_usd, clock() - started))
+        emit(RunFinished(outcome, gate.calls, gate.cached, gate.cost_usd, clock() - started, gate.saved_usd))
 
     emit(RunStarted(plan.flow.source.path, tuple(step.name for step in plan.steps()), means.offline))
     budget = Budget(plan.flow.limits, clock, Budget(CheckedLimits(means.max_cost_usd), clock))

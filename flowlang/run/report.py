@@ -31,6 +31,7 @@ class Report:
     tokens_out: int
     tokens_cached: int  # the part of `tokens_in` that providers remembered
     cost_usd: Decimal | None
+    saved_usd: Decimal | None
     seconds: float
 
 
@@ -79,6 +80,7 @@ def fold(events: Iterable[Event]) -> Report:
         tokens_out=tokens_out,
         tokens_cached=tokens_cached,
         cost_usd=end.cost_usd if end is not None else None,
+        saved_usd=end.saved_usd if end is not None else None,
         seconds=end.seconds if end is not None else 0.0,
     )
 

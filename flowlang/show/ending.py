@@ -45,7 +45,8 @@ def last_line(report: Report, exit_code: int, flow: str, offline: bool, plan: Pl
     parts = [f"{how}{f' (exit {exit_code})' if exit_code else ''}: {count(report.finished, 'step')}"]
     parts.append(count(report.calls, "call") + (f" and {report.cached} from before" if report.cached else ""))
     if report.tokens_in or report.tokens_out:
-        remembered = f" ({report.tokens_cached:,} of them remembered)" if report.tokens_cached else ""
+        saved = f", which saved ${report.saved_usd:.4f}" if report.saved_usd else ""
+        remembered = f" ({report.tokens_cached:,} of them remembered{saved})" if report.tokens_cached else ""
         parts.append(f"{report.tokens_in:,} tokens in{remembered}, {report.tokens_out:,} out")
     if report.cost_usd is not None:
         parts.append(f"${report.cost_usd:.4f}")

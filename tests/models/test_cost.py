@@ -106,3 +106,10 @@ def test_a_schema_and_tools_are_part_of_the_question() -> None:
 def test_a_long_text_is_counted_like_a_short_one(text: str) -> None:
     long = text * 60
     assert tokens_of(long) == tokens_of(long) == estimate_tokens(long)
+
+
+def test_what_a_provider_remembers_saves_the_difference() -> None:
+    prices = Prices(catalogue_of({}), lambda model: False)
+    usage = Usage(tokens_in=1_000_000, tokens_out=0, tokens_cached=900_000)
+    assert prices.saved_usd("gemini-3-1-pro", usage) == Decimal("1.62")  # 1.80 of every 2.00 for nine tenths
+    assert prices.saved_usd("nobody-knows-it", usage) == 0
