@@ -1,18 +1,19 @@
 """The bare client: makes the calls of a JSON file with httpx2 and does nothing else. `python bare_client.py JOBS`.
 
-It is what a careful script would be: one import, pools of 64 connections (httpx2 looks through them one by one),
+It is what a careful script would be: one import, pools of few connections (httpx2 looks through them one by one),
 streams read as bytes, text that calls share encoded once.
 """
 
 import asyncio
 import json
 import random
+import ssl
 import sys
 from pathlib import Path
 
 import httpx2
 
-POOL = 64
+POOL = 8
 
 
 async def ask(client: httpx2.AsyncClient, url: str, body: bytes, tries: int) -> str:
@@ -55,7 +56,8 @@ async def main() -> None:
     gate = asyncio.Semaphore(jobs["at_once"])
     limits = httpx2.Limits(max_connections=POOL, max_keepalive_connections=POOL)
     pools = -(-jobs["at_once"] // POOL)
-    clients = [httpx2.AsyncClient(limits=limits, timeout=None, trust_env=False) for _ in range(pools)]
+    trust = ssl.create_default_context()
+    clients = [httpx2.AsyncClient(verify=trust, limits=limits, timeout=None, trust_env=False) for _ in range(pools)]
     head = b'{"model":%b,"messages":[{"role":"user","content":"' % json.dumps(jobs["model"]).encode()
     tail = b'"}],"stream":true,"stream_options":{"include_usage":true}}'
     answers: list[asyncio.Task[str]] = []

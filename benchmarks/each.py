@@ -11,9 +11,9 @@ from flowlang.models.offline import OfflineSettings, offline_model
 from flowlang.pipeline import compile_flow
 from flowlang.plan.build import build
 from flowlang.plan.graph import Defaults
+from flowlang.run.calling import AT_ONCE
 from flowlang.run.each import Tally, execute_each
 from flowlang.run.event import Event
-from flowlang.run.executor import AT_ONCE
 from flowlang.run.means import Means
 from flowlang.run.row_inputs import read_row_inputs
 

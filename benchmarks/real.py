@@ -18,6 +18,7 @@ from stand_in import ROOT, StandIn, makespan_s, stand_in
 from stopwatch import FLOWLANG, Spent, spend_process, tell_aim
 
 MODEL = "gpt-5-4"
+KEY = "sk-stand-in-0123456789"  # of nothing
 Calls = list[tuple[str, list[int]]]  # each call's prompt, and the calls whose answers it needs
 
 
@@ -59,7 +60,17 @@ key_env = "STAND_IN_KEY"
 at_once = {self.at_once}
 """
         (self.home / "flowlang.toml").write_text(settings, encoding="utf-8")
-        command = (*FLOWLANG, "run", "real.flow", *flags, "--trust", "--at-once", str(self.at_once), "-o", "result.json")
+        command = (
+            *FLOWLANG,
+            "run",
+            "real.flow",
+            *flags,
+            "--trust",
+            "--at-once",
+            str(self.at_once),
+            "-o",
+            "result.json",
+        )
         return lambda: self._run(command)
 
     def bare(self, calls: Calls, model: str = MODEL, shared: str = "", tries: int = 1) -> Callable[[], Run]:
@@ -77,7 +88,10 @@ at_once = {self.at_once}
 
     def _run(self, command: tuple[str, ...]) -> Run:
         self.gateway.forget()
-        return Run(spend_process(*command, cwd=self.home, environment={"STAND_IN_KEY": "a key"}), self.gateway.log())
+        return Run(
+            spend_process(*command, cwd=self.home, environment={"STAND_IN_KEY": KEY}),
+            self.gateway.log(),
+        )
 
 
 def measure(rounds: int) -> None:
@@ -182,9 +196,9 @@ def graph(home: Path, rounds: int) -> None:
     for n in range(60):
         after = sorted(draw.sample(range(max(0, n - 12), n), min(n, draw.randint(1, 3)))) if n > 3 else []
         words = draw.randint(1, 28)
-        prompt = " ".join("w" * words).ljust(60)  # the gateway's answer repeats its words: a token each
+        prompt = ("w " * (words - 1)).ljust(60, "w")  # the gateway's answer repeats its words: a token each
         calls.append((prompt, after))
-        took_s = FIRST_TOKEN_S + TOKEN_S * (WORDS_BEFORE + words - 1)
+        took_s = FIRST_TOKEN_S + TOKEN_S * (WORDS_BEFORE + words)
         ends.append(max((ends[one] for one in after), default=0.0) + took_s)
         needs = "".join(f" {{{{ s{one} }}}}" for one in after)
         text.append(f'step s{n}\n  model: {MODEL}\n  prompt: "{prompt}.{needs}"\n')
@@ -258,7 +272,9 @@ def shared_text(home: Path, rounds: int) -> None:
         bare = place.bare(calls, PRO, "book.txt")
         runs = race_runs({"flowlang": own, "bare": bare}, rounds, QUESTIONS)
     paid = middle(runs["flowlang"], lambda one: sum(float(row["billed_usd"]) for row in one.log))
-    tell_aim(f"S6 {QUESTIONS} calls sharing 4 MB: billed, ${paid:.2f}", paid / best_usd(runs["flowlang"][0]), "best", 1.05)
+    tell_aim(
+        f"S6 {QUESTIONS} calls sharing 4 MB: billed, ${paid:.2f}", paid / best_usd(runs["flowlang"][0]), "best", 1.05
+    )
     told(runs)
     cpu_over_bare("S6 cpu", runs, 2)
     tell_aim("S6 memory", middle(runs["flowlang"], lambda one: one.spent.memory_mb), "1 MB", 110)
@@ -270,7 +286,8 @@ def best_usd(run: Run) -> float:
     fresh = sum(one["prompt_tokens"] for one in usage)
     cached = (QUESTIONS - 1) * (SHARED // 4)
     out = sum(one["completion_tokens"] for one in usage)
-    return ((fresh - cached) * PRO_USD["in"] + cached * PRO_USD["cached"] + out * PRO_USD["out"]) / 1e6
+    total: float = ((fresh - cached) * PRO_USD["in"] + cached * PRO_USD["cached"] + out * PRO_USD["out"]) / 1e6
+    return total
 
 
 FAULTS = ("500=0.03", "503=0.02", "529=0.02", "reset-before-headers=0.02", "reset-in-body=0.02", "cut-after-event=0.02")

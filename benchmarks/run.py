@@ -1,13 +1,20 @@
-"""Runs the benchmarks: `python benchmarks/run.py [startup] [check] [each] [wire] [--rounds N]`."""
+"""Runs the benchmarks: `python benchmarks/run.py [startup] [check] [each] [wire] [real] [--rounds N]`."""
 
 import argparse
 
 import check
 import each
+import real
 import startup
 import wire
 
-SCENARIOS = {"startup": startup.measure, "check": check.measure, "each": each.measure, "wire": wire.measure}
+SCENARIOS = {
+    "startup": startup.measure,
+    "check": check.measure,
+    "each": each.measure,
+    "wire": wire.measure,
+    "real": real.measure,
+}
 
 
 def main() -> None:

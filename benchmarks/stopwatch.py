@@ -60,7 +60,7 @@ class Spent:
 
 
 def spend_process(*arguments: str | Path, cwd: Path, environment: Mapping[str, str]) -> Spent:
-    """What this Python took with these arguments, and with this beside our own environment. Ends the program if it fails."""
+    """What this Python took with these arguments. Ends the program if it fails."""
     start = time.perf_counter()
     with tempfile.TemporaryFile() as told:
         process = subprocess.Popen(
@@ -76,7 +76,9 @@ def spend_process(*arguments: str | Path, cwd: Path, environment: Mapping[str, s
         wall_s = time.perf_counter() - start
         if process.returncode != 0:
             told.seek(0)
-            sys.exit(f"{' '.join(map(str, arguments))} ended with {process.returncode}:\n{told.read().decode()[-2000:]}")
+            sys.exit(
+                f"{' '.join(map(str, arguments))} ended with {process.returncode}:\n{told.read().decode()[-2000:]}"
+            )
     unit = 1_048_576 if sys.platform == "darwin" else 1_024  # of what the system counts memory in
     return Spent(wall_s, used.ru_utime + used.ru_stime, used.ru_maxrss / unit)
 

@@ -38,9 +38,9 @@ LATE: dict[str, set[str]] = {
     "pipeline.py": {"flowlang.models.answer", "flowlang.run.python_file"},
     "run/documents.py": {"pypdf"},
     "run/python_runner.py": {"asyncio"},
-    "run/tools.py": {"flowlang.run.fetch"},
+    "run/tools.py": {"flowlang.models.offline", "flowlang.run.fetch"},
     "settings.py": {"tomllib"},
-    "workbench/answering.py": {"flowlang.models.transport"},
+    "workbench/answering.py": {"flowlang.models.offline", "flowlang.models.transport"},
     "workbench/cli.py": {
         "flowlang.workbench.commands",
         "flowlang.workbench.completion",

@@ -51,6 +51,7 @@ _RULES = (
     Rule("unused-step", "a step is paid for and never used", severity="warning"),
     Rule("unused-let", "a `let` is never used", severity="warning"),
     Rule("not-named-item", "a prompt is asked once per item and never names the item", severity="warning"),
+    Rule("shared-text-last", "a long text that all calls share stands behind what changes", severity="warning"),
     Rule("list-in-line", "a list of several lines is filled into the middle of a line", severity="warning"),
     Rule("may-be-skipped", "an output names a step that may not run", severity="warning"),
     Rule("missing-fence", "a text goes on into what looks like the next setting", severity="warning"),

@@ -11,6 +11,7 @@ from .book import Declared
 from .check_continues import check_continues
 from .check_parameters import ParameterCheck
 from .check_settings import SettingReader, check_lines, may_have_meant, tell_no_text
+from .check_shared import shared_text_last
 from .check_with import check_with
 from .checked import CheckedStep, CheckedTool, Ensured, Loop, Message, Parameter, Place
 from .lookup import UNKNOWN
@@ -189,6 +190,7 @@ class StepCheck:
         typer.look.used.clear()
         messages = self._check_messages()
         self._warn_unnamed()
+        self._warn_shared_last()
         parameters, fallback = self._parameters.check(self.lines)
         with_ = self._check_with()
         until, until_place, times = self._check_until()
@@ -360,6 +362,21 @@ class StepCheck:
             span = Span(repeat.span.start, repeat.span.start + len("repeat"))
             hint = "for the same question several times write `samples: 5`"
             self._reports.add(self.here, "not-named-item", message, span, hint, severity="warning")
+
+    def _warn_shared_last(self) -> None:
+        if not self.repeats or self.kind != "prompt" or self.section.broken or self.setting("continues"):
+            return
+        lines = [line for line in self.lines if isinstance(line, ast.Setting) and line.key.text in _MESSAGES]
+        lines.sort(key=lambda line: line.key.text == "prompt")  # it is sent last
+        texts = [item for line in lines for item in line.items[:1] if isinstance(item, ast.Text | ast.FileText)]
+        items = frozenset(("place", *(each.name.text for each, _ in self.loops)))
+        found = shared_text_last(texts, items, self.flow, self.here)
+        if found is not None:
+            shared, span = found
+            message = f"what changes from call to call stands before `{shared}`, which is the same in all of them"
+            put = f"`{{{{ {shared} }}}}`" if not shared.startswith("file ") else f"`{shared}`"
+            hint = f"put {put} first, and the provider's cache can serve it"
+            self._reports.add(self.here, "shared-text-last", message, span, hint, severity="warning")
 
     def _number_or_slot(self, key: str) -> int | ast.Value | None:
         setting = self.setting(key)

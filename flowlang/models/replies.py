@@ -320,7 +320,7 @@ def _read(text: str) -> Any:
     try:
         return _decode(text)
     except json.JSONDecodeError:
-        raise _Unreadable("it is no JSON") from None
+        raise _Unreadable("it is broken") from None
     except RecursionError:
         raise _Unreadable("it is nested too deep") from None
     except ValueError:  # a number of more digits than Python reads

@@ -5,20 +5,22 @@ token limit, a form of schema), the same question is sent at once in a form that
 """
 
 import asyncio
+import errno
 import os
 import socket
 import ssl
 import zlib
 from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import suppress
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from time import time
 from urllib.parse import urlsplit
 
 import httpx2
 
 from .. import __version__
-from .chat import ChatRequest, EmitChunk, Reply
+from .chat import ChatRequest, Chunk, EmitChunk, Reply
 from .errors import BadRequest, ModelError, Unreachable
 from .pace import Pace, Place, delay_s
 from .providers import Endpoint
@@ -33,9 +35,10 @@ SMALL = 128 * 1024  # bytes of a question that are put together rather than sent
 MOST_BYTES = 32 * 1024 * 1024  # of one answer, unpacked
 MOST_COMPLAINT = 64 * 1024  # bytes that are read of an answer that says no
 MOST_ADAPTED = 4  # times that one question changes its form
-CONNECTIONS = 64  # of one pool; looking through a larger one takes longer than all else
+PIECE = 256 * 1024  # bytes of a long question that wait to be sent; the rest is not copied before
 
 Wall = Callable[[], float]  # the time of day, in seconds since 1970
+_Server = tuple[str, str, int | None]  # scheme, host, port
 
 
 @dataclass(slots=True)
@@ -65,7 +68,7 @@ class Transport:
             name: _Known(one, Pace(min(one.at_once, at_once), most=at_once)) for name, one in endpoints.items()
         }
         self._route = route
-        self._pools = _Pools(environment)
+        self._lines = _Lines(environment)
         self._wall = wall
 
     def place(self, model: str) -> Place:
@@ -76,18 +79,18 @@ class Transport:
     async def complete(self, request: ChatRequest, emit: EmitChunk) -> Reply:
         """The reply to one request, for which there is a place. Raises ModelError."""
         name, model = self._route(request.model)
-        known, asked = self._known[name], replace(request, model=model)
+        known, asked = self._known[name], request if model == request.model else replace(request, model=model)
         for _ in range(MOST_ADAPTED):
             dialect = known.dialect(model)
             try:
                 reply = await self._ask(known.endpoint, asked, dialect, emit)
             except _Adapt as refused:
                 other = adapted(dialect, refused.field)
-                if other == dialect:
-                    raise refused.error from None
+                if body_of(asked, other) == body_of(asked, dialect):
+                    raise refused.error from None  # nothing would be asked in another way
                 known.dialects[model], last = other, refused.error
                 continue
-            return replace(reply, model=reply.model or model)
+            return reply if reply.model else replace(reply, model=model)
         raise last
 
     def delay_s(self, attempt: int, error: ModelError) -> float:
@@ -96,7 +99,7 @@ class Transport:
 
     async def close(self) -> None:
         """Closes every connection."""
-        await self._pools.close()
+        await self._lines.close()
 
     async def _ask(self, endpoint: Endpoint, request: ChatRequest, dialect: Dialect, emit: EmitChunk) -> Reply:
         if left_out := not_taken(request, dialect):
@@ -104,12 +107,11 @@ class Transport:
             where = f"`extras` of [providers.{endpoint.name}] in flowlang.toml"
             raise BadRequest(f"`{named}` may not be sent to the provider `{endpoint.name}`: it is not in {where}")
         pieces = encoded(body_of(request, dialect))
-        if sum(map(len, pieces)) < SMALL:
-            pieces = [b"".join(pieces)]
+        size = sum(map(len, pieces))
         url = f"{endpoint.base_url}/chat/completions"
         headers = {
             "Content-Type": "application/json",
-            "Content-Length": str(sum(map(len, pieces))),
+            "Content-Length": str(size),
             "Accept": "text/event-stream, application/json",
             "Accept-Encoding": "identity",
             "User-Agent": f"flowlang/{__version__}",
@@ -117,10 +119,12 @@ class Transport:
         if endpoint.key:
             headers["Authorization"] = f"Bearer {endpoint.key}"
         timeout = {"connect": CONNECT_S, "read": None, "write": IDLE_S, "pool": None}
-        sent = httpx2.Request("POST", url, headers=headers, content=_parts(pieces), extensions={"timeout": timeout})
+        content = b"".join(pieces) if size < SMALL else _parts(pieces)
         where = urlsplit(url).netloc
         try:
-            async with self._pools.response(sent) as response:
+            address = _address(url)
+            sent = httpx2.Request("POST", address, headers=headers, content=content, extensions={"timeout": timeout})
+            async with self._lines.response(sent) as response:
                 return await self._read(endpoint, where, response, request, emit)
         except (httpx2.TransportError, httpx2.InvalidURL, OSError) as problem:
             if isinstance(problem, TimeoutError) and not isinstance(problem, httpx2.TimeoutException):
@@ -142,8 +146,8 @@ class Transport:
         try:
             async with asyncio.timeout(None) as idle:
                 async for piece in body:
-                    for chunk in reading.feed(piece):
-                        emit(chunk)
+                    if chunks := reading.feed(piece):  # who listens hears once of what came at once
+                        emit(Chunk("".join([chunk.text for chunk in chunks])))
                     if reading.events > seen:
                         seen = reading.events
                         idle.reschedule(loop.time() + IDLE_S)
@@ -183,61 +187,73 @@ class _Adapt(Exception):
         self.error = error
 
 
-class _Pools:
-    """Connections, in pools of a bounded size; a pool more as soon as all places are taken."""
+class _Lines:
+    """Lines to servers, each for one call at a time; one that is idle is used again.
+
+    Each line is a pool of one connection: a pool looks through all of its connections at each call.
+    """
 
     def __init__(self, environment: Mapping[str, str]) -> None:
         self._environment = environment
-        self._trust: ssl.SSLContext | None = None
-        self._pools: list[_Pool] = []
+        self._trust: dict[bool, ssl.SSLContext] = {}
+        self._idle: dict[_Server, list[httpx2.AsyncHTTPTransport]] = {}
+        self._lines: set[httpx2.AsyncHTTPTransport] = set()
 
-    def response(self, request: httpx2.Request) -> "_Open":
-        proxy = proxy_for(str(request.url), self._environment)
-        pool = next((one for one in self._pools if one.open < CONNECTIONS and one.proxy == proxy), None)
-        if pool is None:
-            if self._trust is None:
-                self._trust = ssl.create_default_context()
-            limits = httpx2.Limits(max_connections=CONNECTIONS, max_keepalive_connections=CONNECTIONS)
-            transport = httpx2.AsyncHTTPTransport(verify=self._trust, trust_env=False, limits=limits, proxy=proxy)
-            pool = _Pool(transport, proxy)
-            self._pools.append(pool)
-        return _Open(pool, request)
+    @asynccontextmanager
+    async def response(self, request: httpx2.Request) -> AsyncIterator[httpx2.Response]:
+        """The response to a request, up to the end of the context."""
+        idle = self._idle.setdefault((request.url.scheme, request.url.host, request.url.port), [])
+        line = idle.pop() if idle else self._line(request.url)
+        try:
+            response = await line.handle_async_request(request)
+        except BaseException:
+            await self._give_up(line)
+            raise
+        try:
+            yield response
+        finally:
+            try:
+                await response.aclose()  # of an answer that was not read to its end, it closes the connection
+            except BaseException:
+                await self._give_up(line)
+                raise
+            if line in self._lines:
+                idle.append(line)
+
+    def _line(self, url: httpx2.URL) -> httpx2.AsyncHTTPTransport:
+        proxy = proxy_for(str(url), self._environment)
+        is_secure = url.scheme == "https" or proxy is not None
+        if is_secure not in self._trust:
+            # Without a secure connection nobody needs the list of whom to trust, which takes long to read.
+            self._trust[is_secure] = (
+                ssl.create_default_context() if is_secure else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+            )
+        limits = httpx2.Limits(max_connections=1, max_keepalive_connections=1)
+        line = httpx2.AsyncHTTPTransport(verify=self._trust[is_secure], trust_env=False, limits=limits, proxy=proxy)
+        self._lines.add(line)
+        return line
+
+    async def _give_up(self, line: httpx2.AsyncHTTPTransport) -> None:
+        self._lines.discard(line)
+        await _close(line)
 
     async def close(self) -> None:
-        for pool in self._pools:
-            with suppress(httpx2.TransportError, OSError):
-                await pool.transport.aclose()
-        self._pools.clear()
+        """Closes every line."""
+        lines = tuple(self._lines)
+        self._lines.clear()
+        self._idle.clear()
+        for line in lines:
+            await _close(line)
 
 
-@dataclass(slots=True, eq=False)
-class _Pool:
-    transport: httpx2.AsyncHTTPTransport
-    proxy: str | None
-    open: int = 0
+@lru_cache(maxsize=64)
+def _address(url: str) -> httpx2.URL:
+    return httpx2.URL(url)
 
 
-class _Open:
-    """One question under way in a pool."""
-
-    def __init__(self, pool: _Pool, request: httpx2.Request) -> None:
-        self._pool = pool
-        self._request = request
-        self._response: httpx2.Response | None = None
-
-    async def __aenter__(self) -> httpx2.Response:
-        self._pool.open += 1
-        try:
-            self._response = await self._pool.transport.handle_async_request(self._request)
-        except BaseException:
-            self._pool.open -= 1
-            raise
-        return self._response
-
-    async def __aexit__(self, *_: object) -> None:
-        self._pool.open -= 1
-        if self._response is not None:
-            await self._response.aclose()
+async def _close(line: httpx2.AsyncHTTPTransport) -> None:
+    with suppress(httpx2.TransportError, OSError):
+        await line.aclose()
 
 
 def proxy_for(url: str, environment: Mapping[str, str]) -> str | None:
@@ -256,7 +272,8 @@ def proxy_for(url: str, environment: Mapping[str, str]) -> str | None:
 
 async def _parts(pieces: list[bytes]) -> AsyncIterator[bytes]:
     for piece in pieces:
-        yield piece
+        for start in range(0, len(piece), PIECE):
+            yield piece[start : start + PIECE]
 
 
 async def _unpacked(response: httpx2.Response, where: str) -> AsyncIterator[bytes]:
@@ -316,6 +333,8 @@ def _unreachable(where: str, problem: BaseException) -> ModelError:
         if isinstance(cause, OSError) and cause.errno is not None and not isinstance(cause, ssl.SSLError):
             if isinstance(cause, socket.gaierror):
                 return ModelError(f"there is no host `{where}`, or no network", "unreachable", retryable=True)
+            if cause.errno in (errno.ECONNRESET, errno.EPIPE, errno.ECONNABORTED):
+                return Unreachable(f"the connection to {where} broke off before an answer came")
             return Unreachable(f"{where} cannot be reached: {os.strerror(cause.errno).lower()}")
         cause = cause.__cause__ or cause.__context__
     match problem:

@@ -79,6 +79,15 @@ class Budget:
             yield one
             one = one.above
 
+    def time_left_s(self) -> float | None:
+        """What is left of the time that this run, and each one above it, may take; None if there is no limit."""
+        left = [
+            float(one.limits.time_s) - (one.clock() - one.started)
+            for one in self._chain()
+            if one.limits.time_s is not None
+        ]
+        return min(left, default=None)
+
     def check_all(self) -> None:
         """Raises LimitReached if no call may start under this budget and those above it."""
         one: Budget | None = self

@@ -132,11 +132,13 @@ class Gate:
         started = self.clock()
         self.emit(CallStarted(asker.path, asker.step, asker.item, request.model))
         try:
-            async with asyncio.timeout(timeout_s):
+            left_s = budget.time_left_s()
+            async with asyncio.timeout(timeout_s if left_s is None else min(timeout_s, max(0.0, left_s))):
                 reply = await self.complete(request, pass_on)
         except TimeoutError:
             finished("failed", None, hung_up=True)
             self.calls += 1
+            budget.check_time()
             raise Unreachable(f"`{request.model}` did not answer within {in_words(timeout_s)}") from None
         except ModelError as error:
             finished("cut-off" if isinstance(error, CutOff) else "failed", None)

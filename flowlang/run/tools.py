@@ -24,7 +24,6 @@ from ..language.template import render
 from ..language.tool_texts import command_words, origin_of, program_of
 from ..language.values import EMPTY, Secret, Value, ValueMistake, bare
 from ..language.writing import as_json, as_text, json_text
-from ..models.offline import made_up
 from .fetched import as_utf8
 from .files import FileMistake, decoded, without_last_break
 from .permits import Allow, denial_of, power_of
@@ -59,6 +58,8 @@ async def refuse_tools(tool: CheckedTool, takes: Mapping[str, Value], secrets: M
 
 async def make_up(tool: CheckedTool, takes: Mapping[str, Value], secrets: Mapping[str, Secret]) -> str:
     """Stands in where a result is needed only to see what would follow."""
+    from ..models.offline import made_up  # a run that asks a provider has no use for the built-in model
+
     return made_up(_about(tool), takes, tool.returns)
 
 

@@ -42,7 +42,7 @@ class Waiting:
         seconds = self._delay_s(attempt, error)
         if seconds <= 0:
             return
-        left_s = time_left_s(budget)
+        left_s = budget.time_left_s()
         if left_s is not None and seconds >= left_s:
             budget.check_time()
             raise LimitReached(
@@ -59,18 +59,6 @@ class Waiting:
         finally:
             sleeping.cancel()
             stopping.cancel()
-
-
-def time_left_s(budget: Budget) -> float | None:
-    """What is left of the time that the run, and each one above it, may take; None if there is no limit."""
-    left: float | None = None
-    one: Budget | None = budget
-    while one is not None:
-        if one.limits.time_s is not None:
-            own = float(one.limits.time_s) - (one.clock() - one.started)
-            left = own if left is None else min(left, own)
-        one = one.above
-    return left
 
 
 def _whole_seconds(seconds: float) -> str:

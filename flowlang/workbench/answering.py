@@ -4,7 +4,6 @@ from typing import TYPE_CHECKING
 
 from ..models.catalog import catalogue_of
 from ..models.cost import free_models
-from ..models.offline import OfflineSettings, offline_model
 from ..models.providers import Providers
 from ..plan.graph import Plan
 from ..run.calling import AT_ONCE
@@ -30,6 +29,8 @@ def open_means(plan: Plan, settings: Settings, tools: Toolbox, given: Given, scr
     secrets = hidden_by(screen)
     perform_tool = hide_from_tools(tools.perform, secrets)
     if given.has("offline"):
+        from ..models.offline import OfflineSettings, offline_model  # and only one that asks none has a use for this
+
         odd = settings.offline
         model = offline_model(OfflineSettings(odd.latency, odd.failure_rate, odd.cut_off_rate))
         complete = hide_from_model(model, secrets)

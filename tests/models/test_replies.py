@@ -408,7 +408,7 @@ def test_the_key_is_never_in_an_error(body: str) -> None:
         (b"", "nothing at all"),
         (b"<html><title>Sign in</title></html>", "a web page, starts `<html><title>Sign in"),
         (b"Internal Server Error", "text, starts `Internal Server Error`"),
-        (b'{"choices": [', "JSON (it is no JSON)"),
+        (b'{"choices": [', "JSON (it is broken)"),
         (b"[]", "JSON, starts `[]`"),
         (b'"hello"', 'JSON, starts `"hello"`'),
         (b"null", "text, starts `null`"),

@@ -106,6 +106,14 @@ def test_a_call_that_takes_too_long_is_given_up(tmp_path: Path) -> None:
     assert report.exit_code == 4
 
 
+def test_the_time_of_a_run_ends_a_call_that_is_open(tmp_path: Path) -> None:
+    text = 'step a\n  timeout: 1h\n  prompt: "a"\nlimits\n  time: 20ms\n'
+    flow, events = flow_of(text, tmp_path), list[Event]()
+    asyncio.run(execute(build(flow, Defaults("m")), {}, Means(hanging), events.append))
+    report = fold(events)
+    assert report.exit_code == 5 and "the limit of 0.02 seconds is reached" in report.failed[0].message
+
+
 def test_a_run_that_is_cancelled_says_so_and_stops(tmp_path: Path) -> None:
     flow, events = flow_of(EACH, tmp_path), list[Event]()
 
