@@ -125,3 +125,22 @@ def test_the_proxy_of_the_environment(url: str, environment: dict[str, str], pro
 def test_a_proxy_is_no_way_to_this_computer() -> None:
     with Gateway() as url:
         assert asked(url, environment={"HTTP_PROXY": "http://127.0.0.1:9"})[0].text
+
+
+def test_a_line_is_kept_after_a_refusal_and_given_up_after_a_broken_answer() -> None:
+    for fault, lines in (("500", 1), ("429-concurrency", 1), ("cut-at-byte", 1), ("reset-in-body", 2)):
+        gateway = Gateway(faults=lambda seen, fault=fault: fault if seen.number == 1 else None)  # type: ignore[misc]
+        with gateway as url:
+
+            async def ask(url: str = url) -> Reply:
+                transport = Transport({"x": Endpoint("x", url, KEY)}, lambda model: ("x", model), 4, {})
+                request = ChatRequest("gpt-5-4", (ChatMessage("user", ("Say hello.",)),))
+                try:
+                    with pytest.raises(ModelError):
+                        await transport.complete(request, lambda chunk: None)
+                    return await transport.complete(request, lambda chunk: None)
+                finally:
+                    await transport.close()
+
+            assert asyncio.run(ask()).text
+            assert (fault, gateway.connections) == (fault, lines)
