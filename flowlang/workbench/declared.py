@@ -118,6 +118,9 @@ RUN = Command(
     file, a value - from standard input; text that is piped in fills the only required text or document that was
     given no value.
 
+    Without --offline the flow's models are asked, and paid for: with the key in BYTESPIKE_API_KEY or OPENAI_API_KEY,
+    or from a provider that flowlang.toml names.
+
     The result goes to standard output: one text as it is, anything else as JSON. Everything else goes to standard
     error. An input that is called like an option of ours wins; the option is then --run-NAME.
     """,
