@@ -50,6 +50,7 @@ LATE: dict[str, set[str]] = {
     },
     "workbench/fmt.py": {"difflib"},
     "workbench/opening.py": {"flowlang.run.fetch"},
+    "workbench/run.py": {"flowlang.workbench.each"},
     "workbench/viewing.py": {"flowlang.show.live"},
     "workbench/commands.py": {"importlib"},
 }

@@ -355,10 +355,19 @@ def _taken(tool: CheckedTool, given: Value) -> Mapping[str, Value]:
 
 
 def _failure_of(error: ModelError, place: Place) -> Failure:
-    hints: tuple[str, ...] = ()
+    hint = _NEXT.get(error.rule, "")
     if error.rule == "cut-off" and not error.retryable:
-        hints = ("a larger `max_tokens` gives it more room",)
-    return Failure(error.rule, error.message, place, hints)
+        hint = "a larger `max_tokens` gives it more room"
+    return Failure(error.rule, error.message, place, (hint,) if hint else ())
+
+
+# What to do about an error of a provider.
+_NEXT = {
+    "refused": "what to look at: flowlang explain refused",
+    "bad-request": "what was sent: flowlang preview … --json; what else it may be: flowlang explain bad-request",
+    "unreachable": "more `tries:` go on for longer, and a `fallback:` is asked when this one fails for good",
+    "content-refused": "another wording may help, or another model: a `fallback:` is asked when this one fails",
+}
 
 
 _COUNTS = ("", "", ", twice", ", three times", ", four times", ", five times", ", six times")

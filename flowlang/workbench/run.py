@@ -18,7 +18,6 @@ from ..show.reports import as_github
 from ..show.terminal import visible, visible_line
 from .answering import open_means
 from .asking import hide_keys
-from .each import open_rows, run_rows
 from .given import Given
 from .hiding import hidden_by
 from .opening import defaults_of, fetch_from, open_inputs, open_settings, pick_step
@@ -40,11 +39,14 @@ def perform(given: Given, flow: CheckedFlow, screen: Screen) -> int:
     _refuse_bad_places(plan, out, given)
     tools, hosts = open_tools(flow, plan, settings, given, screen)
     fetch = fetch_from(hosts)
-    rows = open_rows(flow, given, screen, fetch) if given.has("each") else None
-    inputs = open_inputs(flow, given, screen, fetch=fetch) if rows is None else {}
+    if given.has("each"):
+        from .each import open_rows, run_rows  # most runs have no rows
+
+        rows = open_rows(flow, given, screen, fetch)
+        means = open_means(plan, settings, tools, given, screen)
+        return run_rows(plan, rows, means, given, screen, out=out, secrets=hidden_by(screen))
+    inputs = open_inputs(flow, given, screen, fetch=fetch)
     means, secrets = open_means(plan, settings, tools, given, screen), hidden_by(screen)
-    if rows is not None:
-        return run_rows(plan, rows, means, given, screen, out=out, secrets=secrets)
     events = open_events(given.flag("events"))
     view = start_view(given.flag("console") or "auto", screen)
     try:
