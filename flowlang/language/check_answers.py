@@ -3,20 +3,17 @@
 How an answer is read is the business of whoever reads models' answers (`AnswerIn`).
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
 from . import ast, types
 from .book import Here, Reports
-from .checked import AnswerLine, CheckedFlow, CheckedStep
+from .checked import AnswerIn, AnswerLine, CheckedFlow, CheckedStep
 from .expression import Scope, evaluate, holds
 from .lookup import refs_of
 from .matching import plain_text
 from .reading import read_json
 from .types import Type, bare, spelled
 from .values import Value, ValueMistake
-
-# The value that a text is as an answer of a type, and what is wrong with it: empty, if nothing is.
-AnswerIn = Callable[[str, Type | None], tuple[Value, str]]
 
 
 def check_answers(flow: CheckedFlow, answer_in: AnswerIn, reports: Reports) -> None:

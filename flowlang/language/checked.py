@@ -3,7 +3,7 @@
 Texts are complete here: snippets are pasted in, `file "…"` is read, a bare choice has become a text.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import field
 from decimal import Decimal
 
@@ -12,6 +12,7 @@ from ..diagnostics.source import SourceFile, Span
 from ..record import record
 from . import ast
 from .types import Type
+from .values import Value
 
 
 @record
@@ -178,6 +179,10 @@ class GivenLine:
     input: str
     value: ast.Value
     place: Place  # of the value
+
+
+# The value that a text is as an answer of a type, and what is wrong with it: empty, if nothing is.
+AnswerIn = Callable[[str, Type | None], tuple[Value, str]]
 
 
 @record

@@ -14,8 +14,8 @@ from ..show.reports import as_github, as_json, as_sarif
 from ..show.snippet import concise, summary, tell
 from .finding import find_flows
 from .given import Given
+from .outside import outside_of
 from .screen import Screen
-from .trusted import outside_of
 
 
 def perform(given: Given, screen: Screen) -> int:

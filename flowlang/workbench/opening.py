@@ -23,9 +23,9 @@ from ..show.terminal import visible_line
 from .finding import refuse_unless_file
 from .given import Given
 from .hiding import hide_inputs
+from .outside import outside_for
 from .refusal import Ended, Refusal, all_in_one
 from .screen import Screen
-from .trusted import outside_for
 
 PATIENCE_S = 1.0  # before it is said that standard input is waited for
 

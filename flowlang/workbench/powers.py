@@ -23,7 +23,7 @@ from ..run.process import find_program
 from ..settings import Settings
 from ..show.phrases import value_words, written
 from .asking import models_of
-from .trusted import read_line
+from .outside import read_line
 
 Read = Callable[[str], bytes | Denied]
 

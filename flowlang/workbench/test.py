@@ -16,9 +16,9 @@ from ..show.snippet import summary, tell
 from ..show.trials import counted, diagnostics_of, tell_tried, tests_as_json
 from .finding import find_flows
 from .given import Given
+from .outside import outside_of
 from .refusal import Refusal
 from .screen import Screen
-from .trusted import outside_of
 
 
 @dataclass

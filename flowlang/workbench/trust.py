@@ -8,9 +8,10 @@ from ..show.terminal import visible_line
 from .finding import find_flows
 from .given import Given
 from .opening import open_settings
+from .outside import listed_outside
 from .permitting import Project, asked_by, asks_a_person, says_yes, told_list, write_list
 from .screen import Screen
-from .trusted import forget, listed_outside, trust, trusted_lists
+from .trusted import forget, trust, trusted_lists
 
 
 def perform(given: Given, screen: Screen) -> int:
