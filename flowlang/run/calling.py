@@ -13,6 +13,7 @@ from ..models.quoting import shown
 from .budget import Budget, in_words
 from .event import CallFinished, CallStarted, Delta, Dropped, Emit
 from .exit import FINAL
+from .outcome import LimitReached
 from .warming import Begun, Warming
 
 AT_ONCE = 64  # calls that are open at the same time, where nobody says
@@ -138,7 +139,9 @@ class Gate:
         except TimeoutError:
             finished("failed", None, hung_up=True)
             self.calls += 1
-            budget.check_time()
+            if left_s is not None and left_s <= timeout_s:
+                budget.check_time()
+                raise LimitReached("the time of the run is over") from None
             raise Unreachable(f"`{request.model}` did not answer within {in_words(timeout_s)}") from None
         except ModelError as error:
             finished("cut-off" if isinstance(error, CutOff) else "failed", None)
@@ -149,6 +152,7 @@ class Gate:
         except asyncio.CancelledError:
             finished("cancelled", None, hung_up=True)
             raise
+        begun()  # an answer that calls tools, or came in one piece, had no first word
         if reply.cached:
             self.cached += 1
             budget.give_back_call()

@@ -12,13 +12,14 @@ from pathlib import Path
 from ..diagnostics.diagnostic import Diagnostic, nearest
 from ..language.address import Hosts
 from ..language.checked import CheckedFlow, CheckedTool
-from ..language.loader import MAX_SOURCE, Denied
+from ..language.loader import Denied
 from ..language.tool_texts import program_of
 from ..pipeline import forbids_by
 from ..plan.build import build
 from ..plan.graph import Plan
 from ..project import find_root, read_below
 from ..run.exit import MISTAKES, NOT_ALLOWED, WRONG_INPUT
+from ..run.files import in_megabytes
 from ..run.permits import LISTS, Allow, tools_of
 from ..run.process import find_program
 from ..run.tools import Toolbox
@@ -26,10 +27,12 @@ from ..settings import Settings
 from ..show.terminal import columns, visible_line
 from .given import Given
 from .opening import defaults_of, tell_all
-from .powers import Asked, Seen, asked_of
+from .powers import TOO_LARGE, Asked, Seen, asked_of
 from .refusal import Ended, Refusal
 from .screen import Screen
 from .trusted import trust, trusted_lists
+
+MOST_READ = 64_000_000  # bytes of a file that decides what a tool does
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,8 +49,11 @@ class Project:
         return cls(root, Path(path.parent.resolve(), path.name).relative_to(root.resolve()).as_posix())
 
     def read(self, name: str) -> bytes | Denied:
-        """The bytes of a file of the project."""
-        return read_below(self.root, name, MAX_SOURCE)
+        """All the bytes of a file of the project; of one that is too large nobody could say that it is the same."""
+        data = read_below(self.root, name, MOST_READ)
+        if isinstance(data, bytes) and len(data) > MOST_READ:
+            return Denied(TOO_LARGE, f"`{name}` is larger than {in_megabytes(MOST_READ)}: too large to be trusted")
+        return data
 
 
 def allowed(settings: Settings, given: Given) -> Allow:

@@ -27,6 +27,8 @@ from .outside import read_line
 
 Read = Callable[[str], bytes | Denied]
 
+TOO_LARGE = "out-of-range"  # the rule of a file that is too large to be compared
+
 # Programs that do what a file says, and files that say what is done: a change of these is a change of the tool.
 _INTERPRETERS = frozenset(
     "sh bash dash zsh fish ksh python node deno bun ruby perl php lua make awk sed jq env".split()
@@ -159,22 +161,27 @@ def _files_of(tool: CheckedTool, name: str, seen: Seen) -> dict[str, str]:
         return {}
     _, *words = command_words(tool.target)
     keys = [resolve(seen.flow, word[0]) for word in words if len(word) == 1 and isinstance(word[0], str)]
-    found = {key: data for key in keys if isinstance(key, str) and isinstance(data := seen.read(key), bytes)}
-    if PurePosixPath(name).name.rstrip("0123456789.") not in _INTERPRETERS:
-        found = {key: data for key, data in found.items() if _is_code(key, data)}
+    says_what = PurePosixPath(name).name.rstrip("0123456789.") in _INTERPRETERS
+    found: dict[str, bytes | Denied] = {}
+    for key in keys:
+        data = key if isinstance(key, Denied) else seen.read(key)
+        if isinstance(key, Denied) or (isinstance(data, Denied) and data.rule != TOO_LARGE):
+            continue
+        if says_what or _is_code(key, data):
+            found[key] = data
     if "/" in name and not name.startswith("/"):
-        found[name] = data if isinstance(data := seen.read(name), bytes) else b""
+        found[name] = seen.read(name)
     else:
         path = name if name.startswith("/") else find_program(name, seen.environment)
         root = seen.root.resolve()
         if path is not None and (real := Path(path).resolve()).is_relative_to(root):
             key = real.relative_to(root).as_posix()
-            found[key] = data if isinstance(data := seen.read(key), bytes) else b""
+            found[key] = seen.read(key)
     return {key: _digest(data) for key, data in found.items()}
 
 
-def _is_code(name: str, data: bytes) -> bool:
-    return data.startswith(b"#!") or PurePosixPath(name).suffix.lower() in _CODE
+def _is_code(name: str, data: bytes | Denied) -> bool:
+    return PurePosixPath(name).suffix.lower() in _CODE or (isinstance(data, bytes) and data.startswith(b"#!"))
 
 
 def _digest(data: bytes | Denied) -> str:

@@ -5,9 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from flowlang.models.chat import ChatMessage, ChatRequest
+from flowlang.models.chat import ChatMessage, ChatRequest, Reply, ToolCall
 from flowlang.run.warming import LONGEST_WAIT_S, STAYS_WARM_S, Warming
 from tests.gateway import Gateway, Latency
+from tests.run.scripted import flow_of
+from tests.run.scripted import run as scripted_run
 from tests.test_real_runs import run
 
 LONG = "All work and no play makes a dull day. " * 500  # about 5,000 tokens
@@ -108,3 +110,26 @@ def test_the_bill_of_a_fan_out_over_one_document(tmp_path: Path) -> None:
             run(flow, url, tmp_path, {"doc": LONG * 5, "words": tuple("abcdefghijkl")}, at_once=12, warming=warming)
             bills.append(gateway.billed_usd)
     assert bills[1] < bills[0] / 3
+
+
+def test_an_answer_without_a_first_word_warms_as_well(tmp_path: Path) -> None:
+    """A call of tools streams no word; the others must not go ahead one after the other because of it."""
+    flow = flow_of(
+        'tool t\n  command: "printf x"\ninput doc: text\ninput words: list of text\n'
+        "step answers\n  repeat for each w in words\n  uses: t\n  model: m\n"
+        '  prompt: """\n    {{ doc }}\n\n    What of {{ w }}?\n  """\n',
+        tmp_path,
+    )
+
+    def model(request: ChatRequest) -> Reply | str:
+        if request.messages[-1].role == "tool":
+            return "done"
+        return Reply("", (ToolCall("1", "t", "{}"),), "tool_calls")
+
+    async def tool(*_: object) -> str:
+        return "x"
+
+    inputs = {"doc": LONG, "words": tuple("abcdefgh")}
+    found = scripted_run(flow, model, inputs, perform_tool=tool, warming=Warming(minimum))
+    assert found.value("answers")[0]["answer"] == "done"
+    assert found.most_open > 4

@@ -345,3 +345,25 @@ def test_a_script_that_a_command_names_is_bound_and_what_it_reads_is_not(project
     assert flowlang("run", "data.flow", "--offline").out == "other\n"
     (project / "run.sh").write_text("echo pwned\n")
     assert flowlang("run", "script.flow", "--offline").code == 7
+
+
+def test_a_script_is_bound_to_its_last_byte(project: Path, flowlang: Type) -> None:
+    script = project / "run.sh"
+    script.write_text("#\n" * 3_000_000 + "echo good\n")
+    (project / "script.flow").write_text('tool t\n  command: "sh run.sh"\nstep s\n  call: t\n')
+    (project / "flowlang.toml").write_text('[allow]\ncommands = ["sh"]\n')
+    assert flowlang("trust", "script.flow").code == 0
+    assert flowlang("run", "script.flow", "--offline").out == "good\n"
+    script.write_text("#\n" * 3_000_000 + "echo evil\n")
+    assert flowlang("run", "script.flow", "--offline").code == 7
+
+
+def test_a_script_too_large_to_compare_is_not_run(
+    project: Path, flowlang: Type, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("flowlang.workbench.permitting.MOST_READ", 100)
+    (project / "run.sh").write_text("#\n" * 200 + "echo evil\n")
+    (project / "script.flow").write_text('tool t\n  command: "sh run.sh"\nstep s\n  call: t\n')
+    (project / "flowlang.toml").write_text('[allow]\ncommands = ["sh"]\n')
+    typed = flowlang("run", "script.flow", "--offline", "--trust")
+    assert typed.code != 0 and "too large to be trusted" in typed.err and typed.out == ""
