@@ -20,6 +20,7 @@ RIVER = (
     "language",
     "models",
     "plan",
+    "store",
     "run",
     "show",
     "project",

@@ -80,7 +80,10 @@ class Usage:
 
 @record
 class Reply:
-    """A finished answer: its text as it came, or the tool calls it asks for."""
+    """A finished answer: its text as it came, or the tool calls it asks for.
+
+    `turns` are the turns of tools that led to an answer from before, where there were some.
+    """
 
     text: str
     tool_calls: tuple[ToolCall, ...] = ()
@@ -89,6 +92,7 @@ class Reply:
     model: str = ""
     attempts: int = 1
     cached: bool = False
+    turns: tuple[ChatMessage, ...] = ()
 
 
 @record

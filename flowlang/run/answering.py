@@ -7,7 +7,7 @@ fallback has one try kept for it. What is asked again goes on from what was said
 
 import asyncio
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ..language import ast
 from ..language.checked import CheckedStep, CheckedTool, Ensured, Place
@@ -16,7 +16,7 @@ from ..language.reading import read_json
 from ..language.types import Type, spelled
 from ..language.values import EMPTY, Secret, Value, ValueMistake
 from ..models.answer import JUDGEMENT, read_kindly, told_again, told_rule
-from ..models.chat import ChatMessage, Reply, ToolCall
+from ..models.chat import ChatMessage, ChatRequest, Reply, ToolCall
 from ..models.errors import BadAnswer, ModelError
 from ..plan.graph import Ask, PlannedStep
 from ..plan.requests import Plain, build_request, judge_messages, rule_text, settled, timeout_s_of, tries_of
@@ -26,6 +26,7 @@ from .event import Emit, Noted, ToolCalled
 from .exit import FINAL
 from .fitting import Misfit, fitted
 from .ground import Together
+from .keeping import ANY, Reuse
 from .outcome import Failure, StepFailure
 from .standing import StoodIn
 from .tools import PerformTool, ToolFailed
@@ -48,18 +49,24 @@ class Answered:
 
 @dataclass(slots=True)
 class _Tries:
-    """The calls that one answer has cost, and may cost with the model that is asked now."""
+    """The calls that one answer has cost, and may cost with the model that is asked now.
+
+    `from_before`: some replies came from the store, and count as if they had been asked for. `again`: now none does.
+    """
 
     allowed: int
     used: int = 0
+    from_before: bool = False
+    again: bool = False
 
 
 class _Unanswered(Exception):
     """A model has failed for good."""
 
-    def __init__(self, failure: Failure) -> None:
+    def __init__(self, failure: Failure, is_final: bool = False) -> None:
         super().__init__(failure.message)
         self.failure = failure
+        self.is_final = is_final  # no further call of the run can do better
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,10 +89,45 @@ class Answering:
         """The step's answer to the messages. Raises StepFailure, and LimitReached where no call may start any more."""
         if self.stood_in is not None:
             return self._answered_instead(self.stood_in, messages, scope)
-        asks = self.node.asks
-        first = settled(asks[0], scope)
-        most = tries_of(first)
+        most = tries_of(settled(self.node.asks[0], scope))
+        asks = self._ordered(messages, scope, sample)
         tries = _Tries(most)
+        try:
+            return await self._first_answer(asks, messages, scope, rounds, sample, tries, most)
+        except _Unanswered as unanswered:
+            if not tries.from_before or unanswered.is_final:
+                raise StepFailure(unanswered.failure) from None
+        # What was answered before has led nowhere: the question is asked as if for the first time.
+        self.gate.drop(self.asker)
+        tries = _Tries(most, again=True)
+        try:
+            return await self._first_answer(self.node.asks, messages, scope, rounds, sample, tries, most)
+        except _Unanswered as unanswered:
+            raise StepFailure(unanswered.failure) from None
+
+    def _ordered(self, messages: tuple[ChatMessage, ...], scope: Scope, sample: int) -> tuple[Ask, ...]:
+        """The models to ask in their order; one that has answered this very question before comes first."""
+        asks, keeping = self.node.asks, self.gate.keeping
+        if len(asks) > 1 and keeping is not None:
+            for ask in asks:
+                parameters = settled(ask, scope)
+                step = self.step
+                request = build_request(step.name, ask, parameters, messages, step.answer, step.tools, sample)
+                if keeping.find(keeping.key(request), self._reuse(parameters)) is not None:
+                    return (ask, *(other for other in asks if other is not ask))
+        return asks
+
+    async def _first_answer(
+        self,
+        asks: tuple[Ask, ...],
+        messages: tuple[ChatMessage, ...],
+        scope: Scope,
+        rounds: int,
+        sample: int,
+        tries: _Tries,
+        most: int,
+    ) -> Answered:
+        """The answer of the first model that gives one. Raises _Unanswered."""
         last: _Unanswered | None = None
         for number, ask in enumerate(asks):
             if tries.used >= most:
@@ -98,7 +140,16 @@ class Answering:
             except _Unanswered as unanswered:
                 last = unanswered
         assert last is not None
-        raise StepFailure(last.failure)
+        raise last
+
+    def _reuse(self, parameters: Mapping[str, Plain], tries: "_Tries | None" = None) -> Reuse:
+        """Which answers from before serve."""
+        if self.gate.keeping is None:
+            return ANY
+        reuse = self.gate.keeping.reuse(self.step.name, parameters.get("cache"))
+        if tries is not None and tries.again and reuse.since == "ever":
+            return Reuse(reuse.age_s, "this run")
+        return reuse
 
     async def _answer_of(
         self,
@@ -236,6 +287,9 @@ class Answering:
         """A reply that calls no tool, and the turns of tools before it. Raises _Unanswered."""
         turns: tuple[ChatMessage, ...] = ()
         free = False  # a turn that goes on after a tool is no try
+        question: ChatRequest | None = None
+        reuse = self._reuse(parameters, tries)
+        asker = replace(self.asker, role="judge") if answer is JUDGEMENT else self.asker
         for turn in range(rounds + 1):
             request = build_request(self.step.name, ask, parameters, (*messages, *turns), answer, tools, sample)
             failed = 0  # in a row
@@ -243,12 +297,13 @@ class Answering:
                 if not free:
                     tries.used += 1
                 try:
-                    reply = await self.gate.ask(self.asker, request, timeout_s_of(parameters), self.budget)
+                    reply = await self.gate.ask(asker, request, timeout_s_of(parameters), self.budget, reuse)
                 except ModelError as error:
                     if error.final or error.rule in FINAL:
                         self.waiting.stop()
                     if not error.retryable or tries.used >= tries.allowed:
-                        raise _Unanswered(_failure_of(error, self.step.place)) from None
+                        is_final = error.final or error.rule in FINAL
+                        raise _Unanswered(_failure_of(error, self.step.place), is_final) from None
                     free = False
                     failed += 1
                     self.gate.drop(self.asker)
@@ -256,8 +311,12 @@ class Answering:
                     continue
                 break
             tries.used += max(0, reply.attempts - 1)
+            tries.from_before = tries.from_before or reply.cached
+            question = question or request
             if not reply.tool_calls:
-                return reply, turns
+                if turns and not reply.cached:
+                    await self.gate.keep_conversation(question, reply, turns)
+                return reply, turns + reply.turns
             if turn == rounds:
                 break
             parts = (reply.text,) if reply.text else ()

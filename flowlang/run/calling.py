@@ -3,16 +3,19 @@
 import asyncio
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 
-from ..models.chat import ChatRequest, Chunk, Complete, Reply, Usage
+from ..models.chat import ChatMessage, ChatRequest, Chunk, Complete, Reply, Usage
 from ..models.cost import Prices
 from ..models.errors import ContentRefused, CutOff, ModelError, Unreachable
 from ..models.quoting import shown
+from ..store.rows import Ending, Kept
+from ..store.store import Busy
 from .budget import Budget, in_words
 from .event import CallFinished, CallStarted, Delta, Dropped, Emit
 from .exit import FINAL
+from .keeping import ANY, Keeping, Reuse, StoreFailed
 from .outcome import LimitReached
 from .warming import Begun, Warming
 
@@ -34,6 +37,7 @@ class Asker:
     path: str
     step: str
     item: int | None
+    role: str = ""  # "judge" for the call of a rule's judge
 
 
 class Gate:
@@ -48,6 +52,7 @@ class Gate:
         prices: Prices | None = None,
         place: PlaceFor = no_place,
         warming: Warming | None = None,
+        keeping: Keeping | None = None,
     ) -> None:
         self.complete = complete
         self.emit = emit
@@ -55,6 +60,7 @@ class Gate:
         self.at_once = at_once
         self.place = place
         self.warming = warming or Warming()
+        self.keeping = keeping  # None: nothing is kept, and nothing is there from before
         self.prices = prices  # None: nothing costs anything
         self.calls = 0
         self.cached = 0
@@ -65,17 +71,68 @@ class Gate:
         self._ended = asyncio.Event()  # set when the next call ends
         self._factors: dict[str, Decimal] = {}  # by how much calls to a model cost more than was thought possible
 
-    async def ask(self, asker: Asker, request: ChatRequest, timeout_s: float, budget: Budget) -> Reply:
-        """The reply to one request. Raises ModelError, and LimitReached before anything is sent."""
-        async with self.warming.turn(request) as begun, self._places:
+    async def ask(
+        self, asker: Asker, request: ChatRequest, timeout_s: float, budget: Budget, reuse: Reuse = ANY
+    ) -> Reply:
+        """The reply to one request, from before if one serves. Raises ModelError, and LimitReached before anything is
+        sent.
+        """
+        keeping = self.keeping
+        if keeping is None or not keeping.finds:
+            key = keeping.key(request) if keeping is not None else b""
+            told = await self._asked(_Question(asker, request, timeout_s, reuse, key), budget)
+            assert isinstance(told, Reply)
+            return told
+        question = _Question(asker, request, timeout_s, reuse, keeping.key(request))
+        found: Reply | Kept | Busy | None = keeping.find(question.key, reuse)
+        while not isinstance(found, Reply):
+            if isinstance(found, Kept):
+                return self._from_before(keeping, question, found)
+            async with keeping.alone(question.key, reuse) as waited:
+                if isinstance(found, Busy):
+                    await keeping.until_over(found)
+                    found = keeping.find(question.key, reuse)
+                elif waited:
+                    found = keeping.find(question.key, reuse)
+                if found is None:
+                    found = await self._asked(question, budget)
+        for future in question.written:
+            await self._until_kept(keeping, future)
+        return found
+
+    async def _asked(self, question: "_Question", budget: Budget) -> Reply | Kept | Busy:
+        """The reply to a question that is sent when its turn comes; or who answers it instead."""
+        async with self.warming.turn(question.request) as begun, self._places:
             self._refuse_if_final()
             budget.check_all()
-            async with self.place(request.model):
+            async with self.place(question.request.model):
                 self._refuse_if_final()
                 if self.prices is None or not budget.limits_cost():
                     budget.take_call()
-                    return await self._send(asker, request, timeout_s, budget, [], begun)
-                return await self._send_within(self.prices, asker, request, timeout_s, budget, begun)
+                    return await self._send(question, budget, [], begun)
+                return await self._send_within(self.prices, question, budget, begun)
+
+    def _from_before(self, keeping: Keeping, question: "_Question", kept: Kept) -> Reply:
+        """The answer that the store has, told like any other."""
+        asker, request = question.asker, question.request
+        self.cached += 1
+        self.emit(CallStarted(asker.path, asker.step, asker.item, request.model))
+        self.emit(_finished(asker, request, "ok", kept.reply, Decimal(0) if self.prices is not None else None, 0.0))
+        keeping.store.note_hit(asker.path, asker.step, asker.item, question.key, kept.run)
+        return replace(kept.reply, turns=kept.turns) if kept.turns else kept.reply
+
+    async def keep_conversation(self, request: ChatRequest, reply: Reply, turns: tuple[ChatMessage, ...]) -> None:
+        """Keeps the answer to a question together with the turns of tools that led to it."""
+        if self.keeping is not None and self.keeping.finds:
+            key = self.keeping.key(request)
+            await self._until_kept(self.keeping, self.keeping.store.note_conversation(key, reply, turns))
+
+    async def _until_kept(self, keeping: Keeping, future: "asyncio.Future[object]") -> None:
+        """Waits until an answer is on the disk. If it can't be, it is used all the same, and no call starts."""
+        try:
+            await keeping.kept(future)
+        except StoreFailed as error:
+            self._final = error
 
     def _refuse_if_final(self) -> None:
         """After an error that no further call can do better than, none is sent."""
@@ -87,9 +144,10 @@ class Gate:
         self.emit(Dropped(asker.path, asker.step, asker.item))
 
     async def _send_within(
-        self, prices: Prices, asker: Asker, request: ChatRequest, timeout_s: float, budget: Budget, begun: Begun
-    ) -> Reply:
+        self, prices: Prices, question: "_Question", budget: Budget, begun: Begun
+    ) -> Reply | Kept | Busy:
         """Sends where cost has a limit: the most that the call can cost is set aside until it has ended."""
+        request = question.request
         most = prices.worst_case_usd(request)
         if most is not None:
             most *= self._factors.get(request.model, Decimal(1))
@@ -99,7 +157,7 @@ class Gate:
         try:
             self._refuse_if_final()
             budget.take_call()
-            return await self._send(asker, request, timeout_s, budget, cost, begun)
+            return await self._send(question, budget, cost, begun)
         finally:
             spent = sum(cost, Decimal(0))
             if most and spent > most:
@@ -109,10 +167,15 @@ class Gate:
             self._ended = asyncio.Event()
 
     async def _send(
-        self, asker: Asker, request: ChatRequest, timeout_s: float, budget: Budget, bill: list[Decimal], begun: Begun
-    ) -> Reply:
+        self, question: "_Question", budget: Budget, bill: list[Decimal], begun: Begun
+    ) -> Reply | Kept | Busy:
         """The reply; what the call cost is added to the bill, whatever comes of it."""
+        asker, request, timeout_s = question.asker, question.request, question.timeout_s
         streamed: list[str] = []
+        noted = self._noted(question)
+        if noted is not None and (claimed := await noted.claimed()) is not None:
+            budget.give_back_call()
+            return claimed
 
         def pass_on(chunk: Chunk) -> None:
             if not streamed:
@@ -120,7 +183,7 @@ class Gate:
             streamed.append(chunk.text)
             self.emit(Delta(asker.path, asker.step, asker.item, chunk.text))
 
-        def finished(status: str, reply: Reply | None, hung_up: bool = False) -> None:
+        def finished(status: str, reply: Reply | None, hung_up: bool = False, error: str = "") -> None:
             cost = self._cost_of(request, reply, "".join(streamed) if hung_up else None)
             if cost is not None:
                 bill.append(cost)
@@ -128,7 +191,10 @@ class Gate:
             if self.prices is not None and reply is not None and reply.usage.tokens_cached:
                 saved = self.prices.saved_usd(request.model, reply.usage)
                 self.saved_usd = (self.saved_usd or Decimal(0)) + saved
-            self.emit(_finished(asker, request, status, reply, cost, self.clock() - started))
+            event = _finished(asker, request, status, reply, cost, self.clock() - started)
+            if noted is not None:
+                noted.ended(event, reply, error, hung_up)
+            self.emit(event)
 
         started = self.clock()
         self.emit(CallStarted(asker.path, asker.step, asker.item, request.model))
@@ -137,14 +203,15 @@ class Gate:
             async with asyncio.timeout(timeout_s if left_s is None else min(timeout_s, max(0.0, left_s))):
                 reply = await self.complete(request, pass_on)
         except TimeoutError:
-            finished("failed", None, hung_up=True)
+            message = f"`{request.model}` did not answer within {in_words(timeout_s)}"
+            finished("failed", None, hung_up=True, error=message)
             self.calls += 1
             if left_s is not None and left_s <= timeout_s:
                 budget.check_time()
                 raise LimitReached("the time of the run is over") from None
-            raise Unreachable(f"`{request.model}` did not answer within {in_words(timeout_s)}") from None
+            raise Unreachable(message) from None
         except ModelError as error:
-            finished("cut-off" if isinstance(error, CutOff) else "failed", None)
+            finished("cut-off" if isinstance(error, CutOff) else "failed", None, error=error.message)
             self.calls += 1
             if error.final or error.rule in FINAL:
                 self._final = error
@@ -169,6 +236,13 @@ class Gate:
             raise ContentRefused(f"`{request.model}` would not answer: {shown(reply.text, 200)}")
         return reply
 
+    def _noted(self, question: "_Question") -> "_Noted | None":
+        """The call, noted in the store; None where there is no store."""
+        if self.keeping is None:
+            return None
+        most = self.prices.worst_case_usd(question.request) if self.prices is not None else None
+        return _Noted(self.keeping, question, most)
+
     def _cost_of(self, request: ChatRequest, reply: Reply | None, streamed: str | None) -> Decimal | None:
         """What a call cost; `streamed` is what had come when we hung up. A call that only failed is not billed."""
         if self.prices is None:
@@ -176,6 +250,63 @@ class Gate:
         if reply is None:
             return None if streamed is None else self.prices.abandoned_usd(request, streamed)
         return Decimal(0) if reply.cached else self.prices.cost_usd(request.model, reply.usage)
+
+
+class _Question:
+    """One question on its way. `written` are the writes that must be on the disk before its answer is used."""
+
+    __slots__ = ("asker", "key", "request", "reuse", "timeout_s", "written")
+
+    def __init__(self, asker: Asker, request: ChatRequest, timeout_s: float, reuse: Reuse, key: bytes = b"") -> None:
+        self.asker = asker
+        self.request = request
+        self.timeout_s = timeout_s
+        self.reuse = reuse
+        self.key = key
+        self.written: list[asyncio.Future[object]] = []
+
+
+class _Noted:
+    """One call as the store sees it: noted before it is sent, and when it has ended."""
+
+    def __init__(self, keeping: Keeping, question: _Question, most_usd: Decimal | None) -> None:
+        asker = question.asker
+        self._keeping = keeping
+        self._question = question
+        self._call = 0
+        self._attempt = keeping.attempt(
+            asker.path, asker.step, asker.item, asker.role, question.request, question.key, most_usd
+        )
+
+    async def claimed(self) -> Kept | Busy | None:
+        """None if the call may be sent; else who answers. Raises StoreFailed."""
+        if not self._keeping.finds:
+            return None
+        claimed = await self._keeping.claim(self._attempt, self._question.reuse)
+        if not isinstance(claimed, int):
+            return claimed
+        self._call = claimed
+        return None
+
+    def ended(self, event: CallFinished, reply: Reply | None, error: str, hung_up: bool) -> None:
+        """Notes how it came out. Nobody knows what became of a call that was left, so it did not just fail."""
+        status = "unknown" if hung_up and event.status == "failed" else event.status
+        ending = Ending(
+            status,
+            event.seconds,
+            event.tokens_in,
+            event.tokens_out,
+            event.tokens_cached,
+            None if event.cost_usd is None else str(event.cost_usd),
+            error,
+            reply,
+        )
+        if self._call:
+            future = self._keeping.ended(self._call, self._attempt, ending)
+            if future is not None:
+                self._question.written.append(future)
+        else:
+            self._keeping.store.note_call(self._attempt, ending)
 
 
 def _finished(

@@ -21,6 +21,7 @@ OF_RULE = {
     "limit-reached": LIMIT,
     "not-allowed": NOT_ALLOWED,
     "missing-setting": MISTAKES,
+    "store-failed": STORE,
 }
 
 # Rules after which no further call can do better: everything stops at the first one.

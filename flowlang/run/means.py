@@ -8,6 +8,7 @@ from ..models.chat import Complete
 from ..models.cost import Prices
 from .calling import AT_ONCE, Gate, PlaceFor, no_place
 from .event import Emit
+from .keeping import Keeping
 from .tools import PerformTool, refuse_tools
 from .waiting import Waiting
 from .warming import Warming
@@ -34,7 +35,8 @@ class Means:
     max_cost_usd: Decimal | None = None
     at_once: int = AT_ONCE
     offline: bool = False
+    keeping: Keeping | None = None
 
     def gate(self, emit: Emit, clock: Callable[[], float]) -> Gate:
         """The gate through which all calls of one run go."""
-        return Gate(self.complete, emit, clock, self.at_once, self.prices, self.place, self.warming)
+        return Gate(self.complete, emit, clock, self.at_once, self.prices, self.place, self.warming, self.keeping)

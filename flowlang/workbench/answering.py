@@ -1,5 +1,6 @@
 """Who answers in a run: the providers of the project, or the built-in model."""
 
+from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING
 
 from ..models.catalog import catalogue_of
@@ -7,6 +8,7 @@ from ..models.cost import free_models
 from ..models.providers import Providers
 from ..plan.graph import Plan
 from ..run.calling import AT_ONCE
+from ..run.keeping import Keeping
 from ..run.means import Means
 from ..run.shield import hide_from_model, hide_from_tools
 from ..run.tools import Toolbox
@@ -18,13 +20,14 @@ from .costing import max_cost_of, prices_of, refuse_unless_priced
 from .given import Given
 from .hiding import hidden_by
 from .screen import Screen
+from .storing import open_keeping
 
 if TYPE_CHECKING:
     from ..models.transport import Transport
 
 
 def open_means(plan: Plan, settings: Settings, tools: Toolbox, given: Given, screen: Screen) -> Means:
-    """What the run has at hand. Ends the command if nobody is there to be asked."""
+    """What the run has at hand, its store included. Ends the command if nobody is there to be asked."""
     at_once, max_cost = given.number("at-once", 1) or AT_ONCE, max_cost_of(given)
     secrets = hidden_by(screen)
     perform_tool = hide_from_tools(tools.perform, secrets)
@@ -34,23 +37,48 @@ def open_means(plan: Plan, settings: Settings, tools: Toolbox, given: Given, scr
         odd = settings.offline
         model = offline_model(OfflineSettings(odd.latency, odd.failure_rate, odd.cut_off_rate))
         complete = hide_from_model(model, secrets)
-        return Means(complete, perform_tool=perform_tool, max_cost_usd=max_cost, at_once=at_once, offline=True)
+        keeping = open_keeping(plan, None, given, screen)
+        return Means(
+            complete,
+            perform_tool=perform_tool,
+            max_cost_usd=max_cost,
+            at_once=at_once,
+            offline=True,
+            close=_closing(keeping, None),
+            keeping=keeping,
+        )
     providers = providers_for(settings, screen)
     refuse_unless_answered(plan, providers, screen)
     prices = prices_of(settings, providers)
     refuse_unless_priced(plan, prices, max_cost, screen)
+    keeping = open_keeping(plan, providers, given, screen)
     transport = _transport(plan, providers, at_once, screen)
     return Means(
         complete=hide_from_model(transport.complete, secrets),
         place=transport.place,
         waiting=Waiting(transport.delay_s),
         warming=Warming(_cache_minimum(settings, providers)),
-        close=transport.close,
+        close=_closing(keeping, transport),
         perform_tool=perform_tool,
         prices=prices,
         max_cost_usd=max_cost,
         at_once=at_once,
+        keeping=keeping,
     )
+
+
+def _closing(keeping: Keeping | None, transport: "Transport | None") -> Callable[[], Awaitable[None]]:
+    """Closes what is open: first the lines to providers, then the store."""
+
+    async def close() -> None:
+        try:
+            if transport is not None:
+                await transport.close()
+        finally:
+            if keeping is not None:
+                await keeping.store.close()
+
+    return close
 
 
 def _transport(plan: Plan, providers: Providers, at_once: int, screen: Screen) -> "Transport":

@@ -15,13 +15,21 @@ class Word:
 
 @record
 class Flag:
-    """`--name`, with a value if `value` says of what kind; `choices` are the only values it takes."""
+    """`--name`, with a value if `value` says of what kind; `choices` are the only values it takes.
+
+    A flag with a value in brackets, as in `[STEP]`, may also stand alone, and then has an empty one.
+    """
 
     name: str
     about: str
     value: str = ""
     short: str = ""
     choices: tuple[str, ...] = ()
+
+    @property
+    def may_stand_alone(self) -> bool:
+        """Whether the value may be left out."""
+        return self.value.startswith("[")
 
 
 @record

@@ -5,6 +5,8 @@ from .command import Command, Flag, Word
 FLOW = Word("FLOW", "the flow, as in brief.flow")
 INPUTS = Flag("inputs", "values for many inputs at once: a JSON object with a key per input", "FILE")
 
+STORE = Flag("store", "the folder for answers and runs; .flowlang beside flowlang.toml or the flow by default", "DIR")
+
 CHECK = Command(
     name="check",
     words=(
@@ -105,6 +107,9 @@ RUN = Command(
         Flag("trust", "trust the project's own files with what they ask for, for this run"),
         Flag("max-cost", "the most that the run may cost, in US dollars; all rows together with --each", "USD"),
         Flag("at-once", "the most calls that are open at the same time", "N"),
+        Flag("fresh", "ask again what was answered before: everything, or one step", "[STEP]"),
+        STORE,
+        Flag("no-store", "keep nothing of this run, and use nothing from before"),
         Flag("events", "write every event of the run to this file, as JSON Lines", "FILE"),
         Flag(
             "console",

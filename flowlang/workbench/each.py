@@ -74,7 +74,7 @@ def run_rows(
             await means.close()
 
     try:
-        ran = carry_out(start, view, events, secrets, keeps_events=False)
+        ran = carry_out(start, view, events, secrets, keeps_events=False, keeping=means.keeping)
     finally:
         for file in (result, events):
             if file is not None:

@@ -14,6 +14,7 @@ from ..plan.graph import Plan
 from ..run.event import CallStarted, Delta, Dropped, Emit, Event
 from ..run.executor import execute
 from ..run.exit import INTERRUPTED, TERMINATED
+from ..run.keeping import Keeping
 from ..run.means import Means
 from ..run.outcome import Result
 from ..run.secrets import NONE, Secrets
@@ -56,7 +57,7 @@ def run_plan(
         finally:
             await means.close()
 
-    return carry_out(start, view, events, secrets)
+    return carry_out(start, view, events, secrets, keeping=means.keeping)
 
 
 def carry_out(
@@ -66,11 +67,12 @@ def carry_out(
     secrets: Secrets,
     *,
     keeps_events: bool = True,
+    keeping: Keeping | None = None,
 ) -> Ran[T]:
     """Carries a run out that is handed its listener, until it ends or a signal stops it."""
     ran = Ran[T]()
     gc.set_threshold(50_000, 20, 50)  # a run makes many small values, and few circles of them
-    emit = redacted_events(_to_all(ran, view, events, keeps_events), secrets)
+    emit = redacted_events(_to_all(ran, view, events, keeps_events, keeping), secrets)
     try:
         asyncio.run(_run(start(emit), view, ran))
     except (asyncio.CancelledError, KeyboardInterrupt):
@@ -98,13 +100,15 @@ async def _tick(view: View) -> None:
         view.tick()
 
 
-def _to_all(ran: Ran[T], view: View | None, events: TextIO | None, keeps_events: bool) -> Emit:
+def _to_all(ran: Ran[T], view: View | None, events: TextIO | None, keeps_events: bool, keeping: Keeping | None) -> Emit:
     """One listener that hands every event to all."""
     listeners: list[Emit] = []
     if events is not None:
         listeners.append(json_lines(_writer(ran, events), time.monotonic))
     if view is not None:
         listeners.append(view.emit)
+    if keeping is not None:
+        listeners.append(keeping.hear)
 
     def emit(event: Event) -> None:
         if keeps_events and not isinstance(event, Delta | CallStarted | Dropped):

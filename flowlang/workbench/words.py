@@ -124,7 +124,7 @@ def _take(name: str, meant: Flag | _Input, left: list[str], reading: _Reading) -
     """Takes `--name`, and what follows if that is its value."""
     if isinstance(meant, _Input) and meant.alone and not (left and left[0].casefold() in _YES_NO):
         _into(meant, reading).append("yes")
-    elif isinstance(meant, Flag) and not meant.value:
+    elif isinstance(meant, Flag) and (not meant.value or (meant.may_stand_alone and not _is_value(left))):
         _into(meant, reading).append("")
     elif left and not (left[0].startswith("--") and len(left[0]) > 2):
         _into(meant, reading).append(left.pop(0))
@@ -132,6 +132,11 @@ def _take(name: str, meant: Flag | _Input, left: list[str], reading: _Reading) -
         write = f"{name}={left[0]}" if left else f"{name} VALUE"
         reason = "a value that starts with `--` is written " if left else "write it behind: "
         reading.slip(f"`{name}` needs a value", "missing-input", f"{reason}{write}")
+
+
+def _is_value(left: Sequence[str]) -> bool:
+    """Whether what follows is the value of a flag that can do without: another flag or a flow is none."""
+    return bool(left) and not left[0].startswith("-") and not left[0].endswith(".flow")
 
 
 def _unknown(name: str, reading: _Reading) -> None:

@@ -1,0 +1,53 @@
+"""Which runs are under way: each holds a lock on a file of its own, and the system lets go of it when it dies."""
+
+import fcntl
+import os
+from contextlib import suppress
+from pathlib import Path
+
+
+class Alive:
+    """The locks of one process's run, and its look at those of others."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder / "running"
+        self._held: dict[int, int] = {}
+
+    def hold(self, run: int) -> None:
+        """Says that this run is under way, until the process ends or `let_go`. Raises OSError."""
+        if run in self._held:
+            return
+        self._folder.mkdir(mode=0o700, exist_ok=True)
+        handle = os.open(self._folder / str(run), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+        # Where somebody put a store aside, a run of it may have the number still: then it speaks for both.
+        with suppress(BlockingIOError):
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        self._held[run] = handle
+
+    def is_alive(self, run: int) -> bool:
+        """Whether some process, this one included, is running it."""
+        if run in self._held:
+            return True
+        try:
+            handle = os.open(self._folder / str(run), os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW)
+        except OSError:
+            return False
+        try:
+            fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except OSError:
+            return True
+        finally:
+            os.close(handle)
+        return False
+
+    def forget(self, run: int) -> None:
+        """Takes away what a run that is over has left."""
+        with suppress(OSError):
+            (self._folder / str(run)).unlink()
+
+    def let_go(self) -> None:
+        """Says that the run is over."""
+        for run, handle in self._held.items():
+            self.forget(run)
+            os.close(handle)
+        self._held.clear()

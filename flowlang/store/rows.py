@@ -1,0 +1,119 @@
+"""What the rows of the store hold, as plain data, and how it becomes JSON and is read back."""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from ..models.chat import ChatMessage, Reply, ToolCall, Usage
+from ..record import record
+
+
+@record
+class Kept:
+    """An answer from before: what came, when (in Unix time), and in which run.
+
+    `turns` are the turns of tools that led to it, where the question was asked by a step that uses some.
+    """
+
+    reply: Reply
+    made_at: float
+    run: int
+    turns: tuple[ChatMessage, ...] = ()
+
+
+@record
+class Attempt:
+    """One call as it is about to be sent. `request` is JSON for `show` and `why`; `most_usd` what it may cost."""
+
+    path: str
+    step: str
+    item: int | None
+    key: bytes
+    model: str
+    request: Mapping[str, Any]
+    most_usd: str | None = None
+    role: str = ""  # "judge" for the call of a rule's judge
+
+
+@record
+class Ending:
+    """How a call came out: `status` as in the event `call_finished`. Money as text, in US dollars."""
+
+    status: str
+    seconds: float
+    tokens_in: int = 0
+    tokens_out: int = 0
+    tokens_cached: int = 0
+    cost_usd: str | None = None
+    error: str = ""
+    reply: Reply | None = None
+
+
+def reply_json(reply: Reply, turns: tuple[ChatMessage, ...] = ()) -> str:
+    """An answer as the body of its row."""
+    usage = reply.usage
+    told: dict[str, Any] = {
+        "text": reply.text,
+        "finish": reply.finish,
+        "model": reply.model,
+        "usage": [usage.tokens_in, usage.tokens_out, usage.tokens_cached, usage.estimated],
+    }
+    if reply.tool_calls:
+        told["calls"] = [_call_json(call) for call in reply.tool_calls]
+    if turns:
+        told["turns"] = [
+            [turn.role, list(turn.parts), [_call_json(call) for call in turn.tool_calls], turn.tool_call_id]
+            for turn in turns
+        ]
+    return _json(told)
+
+
+def read_reply(body: str) -> tuple[Reply, tuple[ChatMessage, ...]]:
+    """The answer in a row's body, and the turns before it. Raises ValueError for what is none."""
+    try:
+        told = json.loads(body)
+        tokens_in, tokens_out, tokens_cached, estimated = told["usage"]
+        reply = Reply(
+            text=told["text"],
+            tool_calls=tuple(map(_read_call, told.get("calls", ()))),
+            finish=told["finish"],
+            usage=Usage(tokens_in, tokens_out, tokens_cached, estimated),
+            model=told["model"],
+            cached=True,
+        )
+        turns = tuple(
+            ChatMessage(role, tuple(parts), tuple(map(_read_call, calls)), call_id)
+            for role, parts, calls, call_id in told.get("turns", ())
+        )
+    except (KeyError, TypeError, AttributeError, RecursionError) as problem:
+        raise ValueError(f"no answer: {problem}") from None
+    return reply, turns
+
+
+def ending_json(ending: Ending) -> dict[str, Any]:
+    """How a call came out, as a part of its row's body."""
+    told: dict[str, Any] = {
+        "seconds": round(ending.seconds, 4),
+        "tokens_in": ending.tokens_in,
+        "tokens_out": ending.tokens_out,
+        "tokens_cached": ending.tokens_cached,
+        "cost_usd": ending.cost_usd,
+    }
+    if ending.error:
+        told["error"] = ending.error
+    if ending.reply is not None:
+        told["answer"] = ending.reply.text
+        if ending.reply.tool_calls:
+            told["calls"] = [_call_json(call) for call in ending.reply.tool_calls]
+    return told
+
+
+def _call_json(call: ToolCall) -> dict[str, Any]:
+    return {"id": call.id, "name": call.name, "arguments": call.arguments, "rest": dict(call.rest)}
+
+
+def _read_call(told: Mapping[str, Any]) -> ToolCall:
+    return ToolCall(told["id"], told["name"], told["arguments"], told["rest"])
+
+
+_json = json.JSONEncoder(ensure_ascii=True, separators=(",", ":")).encode  # lone surrogates pass as they are

@@ -1,0 +1,99 @@
+"""Where a run keeps what it asks and is answered: the store of its project, opened before anything is sent."""
+
+import hashlib
+from pathlib import Path
+
+import platformdirs
+
+from .. import __version__
+from ..language.checked import CheckedFlow
+from ..models.providers import Providers
+from ..plan.graph import Plan
+from ..project import find_root
+from ..run.exit import STORE
+from ..run.keeping import Keeping, OriginOf
+from ..show.numbers import count
+from ..show.terminal import visible_line
+from ..store.place import FOLDER, is_far, open_folder
+from ..store.problems import StoreUnusable
+from ..store.store import OpenCall, open_store
+from .given import Given
+from .refusal import Refusal
+from .screen import Screen
+
+_VARIABLE = "FLOWLANG_STORE"
+
+
+def store_folder(flow: str, given: Given, screen: Screen) -> Path:
+    """The folder of the store: as told, else beside `flowlang.toml` or the flow; never on another machine."""
+    told = given.flag("store") or screen.environment.get(_VARIABLE, "").strip()
+    if told:
+        return Path(told)
+    root = find_root(Path(flow))
+    if is_far(root):
+        name = hashlib.sha256(str(root.resolve()).encode("utf-8", "surrogateescape")).hexdigest()[:16]
+        folder = platformdirs.user_cache_path("flowlang", appauthor=False) / "stores" / name
+        screen.err(
+            f"`{visible_line(str(root))}` is on another machine, where a store is not safe: it is kept in {folder}"
+        )
+        return folder
+    return root / FOLDER
+
+
+def open_keeping(plan: Plan, providers: Providers | None, given: Given, screen: Screen) -> Keeping | None:
+    """The store as the run sees it; None where nothing is to be kept. Ends the command if it cannot be used.
+
+    `providers` is None offline: then a store that cannot be used is no reason not to run.
+    """
+    if given.has("no-store"):
+        return None
+    flow = plan.flow
+    try:
+        store = open_store(open_folder(store_folder(flow.source.path, given, screen)), screen.redact, screen.err)
+        try:
+            lost = store.begin_run(_flow_of(flow), {"version": __version__, "offline": providers is None})
+        except BaseException:
+            store.close_now()
+            raise
+    except StoreUnusable as problem:
+        if providers is None:
+            return None
+        raise Refusal(STORE, problem.message, problem.hints, "store-failed") from None
+    screen.err(_told_lost(lost))
+    return Keeping(store, _origins(providers), fresh=_fresh(given), finds=providers is not None)
+
+
+def _flow_of(flow: CheckedFlow) -> str:
+    path = Path(flow.source.path)
+    return path.resolve().relative_to(find_root(path).resolve()).as_posix()
+
+
+def _fresh(given: Given) -> frozenset[str] | None:
+    """The steps that are asked anew; None for all of them."""
+    named = given.flags.get("fresh", ())
+    return None if "" in named else frozenset(named)
+
+
+def _origins(providers: Providers | None) -> OriginOf:
+    def origin_of(model: str) -> str:
+        if providers is None:
+            return "offline"
+        return providers.known[providers.of(model)[0]].base_url.rstrip("/")
+
+    return origin_of
+
+
+def _told_lost(lost: tuple[OpenCall, ...]) -> str:
+    """What was open when earlier runs were cut off; empty if nothing was."""
+    lines = []
+    for run in dict.fromkeys(one.run for one in lost):
+        calls = [one for one in lost if one.run == run]
+        places = ", ".join(_named(one) for one in calls[:5]) + (", …" if len(calls) > 5 else "")
+        lines.append(
+            f"run {run} was cut off: {count(len(calls), 'call')} may have been billed without an answer ({places})"
+        )
+    return "\n".join(lines)
+
+
+def _named(call: OpenCall) -> str:
+    return call.step if call.item is None else f"{call.step}[{call.item}]"
