@@ -69,8 +69,9 @@ def check(
     if errors:
         diagnostics = [one for one in diagnostics if one.severity == "error"]
     linked = {} if main is None or errors else _linked(main)
+    own = linked.pop("", None)
     return CheckedFile(
-        flow=linked.pop("", None),
+        flow=None if own is None else replace(own, files=tuple(loader.sources)),
         flows=linked,
         diagnostics=tuple(diagnostics),
         sources=tuple(loader.sources),

@@ -236,7 +236,10 @@ class CheckedTest:
 
 @record
 class CheckedFlow:
-    """One flow of a file; the main flow's name is empty. Steps and lets keep the order of the file."""
+    """One flow of a file; the main flow's name is empty. Steps and lets keep the order of the file.
+
+    `files` are all that were read for a main flow, its own first; other flows have none.
+    """
 
     name: str
     description: str
@@ -247,6 +250,7 @@ class CheckedFlow:
     limits: CheckedLimits
     source: SourceFile
     tests: tuple[CheckedTest, ...] = field(default=(), repr=False)
+    files: tuple[SourceFile, ...] = field(default=(), repr=False)
 
     def value_of_outputs(self) -> tuple[str, ...]:
         return tuple(output.name for output in self.outputs)

@@ -1,8 +1,9 @@
 """Who answers in a run: the providers of the project, or the built-in model."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import TYPE_CHECKING
 
+from ..language.values import Value
 from ..models.catalog import catalogue_of
 from ..models.cost import free_models
 from ..models.providers import Providers
@@ -26,8 +27,10 @@ if TYPE_CHECKING:
     from ..models.transport import Transport
 
 
-def open_means(plan: Plan, settings: Settings, tools: Toolbox, given: Given, screen: Screen) -> Means:
-    """What the run has at hand, its store included. Ends the command if nobody is there to be asked."""
+def open_means(
+    plan: Plan, inputs: Mapping[str, Value], settings: Settings, tools: Toolbox, given: Given, screen: Screen
+) -> Means:
+    """What a run with these inputs has at hand, its store included. Ends the command if nobody is there to be asked."""
     at_once, max_cost = given.number("at-once", 1) or AT_ONCE, max_cost_of(given)
     secrets = hidden_by(screen)
     perform_tool = hide_from_tools(tools.perform, secrets)
@@ -37,7 +40,7 @@ def open_means(plan: Plan, settings: Settings, tools: Toolbox, given: Given, scr
         odd = settings.offline
         model = offline_model(OfflineSettings(odd.latency, odd.failure_rate, odd.cut_off_rate))
         complete = hide_from_model(model, secrets)
-        keeping = open_keeping(plan, None, given, screen)
+        keeping = open_keeping(plan, inputs, None, given, screen)
         return Means(
             complete,
             perform_tool=perform_tool,
@@ -51,7 +54,7 @@ def open_means(plan: Plan, settings: Settings, tools: Toolbox, given: Given, scr
     refuse_unless_answered(plan, providers, screen)
     prices = prices_of(settings, providers)
     refuse_unless_priced(plan, prices, max_cost, screen)
-    keeping = open_keeping(plan, providers, given, screen)
+    keeping = open_keeping(plan, inputs, providers, given, screen)
     transport = _transport(plan, providers, at_once, screen)
     return Means(
         complete=hide_from_model(transport.complete, secrets),

@@ -43,10 +43,10 @@ def perform(given: Given, flow: CheckedFlow, screen: Screen) -> int:
         from .each import open_rows, run_rows  # most runs have no rows
 
         rows = open_rows(flow, given, screen, fetch)
-        means = open_means(plan, settings, tools, given, screen)
+        means = open_means(plan, rows.fixed, settings, tools, given, screen)
         return run_rows(plan, rows, means, given, screen, out=out, secrets=hidden_by(screen))
     inputs = open_inputs(flow, given, screen, fetch=fetch)
-    means, secrets = open_means(plan, settings, tools, given, screen), hidden_by(screen)
+    means, secrets = open_means(plan, inputs, settings, tools, given, screen), hidden_by(screen)
     events = open_events(given.flag("events"))
     view = start_view(given.flag("console") or "auto", screen)
     try:

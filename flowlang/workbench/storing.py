@@ -1,12 +1,15 @@
 """Where a run keeps what it asks and is answered: the store of its project, opened before anything is sent."""
 
 import hashlib
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import platformdirs
 
 from .. import __version__
 from ..language.checked import CheckedFlow
+from ..language.values import Value
 from ..models.providers import Providers
 from ..plan.graph import Plan
 from ..project import find_root
@@ -14,9 +17,10 @@ from ..run.exit import STORE
 from ..run.keeping import Keeping, OriginOf
 from ..show.numbers import count
 from ..show.terminal import visible_line
+from ..store.frozen import frozen
 from ..store.place import FOLDER, is_far, open_folder
 from ..store.problems import StoreUnusable
-from ..store.store import OpenCall, open_store
+from ..store.store import OpenCall, Store, open_store
 from .given import Given
 from .refusal import Refusal
 from .screen import Screen
@@ -40,10 +44,13 @@ def store_folder(flow: str, given: Given, screen: Screen) -> Path:
     return root / FOLDER
 
 
-def open_keeping(plan: Plan, providers: Providers | None, given: Given, screen: Screen) -> Keeping | None:
+def open_keeping(
+    plan: Plan, inputs: Mapping[str, Value], providers: Providers | None, given: Given, screen: Screen
+) -> Keeping | None:
     """The store as the run sees it; None where nothing is to be kept. Ends the command if it cannot be used.
 
-    `providers` is None offline: then a store that cannot be used is no reason not to run.
+    `inputs` are what the run begins with. `providers` is None offline: then a store that cannot be used is no reason
+    not to run.
     """
     if given.has("no-store"):
         return None
@@ -51,7 +58,7 @@ def open_keeping(plan: Plan, providers: Providers | None, given: Given, screen: 
     try:
         store = open_store(open_folder(store_folder(flow.source.path, given, screen)), screen.redact, screen.err)
         try:
-            lost = store.begin_run(_flow_of(flow), {"version": __version__, "offline": providers is None})
+            lost = store.begin_run(_flow_of(flow), _described(flow, inputs, store, given))
         except BaseException:
             store.close_now()
             raise
@@ -61,6 +68,19 @@ def open_keeping(plan: Plan, providers: Providers | None, given: Given, screen: 
         raise Refusal(STORE, problem.message, problem.hints, "store-failed") from None
     screen.err(_told_lost(lost))
     return Keeping(store, _origins(providers), fresh=_fresh(given), finds=providers is not None)
+
+
+def _described(flow: CheckedFlow, inputs: Mapping[str, Value], store: Store, given: Given) -> dict[str, Any]:
+    """What a run begins with, as the store keeps it."""
+    texts = store.texts
+    return {
+        "version": __version__,
+        "offline": given.has("offline"),
+        "only": given.flag("only"),
+        "each": given.flag("each"),
+        "inputs": {name: frozen(value, texts) for name, value in inputs.items()},
+        "sources": {source.path: texts.text(source.text) for source in flow.files},
+    }
 
 
 def _flow_of(flow: CheckedFlow) -> str:
