@@ -10,6 +10,11 @@ def config_folder() -> Path:
     return Path(platformdirs.user_config_path("flowlang"))
 
 
+def stores_folder() -> Path:
+    """Where stores are kept that would not be safe in their project."""
+    return Path(platformdirs.user_cache_path("flowlang", appauthor=False)) / "stores"
+
+
 def log_folder() -> Path:
     """Where reports of our own mistakes are kept."""
     return Path(platformdirs.user_log_path("flowlang"))

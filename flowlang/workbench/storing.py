@@ -5,8 +5,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import platformdirs
-
 from .. import __version__
 from ..language.checked import CheckedFlow
 from ..language.values import Value
@@ -22,6 +20,7 @@ from ..store.place import FOLDER, is_far, open_folder
 from ..store.problems import StoreUnusable
 from ..store.store import OpenCall, Store, open_store
 from .given import Given
+from .own_folders import stores_folder
 from .refusal import Refusal
 from .screen import Screen
 
@@ -36,7 +35,7 @@ def store_folder(flow: str, given: Given, screen: Screen) -> Path:
     root = find_root(Path(flow))
     if is_far(root):
         name = hashlib.sha256(str(root.resolve()).encode("utf-8", "surrogateescape")).hexdigest()[:16]
-        folder = platformdirs.user_cache_path("flowlang", appauthor=False) / "stores" / name
+        folder = stores_folder() / name
         screen.err(
             f"`{visible_line(str(root))}` is on another machine, where a store is not safe: it is kept in {folder}"
         )

@@ -126,7 +126,7 @@ def test_inputs_from_a_file_and_from_standard_input(folder: Path):
         (["--mail", "x", "--events", "."], ["is a folder"]),
         (["--mail", "x", "--at-once", "0"], ["at least 1"]),
         (["--mail", "x", "--at-once", "-3"], ["at least 1"]),
-        (["--mail", "x", "--fresh"], ["`--fresh` is not an input or an option"]),
+        (["--mail", "x", "--frsh"], ["`--frsh` is not an input or an option", "did you mean `--fresh`?"]),
     ],
 )
 def test_wrong_input_is_told_before_anything_runs(flowlang, words: list[str], sentences: list[str]):

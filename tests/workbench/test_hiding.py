@@ -66,7 +66,8 @@ def flow(folder: Path) -> Path:
 
 def shown_below(folder: Path) -> str:
     """All that any file below a folder holds."""
-    return "\n".join(path.read_text(encoding="utf-8") for path in sorted(folder.rglob("*")) if path.is_file())
+    files = [path for path in sorted(folder.rglob("*")) if path.is_file()]
+    return "\n".join(path.read_text(encoding="utf-8", errors="replace") for path in files)
 
 
 @pytest.mark.parametrize("number", range(0, 50, 5))
