@@ -1,0 +1,94 @@
+"""Calls that outlive the run that began them, while a flow is edited: what is still wanted goes on.
+
+A save ends the run of the flow as it was and begins one of the flow as it is now. The calls that are open then have
+been paid for. Each goes on by itself, and the new run takes it over as soon as it asks the same question. What has
+vanished from the flow is cancelled, as soon as that is sure: when the new run asks another question in its place, when
+the step is over, or when the run has ended.
+"""
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Seat:
+    """Where a question is asked: a step of the flow reached by `path`, the place of the item, and which sample."""
+
+    path: str
+    step: str
+    item: int | None
+    sample: int = 1
+    role: str = ""
+
+
+@dataclass(slots=True)
+class _Call:
+    """A call under way. `generation`: of the run that last wanted it."""
+
+    task: "asyncio.Task[Any]"
+    seats: set[Seat] = field(default_factory=set)
+    generation: int = 0
+
+
+class InFlight:
+    """The calls under way of all the runs of one session, by the fingerprints of their requests."""
+
+    def __init__(self) -> None:
+        self._calls: dict[bytes, _Call] = {}
+        self._generation = 0
+
+    def next_run(self) -> None:
+        """A new run begins; whatever is under way belongs to the ones before it, until this one wants it."""
+        self._generation += 1
+
+    async def ask(self, key: bytes, seat: Seat, send: Callable[[], Coroutine[Any, Any, T]]) -> T:
+        """What comes of a question: of the call that asks it already, if there is one. Being cancelled ends no call."""
+        self._leave(seat, key)
+        call = self._calls.get(key)
+        if call is None:
+            call = self._calls[key] = _Call(asyncio.create_task(send()))
+            call.task.add_done_callback(lambda task: self._landed(key, task))
+        call.seats.add(seat)
+        call.generation = self._generation
+        result: T = await asyncio.shield(call.task)
+        return result
+
+    def step_over(self, path: str, step: str) -> None:
+        """A step of the present run is over: what earlier runs asked in it is not wanted any more."""
+        for call in tuple(self._calls.values()):
+            if call.generation < self._generation and all((one.path, one.step) == (path, step) for one in call.seats):
+                call.task.cancel()
+
+    def run_over(self) -> None:
+        """The present run has ended: what it has not asked for is not wanted any more."""
+        for call in tuple(self._calls.values()):
+            if call.generation < self._generation:
+                call.task.cancel()
+
+    async def close(self) -> None:
+        """Cancels all, and ends when they have ended."""
+        tasks = [call.task for call in self._calls.values()]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    def __len__(self) -> int:
+        return len(self._calls)
+
+    def _leave(self, seat: Seat, key: bytes) -> None:
+        """Another question is asked at this seat: the one that was asked there before has vanished."""
+        for other, call in tuple(self._calls.items()):
+            if other != key and seat in call.seats:
+                call.seats.discard(seat)
+                if not call.seats and call.generation < self._generation:
+                    call.task.cancel()
+
+    def _landed(self, key: bytes, task: "asyncio.Task[Any]") -> None:
+        if (call := self._calls.get(key)) is not None and call.task is task:
+            del self._calls[key]
+        if not task.cancelled():
+            task.exception()  # whoever waited for it was told
