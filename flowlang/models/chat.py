@@ -3,6 +3,7 @@
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import field
 from decimal import Decimal
+from itertools import groupby
 from typing import Any
 
 from ..language.types import Type
@@ -22,17 +23,31 @@ class ToolCall:
 
 @record
 class ChatMessage:
-    """One message. `parts` are texts and media in their order; a text-only message has one part at most."""
+    """One message. `parts` are texts and media in their order.
+
+    Texts may be neighbours: a long one that many prompts share is a part by itself, the same object in all of them.
+    They are one text all the same. Whoever reads parts asks for `runs`, and what comes of it must not depend on how a
+    text is cut.
+    """
 
     role: str  # "system", "user", "assistant", "tool"
     parts: tuple[str | Media, ...]
     tool_calls: tuple[ToolCall, ...] = ()
     tool_call_id: str = ""
+    rest: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def text(self) -> str:
         """The message's texts, joined."""
-        return "".join(part for part in self.parts if isinstance(part, str))
+        return "".join([part for part in self.parts if isinstance(part, str)])
+
+    @property
+    def runs(self) -> tuple[tuple[str, ...] | Media, ...]:
+        """The parts, with the pieces of one text together."""
+        found: list[tuple[str, ...] | Media] = []
+        for is_media, run in groupby(self.parts, lambda part: isinstance(part, Media)):
+            found += run if is_media else [tuple(run)]  # type: ignore[arg-type, list-item]
+        return tuple(found)
 
 
 @record
