@@ -4,14 +4,13 @@ import json
 from collections.abc import Callable
 from dataclasses import replace
 from decimal import Decimal
-from functools import lru_cache
 
 from ..language.values import Media
 from ..record import record
 from .catalog import Catalogue, Entry, Price
 from .chat import ChatMessage, ChatRequest, Usage
 from .providers import Endpoint, Providers
-from .tokens import estimate_tokens
+from .tokens import estimate_tokens_of
 
 _MILLION = Decimal(1_000_000)
 _NOTHING = Decimal(0)
@@ -19,7 +18,6 @@ _IMAGE_TOKENS = 1_600  # of a picture in full detail; small ones cost less
 _AUDIO_BYTES = 500  # for one token, of a recording that is packed as usual
 # An estimate is off by so much at most in what was measured; a limit must hold all the same.
 _MARGIN = Decimal("1.25")
-_LONG = 10_000  # characters from which counting a text twice is worth a place in memory
 
 
 def cost_usd(entry: Entry, usage: Usage) -> Decimal | None:
@@ -45,22 +43,17 @@ def worst_case_usd(entry: Entry, tokens_in: int, max_output: int | None) -> Deci
     return None if longest is None else cost_usd(entry, Usage(tokens_in, longest))
 
 
-@lru_cache(maxsize=8)
-def _of_long(text: str) -> int:
-    return estimate_tokens(text)
-
-
 def tokens_of(text: str) -> int:
     """An estimate of a text's tokens; a long text that many calls share is counted once."""
-    return _of_long(text) if len(text) >= _LONG else estimate_tokens(text)
+    return estimate_tokens_of((text,))
 
 
 def tokens_of_messages(messages: tuple[ChatMessage, ...]) -> int:
     """An estimate of the tokens of messages."""
     total = 4 * len(messages)  # each has a role and its marks
     for message in messages:
-        for part in message.parts:
-            total += tokens_of_media(part) if isinstance(part, Media) else tokens_of(part)
+        for run in message.runs:
+            total += tokens_of_media(run) if isinstance(run, Media) else estimate_tokens_of(run)
         total += sum(tokens_of(call.arguments) + tokens_of(call.name) for call in message.tool_calls)
     return total
 
