@@ -44,7 +44,8 @@ class Rendered:
     """A text that was filled in: its pieces in their order, and what was empty when it was read.
 
     A long text that was filled in is a piece by itself, the very object: all texts that hold it share it. So strings
-    may be neighbours, and how a text is cut into them means nothing. With anything in `empties` the text must not be used: what was to be filled in never came about.
+    may be neighbours, and how a text is cut into them means nothing. With anything in `empties` the text must not be
+    used: what was to be filled in never came about.
     """
 
     pieces: tuple[str | Media, ...]

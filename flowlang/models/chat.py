@@ -3,7 +3,6 @@
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import field
 from decimal import Decimal
-from itertools import groupby
 from typing import Any
 
 from ..language.types import Type
@@ -45,9 +44,16 @@ class ChatMessage:
     def runs(self) -> tuple[tuple[str, ...] | Media, ...]:
         """The parts, with the pieces of one text together."""
         found: list[tuple[str, ...] | Media] = []
-        for is_media, run in groupby(self.parts, lambda part: isinstance(part, Media)):
-            found += run if is_media else [tuple(run)]  # type: ignore[arg-type, list-item]
-        return tuple(found)
+        texts: list[str] = []
+        for part in self.parts:
+            if isinstance(part, str):
+                texts.append(part)
+                continue
+            if texts:
+                found.append(tuple(texts))
+                texts = []
+            found.append(part)
+        return (*found, tuple(texts)) if texts else tuple(found)
 
 
 @record

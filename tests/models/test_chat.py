@@ -14,7 +14,6 @@ from flowlang.models.draw import draw_for
 from flowlang.models.offline import OfflineSettings, offline_model
 from flowlang.models.wire import Dialect, body_of, encoded
 
-
 IMAGE = Media("image", "image/png", "a.png", "d" * 64, b"\x89PNG" * 5_000)
 # Halves of characters, which a cut may set apart, and what counting and escaping treat as more than its signs.
 SIGNS = st.sampled_from(["\ud83d", "\ude00", "\n", " ", "\u3000", '"', "\\", "a", "Words", "7", "--", "ß", "会", "🎉"])
