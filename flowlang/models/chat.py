@@ -1,7 +1,7 @@
 """A chat-completion call as plain data, and the socket for whoever answers it."""
 
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import field
+from dataclasses import field, replace
 from decimal import Decimal
 from typing import Any
 
@@ -24,6 +24,9 @@ class ToolCall:
 class ChatMessage:
     """One message. `parts` are texts and media in their order.
 
+    `rest` keeps unknown fields of an answer that called tools. It is told only to the model that gave it: `said_by`, as
+    the flow names it.
+
     Texts may be neighbours: a long one that many prompts share is a part by itself, the same object in all of them.
     They are one text all the same. Whoever reads parts asks for `runs`, and what comes of it must not depend on how a
     text is cut.
@@ -34,6 +37,7 @@ class ChatMessage:
     tool_calls: tuple[ToolCall, ...] = ()
     tool_call_id: str = ""
     rest: Mapping[str, Any] = field(default_factory=dict)
+    said_by: str = ""
 
     @property
     def text(self) -> str:
@@ -54,6 +58,13 @@ class ChatMessage:
                 texts = []
             found.append(part)
         return (*found, tuple(texts)) if texts else tuple(found)
+
+    def told_to(self, model: str) -> "ChatMessage":
+        """The message as a model may see it: without what only the one that said it understands."""
+        if not self.said_by or self.said_by == model:
+            return self
+        calls = tuple(replace(call, rest={}) for call in self.tool_calls)
+        return replace(self, tool_calls=calls, rest={})
 
 
 @record
@@ -101,7 +112,7 @@ class Usage:
 
 @record
 class Reply:
-    """A finished answer: its text as it came, or the tool calls it asks for."""
+    """A finished answer: its text as it came, or the tool calls it asks for; these with what else they came with."""
 
     text: str
     tool_calls: tuple[ToolCall, ...] = ()
@@ -110,6 +121,7 @@ class Reply:
     model: str = ""
     attempts: int = 1
     cached: bool = False
+    rest: Mapping[str, Any] = field(default_factory=dict)
 
 
 @record

@@ -15,6 +15,7 @@ from .cost import tokens_of_request
 from .errors import CutOff, ModelError, Unreachable
 from .quoting import shown
 from .refusals import error_in
+from .rest import KNOWN, RestParts
 from .sse import Frames
 from .tokens import estimate_tokens
 
@@ -106,6 +107,7 @@ class StreamReading:
         self._refusal: list[str] = []
         self._thought = 0
         self._calls = CallParts()
+        self._rest = RestParts()
         self._finish = ""
         self._usage: Mapping[str, Any] | None = None
         self._model = ""
@@ -155,7 +157,8 @@ class StreamReading:
             raise self._empty(finish)
         if self._half:
             raise _half_character()
-        return Reply(text, calls, finish, self._usage_of(text), self._model)
+        rest = self._rest.whole() if calls else {}
+        return Reply(text, calls, finish, self._usage_of(text), self._model, rest=rest)
 
     def _take_odd(self, frame: str, problem: "_Unreadable") -> list[Chunk]:
         word = frame.strip()
@@ -210,6 +213,8 @@ class StreamReading:
         return chunks
 
     def _take_delta(self, delta: Mapping[str, Any]) -> list[Chunk]:
+        if not delta.keys() <= KNOWN:
+            self._rest.take(delta)
         content = delta.get("content")
         if isinstance(content, list):
             content = self._of_parts(content)

@@ -172,6 +172,8 @@ def adapted(dialect: Dialect, refused: str) -> Dialect:
             return replace(dialect, max_tokens_name="max_completion_tokens")
         case "max_completion_tokens":
             return replace(dialect, max_tokens_name="max_tokens")
+        case "messages":
+            return replace(dialect, rest=False)
         case "response_format":
             return replace(dialect, schema="json_object" if dialect.schema == "json_schema" else "none")
         case _:

@@ -25,13 +25,14 @@ class Dialect:
 
     `schema` is how far it understands schemas: "json_schema" as such, "json_object" as a mere wish for JSON, "none" not
     at all; below the first the schema is told in the messages. `usage`: it may be asked to report tokens. `extras` are
-    the vendor fields that it takes.
+    the vendor fields that it takes. `rest`: what its messages hold beside the contract may be sent back.
     """
 
     max_tokens_name: Literal["max_tokens", "max_completion_tokens"] = "max_tokens"
     schema: Literal["json_schema", "json_object", "none"] = "json_schema"
     usage: bool = True
     extras: frozenset[str] = VENDOR_FIELDS
+    rest: bool = True
 
 
 FIRST = Dialect()
@@ -52,7 +53,7 @@ def body_of(request: ChatRequest, dialect: Dialect = FIRST) -> dict[str, Any]:
     """The JSON body, a text of several pieces as Texts. Only what the flow sets is in it; equal requests give equal
     bytes, however their texts are cut.
     """
-    messages = [_message(message) for message in request.messages]
+    messages = [_message(message, dialect) for message in request.messages]
     if request.schema is not None and dialect.schema != "json_schema":
         _tell_schema(messages, request.schema)
     body: dict[str, Any] = {"model": request.model, "messages": messages}
@@ -99,13 +100,13 @@ def encoded(body: Mapping[str, Any]) -> list[bytes]:
 # Messages
 
 
-def _message(message: ChatMessage) -> dict[str, Any]:
+def _message(message: ChatMessage, dialect: Dialect) -> dict[str, Any]:
     # A list of parts only where it must be: some endpoints take nothing but a text elsewhere.
     runs = message.runs
     content: Any = _text(tuple(piece for run in runs if not isinstance(run, Media) for piece in run))
     if any(isinstance(run, Media) for run in runs) and not message.tool_calls:
         content = [_part(run) for run in runs]
-    told: dict[str, Any] = {**message.rest, "role": message.role, "content": content}
+    told: dict[str, Any] = {**(message.rest if dialect.rest else {}), "role": message.role, "content": content}
     if message.tool_calls:
         told["content"] = content or None
         told["tool_calls"] = [

@@ -159,6 +159,26 @@ def test_quirk_4_the_signature_of_a_thought_goes_back() -> None:
     }
 
 
+def test_quirk_4_what_a_message_holds_beside_its_calls_goes_back() -> None:
+    pieces = chunk({"reasoning_content": "Let me "}) + chunk({"reasoning_content": "see.", "extra_content": {"a": [1]}})
+    reply = read(pieces, call("{}", id="call_1", name="time"), STOP, DONE)
+    rest = {"reasoning_content": "Let me see.", "extra_content": {"a": [1]}}
+    assert reply.rest == rest
+    assert body_of(ChatRequest("m", (ChatMessage("assistant", (), reply.tool_calls, rest=reply.rest),)))[
+        "messages"
+    ] == [
+        {
+            **rest,
+            "role": "assistant",
+            "content": None,
+            "tool_calls": [{"id": "call_1", "type": "function", "function": {"name": "time", "arguments": "{}"}}],
+        }
+    ]
+    message = {"role": "assistant", "content": None, "tool_calls": [{"id": "c", "function": {"name": "time"}}], **rest}
+    assert read(json.dumps({"choices": [{"message": message, "finish_reason": "tool_calls"}]})).rest == rest
+    assert read(pieces, text("Cold."), STOP, DONE).rest == {}
+
+
 def test_quirk_5_a_second_finish_erases_nothing() -> None:
     assert read(text("Half"), chunk({}, "length"), chunk({"content": ""}, "stop"), DONE).finish == "length"
     assert read(TOOLS.replace(DONE, ""), STOP, DONE).tool_calls == TWO_CALLS
