@@ -16,7 +16,7 @@ from flowlang.models.providers import Provider, providers_of
 from flowlang.models.transport import Transport
 from flowlang.plan.build import build
 from flowlang.plan.graph import Defaults
-from flowlang.run.event import Event, StepFailed
+from flowlang.run.event import CallFinished, Event, StepFailed
 from flowlang.run.executor import execute
 from flowlang.run.inputs import defaults_of
 from flowlang.run.means import Means
@@ -109,6 +109,14 @@ def test_what_passes_is_asked_again_and_billed_once(fault: str, tmp_path: Path) 
         billed = [seen for seen in gateway.log if seen.answered]
         assert isinstance(ran.result.outcomes["a"], Done), ran.failed().message
         assert (len(gateway.log), len(billed)) == (2, 1)
+
+
+@pytest.mark.parametrize("fault", ["cut-after-event", "cut-at-byte", "reset-in-body", "short-body", "broken-chunks"])
+def test_a_connection_that_ends_before_the_answer_is_the_providers_trouble(fault: str, tmp_path: Path) -> None:
+    with Gateway(faults=first(99, fault)) as url:
+        ran = run(ONE, url, tmp_path)
+        assert (ran.failed().rule, ran.report.exit_code) == ("unreachable", 4), ran.failed()
+        assert {event.status for event in ran.events if isinstance(event, CallFinished)} == {"failed"}
 
 
 @pytest.mark.parametrize(

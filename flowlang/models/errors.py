@@ -69,8 +69,16 @@ class ContentRefused(ModelError):
         super().__init__(message, "content-refused", retryable=False, code=code, status=status)
 
 
+class BrokenOff(Unreachable):
+    """The connection ended before the answer did, torn or closed in good order. `text` is what came of it."""
+
+    def __init__(self, message: str, text: str = "") -> None:
+        super().__init__(message)
+        self.text = text
+
+
 class CutOff(ModelError):
-    """The answer ended before it was finished. `text` is what came of it."""
+    """The model ended its answer before it was finished. `text` is what came of it."""
 
     def __init__(self, message: str, text: str = "") -> None:
         super().__init__(message, "cut-off", retryable=True)

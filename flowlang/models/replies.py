@@ -12,7 +12,7 @@ from typing import Any
 from .calls import CallParts
 from .chat import ChatRequest, Chunk, Reply, Usage
 from .cost import tokens_of_request
-from .errors import CutOff, ModelError, Unreachable
+from .errors import BrokenOff, CutOff, ModelError, Unreachable
 from .quoting import shown
 from .refusals import error_in
 from .rest import KNOWN, RestParts
@@ -144,7 +144,7 @@ class StreamReading:
         """The reply, once nothing more comes. Raises ModelError if it has no end, or nothing in it."""
         text = "".join(self._text)
         if not self._finish and not self.done:
-            raise CutOff("the answer broke off: the connection ended before the answer did", text)
+            raise BrokenOff("the answer broke off: the connection ended before the answer did", text)
         calls = self._calls.whole()
         finish = self._ending(text)
         if finish == "stop" and calls:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from flowlang.language.types import FieldType, NumberType, RecordType
 from flowlang.models.answer import read_kindly
 from flowlang.models.chat import ChatMessage, ChatRequest, Reply, ToolCall, Usage
-from flowlang.models.errors import BadAnswer, CutOff, ModelError, Refused, Unreachable
+from flowlang.models.errors import BadAnswer, BrokenOff, CutOff, ModelError, Refused, Unreachable
 from flowlang.models.refusals import adaptation_of
 from flowlang.models.replies import BodyReading, whole_reply
 from flowlang.models.wire import Dialect, body_of
@@ -269,9 +269,10 @@ def test_quirk_20_a_cut_stream_is_no_answer() -> None:
     for end in range(1, len(kept) + 1):
         error = refused(kept[:end])
         assert error.retryable
-        assert isinstance(error, CutOff) or end <= len("data: ")
+        assert (error.rule, error.retryable) == ("unreachable", True)
+        assert isinstance(error, BrokenOff) or end <= len("data: ")
     cut = refused(kept)
-    assert isinstance(cut, CutOff) and cut.text == "Cold and wet"
+    assert isinstance(cut, BrokenOff) and cut.text == "Cold and wet"
 
 
 def test_quirk_21_json_objects_are_refused() -> None:
