@@ -101,13 +101,17 @@ class ChatRequest:
 class Usage:
     """Tokens of one call; `tokens_cached` is the part of `tokens_in` that the provider had in its cache.
 
-    `estimated`: the provider did not tell, so they are counted from the texts.
+    `tokens_written` is the part of it that went into the cache. `searches` is how often the provider's own search is
+    billed: nobody tells, so it is once for a call that may use it. `estimated`: the provider did not tell, so tokens
+    are counted from the texts.
     """
 
     tokens_in: int = 0
     tokens_out: int = 0
     tokens_cached: int = 0
     estimated: bool = False
+    tokens_written: int = 0
+    searches: int = 0
 
 
 @record

@@ -1,13 +1,13 @@
 """What calls cost, in US dollars, by the prices of the catalogue. What is not known is None, never 0."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from decimal import Decimal
 
 from ..language.values import Media
 from ..record import record
-from .catalog import Catalogue, Entry, Price
+from .catalog import PARTS, Catalogue, Entry, Price
 from .chat import ChatMessage, ChatRequest, Usage
 from .providers import Endpoint, Providers
 from .tokens import estimate_tokens_of
@@ -21,26 +21,36 @@ _MARGIN = Decimal("1.25")
 
 
 def cost_usd(entry: Entry, usage: Usage) -> Decimal | None:
-    """What a call cost; None where the price is not known. Without a price of its own, what is cached costs as input.
+    """What a call cost; None where a price in it is not known.
 
-    A provider that asks less for it is told in the catalogue; one of which that is not known is never told too cheap.
+    Without prices of their own, what is read from a cache and what is written to one cost as input.
     """
     price = entry.price
-    if price.input is None or price.output is None:
+    if price.input is None or price.output is None or (usage.searches and price.grounding is None):
         return None
     cached = min(usage.tokens_cached, usage.tokens_in)
-    per_cached = price.input if price.cached is None else price.cached
-    total = (usage.tokens_in - cached) * price.input + cached * per_cached + usage.tokens_out * price.output
-    return total / _MILLION
+    written = min(usage.tokens_written, usage.tokens_in - cached)
+    total = (usage.tokens_in - cached - written) * price.input + usage.tokens_out * price.output
+    total += cached * (price.input if price.cached is None else price.cached)
+    total += written * (price.input if price.cache_write is None else price.cache_write)
+    return total / _MILLION + usage.searches * (price.grounding or _NOTHING)
 
 
-def worst_case_usd(entry: Entry, tokens_in: int, max_output: int | None) -> Decimal | None:
-    """The most that a call can cost: nothing is cached, and the answer is as long as it may be.
+def worst_case_usd(entry: Entry, tokens_in: int, max_output: int | None, searches: int = 0) -> Decimal | None:
+    """The most that a call can cost: nothing is cached yet, all of it will be, and the answer is as long as it may be.
 
     `max_output` is what the request asks for; None takes the model's own. None where either or the price is not known.
     """
     longest = entry.max_output if max_output is None else max_output
-    return None if longest is None else cost_usd(entry, Usage(tokens_in, longest))
+    if longest is None:
+        return None
+    dearest = (cost_usd(entry, Usage(tokens_in, longest, 0, False, one, searches)) for one in (0, tokens_in))
+    return max((cost for cost in dearest if cost is not None), default=None)
+
+
+def searches_of(parameters: Mapping[str, object]) -> int:
+    """How often a call with these parameters pays for the provider's own search."""
+    return int(parameters.get("grounding") is True)
 
 
 def tokens_of(text: str) -> int:
@@ -94,7 +104,7 @@ class Prices:
         """What is known of a model; one of which nothing is, and that is free, costs nothing."""
         found = self.catalogue.entry(model) or Entry(model)
         if found.price == Price() and self.is_free(model):
-            return replace(found, price=Price(_NOTHING, _NOTHING, _NOTHING), max_output=found.max_output or 0)
+            return replace(found, price=Price(*[_NOTHING] * len(PARTS)), max_output=found.max_output or 0)
         return found
 
     def cost_usd(self, model: str, usage: Usage) -> Decimal | None:
@@ -113,15 +123,21 @@ class Prices:
         most = request.parameters.get("max_tokens")
         longest = int(most) if isinstance(most, Decimal) else None
         tokens_in = int(tokens_of_request(request) * _MARGIN)
-        return worst_case_usd(self.entry(request.model), tokens_in, longest)
+        return worst_case_usd(self.entry(request.model), tokens_in, longest, searches_of(request.parameters))
 
     def abandoned_usd(self, request: ChatRequest, streamed: str) -> Decimal | None:
         """What a call may cost on which we hung up: providers bill what they had answered until then."""
-        return self.cost_usd(request.model, Usage(tokens_of_request(request), tokens_of(streamed)))
+        taken, said = tokens_of_request(request), tokens_of(streamed)
+        return self.cost_usd(request.model, Usage(taken, said, searches=searches_of(request.parameters)))
 
-    def missing(self, model: str, has_max_tokens: bool) -> str:
-        """What must be known of a model before its cost has a limit: "price" or "max_output"; empty: nothing."""
+    def missing(self, model: str, has_max_tokens: bool, searches: bool = False) -> str:
+        """What must be known of a model before its cost has a limit; empty: nothing.
+
+        "price", "grounding" (its price, where the provider's own search may be used) or "max_output".
+        """
         entry = self.entry(model)
         if entry.price.input is None or entry.price.output is None:
             return "price"
+        if searches and entry.price.grounding is None:
+            return "grounding"
         return "" if has_max_tokens or entry.max_output is not None else "max_output"

@@ -7,11 +7,12 @@ An answer counts only once its end was told. An error may stand anywhere, also i
 import json
 import re
 from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from .calls import CallParts
 from .chat import ChatRequest, Chunk, Reply, Usage
-from .cost import tokens_of_request
+from .cost import searches_of, tokens_of_request
 from .errors import BrokenOff, CutOff, ModelError, Unreachable
 from .quoting import shown
 from .refusals import error_in
@@ -281,11 +282,12 @@ class StreamReading:
         return ModelError(f"the answer is empty{thought}", "bad-answer", retryable=True)
 
     def _usage_of(self, text: str) -> Usage:
+        searches = searches_of(self._request.parameters)
         told = _told_usage(self._usage) if self._usage is not None else None
         if told is not None and (told.tokens_in or told.tokens_out):
-            return told
+            return replace(told, searches=searches)
         said = estimate_tokens(text) + self._thought // 4 + self._calls.tokens()
-        return Usage(tokens_of_request(self._request), said, 0, estimated=True)
+        return Usage(tokens_of_request(self._request), said, 0, estimated=True, searches=searches)
 
 
 def whole_reply(data: bytes, request: ChatRequest, hidden: Collection[str] = ()) -> Reply:
@@ -382,13 +384,22 @@ def _told_usage(usage: Mapping[str, Any]) -> Usage | None:
 
     taken = count(usage, "prompt_tokens", "input_tokens")
     said = count(usage, "completion_tokens", "output_tokens")
-    # Some count thinking beside what was said, so that only the total has all of it.
-    thought = count(usage, "reasoning_tokens")
-    if thought and count(usage, "total_tokens") == taken + said + thought:
-        said += thought
-    cached = count(usage.get("prompt_tokens_details"), "cached_tokens") or count(
+    total = count(usage, "total_tokens")
+    details = usage.get("prompt_tokens_details")
+    cached = count(details, "cached_tokens") or count(
         usage, "cache_read_input_tokens", "prompt_cache_hit_tokens", "cached_tokens"
     )
-    if cached > taken:  # counted beside the rest, as Claude does
-        taken += cached + count(usage, "cache_creation_input_tokens")
-    return Usage(taken, said, cached)
+    written = count(details, "cache_write_tokens", "cache_creation_tokens") or count(
+        usage, "cache_creation_input_tokens"
+    )
+    # Counted beside the rest, as Claude does.
+    if cached + written and (cached + written > taken or total == taken + cached + written + said):
+        taken += cached + written
+    # Some count thinking beside what was said, so that only the total has all of it. It is billed like an answer, even
+    # if one of them says that it asks less: a call is never told too cheap.
+    thought = count(usage, "reasoning_tokens")
+    if thought > said and not total:
+        said += thought
+    if not taken:
+        taken = max(0, total - said)
+    return Usage(taken, max(said, total - taken), cached, tokens_written=written)

@@ -374,10 +374,38 @@ def test_an_empty_answer_is_none(body: str) -> None:
         ({"prompt_tokens": 105, "completion_tokens": 7, "cache_read_input_tokens": 100}, (105, 7, 100)),
         ({"prompt_tokens": 105, "completion_tokens": 7, "prompt_cache_hit_tokens": 64}, (105, 7, 64)),
         ({"prompt_tokens": None, "completion_tokens": 7, "prompt_tokens_details": None}, (0, 7, 0)),
+        ({"prompt_tokens": 64, "completion_tokens": 18, "reasoning_tokens": 2048}, (64, 2066, 0)),
+        ({"prompt_tokens": 64, "completion_tokens": 18, "total_tokens": 90}, (64, 26, 0)),
+        ({"completion_tokens": 7, "total_tokens": 12}, (5, 7, 0)),
     ],
 )
 def test_usage_in_the_forms_of_several_vendors(usage: dict[str, Any], read_as: tuple[int, int, int]) -> None:
     assert read(text("Cold"), chunk({}, "stop", usage=usage), DONE).usage == Usage(*read_as)
+
+
+@pytest.mark.parametrize(
+    ("usage", "read_as"),
+    [
+        (
+            {"prompt_tokens": 105, "completion_tokens": 7, "prompt_tokens_details": {"cache_write_tokens": 100}},
+            (105, 7, 0, 100),
+        ),
+        ({"prompt_tokens": 5, "completion_tokens": 7, "cache_creation_input_tokens": 100}, (105, 7, 0, 100)),
+        (
+            {
+                "prompt_tokens": 50,
+                "completion_tokens": 7,
+                "total_tokens": 87,
+                "cache_read_input_tokens": 20,
+                "cache_creation_input_tokens": 10,
+            },
+            (80, 7, 20, 10),
+        ),
+    ],
+)
+def test_what_went_into_a_cache_is_counted(usage: dict[str, Any], read_as: tuple[int, int, int, int]) -> None:
+    found = read(text("Cold"), chunk({}, "stop", usage=usage), DONE).usage
+    assert (found.tokens_in, found.tokens_out, found.tokens_cached, found.tokens_written) == read_as
 
 
 def test_content_may_come_in_parts() -> None:
