@@ -12,6 +12,8 @@ import pytest
 
 from flowlang.language.checked import CheckedTool
 from flowlang.language.values import Secret, Value
+from flowlang.models.catalog import catalogue_of
+from flowlang.models.cost import Prices
 from flowlang.models.providers import Provider, providers_of
 from flowlang.models.transport import Transport
 from flowlang.plan.build import build
@@ -62,6 +64,7 @@ def run(
     inputs: Mapping[str, Value] | None = None,
     at_once: int = 16,
     warming: Warming | None = None,
+    prices: Prices | None = None,
 ) -> Ran:
     """Runs a flow over HTTP. Nothing waits longer than it must: the waits themselves have tests of their own."""
     flow = flow_of(text, folder)
@@ -80,6 +83,7 @@ def run(
                 Means(
                     transport.complete,
                     perform_tool=found,
+                    prices=prices,
                     at_once=at_once,
                     place=transport.place,
                     warming=warming or Warming(),
@@ -117,6 +121,27 @@ def test_a_connection_that_ends_before_the_answer_is_the_providers_trouble(fault
         ran = run(ONE, url, tmp_path)
         assert (ran.failed().rule, ran.report.exit_code) == ("unreachable", 4), ran.failed()
         assert {event.status for event in ran.events if isinstance(event, CallFinished)} == {"failed"}
+
+
+@pytest.mark.parametrize(
+    ("answer", "rule", "status"),
+    [
+        (Answer("", reasoning="Let me see.", finish="length"), "cut-off", "failed"),
+        (Answer(""), "bad-answer", "failed"),
+        (Answer("Half", finish="insufficient_system_resource"), "cut-off", "cut-off"),
+        (Answer("Half of", finish="length"), "cut-off", "cut-off"),
+    ],
+)
+def test_an_answer_that_is_of_no_use_is_billed_all_the_same(
+    answer: Answer, rule: str, status: str, tmp_path: Path
+) -> None:
+    with Gateway(lambda request: answer) as url:
+        prices = Prices(catalogue_of({}), lambda model: False)
+        ran = run(ONE, url, tmp_path, prices=prices)
+    ended = [event for event in ran.events if isinstance(event, CallFinished)]
+    assert (ran.failed().rule, {event.status for event in ended}) == (rule, {status})
+    assert all(event.tokens_in and event.cost_usd for event in ended)
+    assert ran.report.cost_usd == sum(event.cost_usd or 0 for event in ended)
 
 
 @pytest.mark.parametrize(

@@ -1,13 +1,17 @@
 """What can go wrong between a question and its answer. Raised in this folder, caught where a step is run."""
 
+from .chat import Reply
+
 
 class ModelError(Exception):
     """A call that brought no usable answer.
 
     `message` is a sentence for the author, `rule` the name under which it is reported, `retryable` whether sending
     the same request again may help. `wait_s` is how long the provider asks to wait, `final` whether no other call can
-    do better, `code` and `status` are the provider's own.
+    do better, `code` and `status` are the provider's own. `reply` is what came and is billed, though it is of no use.
     """
+
+    reply: Reply | None = None
 
     def __init__(
         self,

@@ -155,9 +155,9 @@ class StreamReading:
         if finish == "tool_calls" and not calls:
             finish = "stop"
         if not text.strip() and not calls and finish in ("stop", "length"):
-            raise self._empty(finish)
+            raise self._billed(self._empty(finish), text)
         if self._half:
-            raise _half_character()
+            raise self._billed(_half_character(), text)
         rest = self._rest.whole() if calls else {}
         return Reply(text, calls, finish, self._usage_of(text), self._model, rest=rest)
 
@@ -271,8 +271,14 @@ class StreamReading:
             return "stop"
         known = _ENDS.get(self._finish.lower())
         if known is None:
-            raise CutOff(f"the answer ended with `{shown(self._finish, 60)}`, so it may not be whole", text)
+            message = f"the answer ended with `{shown(self._finish, 60)}`, so it may not be whole"
+            raise self._billed(CutOff(message, text), text)
         return known
+
+    def _billed(self, error: ModelError, text: str) -> ModelError:
+        """The error with what the provider asks money for all the same: it did answer."""
+        error.reply = Reply(text, (), self._finish, self._usage_of(text), self._model)
+        return error
 
     def _empty(self, finish: str) -> ModelError:
         thought = ": the model thought, and then said nothing" if self._thought else ""

@@ -144,7 +144,7 @@ class Gate:
                 raise LimitReached("the time of the run is over") from None
             raise Unreachable(f"`{request.model}` did not answer within {in_words(timeout_s)}") from None
         except ModelError as error:
-            finished("cut-off" if isinstance(error, CutOff) else "failed", None)
+            finished("cut-off" if isinstance(error, CutOff) else "failed", error.reply)
             self.calls += 1
             if error.final or error.rule in FINAL:
                 self._final = error
