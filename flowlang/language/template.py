@@ -13,6 +13,7 @@ from .writing import as_text
 
 MAX_RENDERED = 4 * 1024 * 1024  # bytes of UTF-8 in one filled-in text
 MAX_ROUNDS = 1_000_000  # of all the `{{ for }}` of one text together
+MOST_SHARED = 4  # long values whose text is kept for the next prompt that shows them
 LONG = 8_192  # characters from which a text that is filled in stays a piece of its own, which many prompts share
 
 # What there is to blame for an empty place: the names that were empty, or the whole value or condition.
@@ -168,9 +169,10 @@ class _Page:
         elif isinstance(value, str):
             self.put(value)
         else:
-            known = self.written.get(id(value))
+            known = self.written.get(id(value)) or _shared.get(id(value))
             if known is None:
                 known = self.written[id(value)] = (value, as_text(value, self.limit))
+                _share(value, known[1])
             self.put(known[1])
 
     def rendered(self) -> Rendered:
@@ -193,6 +195,17 @@ class _Page:
             f"the text gets longer than {_megabytes(self.limit)} once everything is filled in; "
             "`| shorten to 2000 words` or `| chunks of 2000 words` makes a long document fit"
         )
+
+
+# What long lists, tables and records look like, so that all prompts which show one share its text. By id, as above.
+_shared: dict[int, tuple[Value, str]] = {}
+
+
+def _share(value: Value, text: str) -> None:
+    if len(text) >= LONG:
+        _shared[id(value)] = (value, text)
+        if len(_shared) > MOST_SHARED:
+            del _shared[next(iter(_shared))]
 
 
 def _bytes_of(piece: str | Media) -> int:
