@@ -36,7 +36,7 @@ class ChatMessage:
     parts: tuple[str | Media, ...]
     tool_calls: tuple[ToolCall, ...] = ()
     tool_call_id: str = ""
-    rest: Mapping[str, Any] = field(default_factory=dict)
+    rest: Mapping[str, Any] | None = None
     said_by: str = ""
 
     @property
@@ -64,7 +64,7 @@ class ChatMessage:
         if not self.said_by or self.said_by == model:
             return self
         calls = tuple(replace(call, rest={}) for call in self.tool_calls)
-        return replace(self, tool_calls=calls, rest={})
+        return replace(self, tool_calls=calls, rest=None)
 
 
 @record

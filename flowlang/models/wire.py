@@ -106,7 +106,7 @@ def _message(message: ChatMessage, dialect: Dialect) -> dict[str, Any]:
     content: Any = _text(tuple(piece for run in runs if not isinstance(run, Media) for piece in run))
     if any(isinstance(run, Media) for run in runs) and not message.tool_calls:
         content = [_part(run) for run in runs]
-    told: dict[str, Any] = {**(message.rest if dialect.rest else {}), "role": message.role, "content": content}
+    told: dict[str, Any] = {**((dialect.rest and message.rest) or {}), "role": message.role, "content": content}
     if message.tool_calls:
         told["content"] = content or None
         told["tool_calls"] = [
