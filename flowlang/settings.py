@@ -231,7 +231,7 @@ def _price(value: object) -> Price:
     for key, amount in value.items():
         if key not in PARTS:
             near = nearest(key, list(PARTS))
-            meant = f"; did you mean `{near}`?" if near else ": it has input, output and cached"
+            meant = f"; did you mean `{near}`?" if near else f": it has {', '.join(PARTS[:-1])} and {PARTS[-1]}"
             raise _Wrong(f"is no part of a price{meant}", "unknown-setting", key)
         try:
             prices[key] = _number(amount)

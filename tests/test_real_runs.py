@@ -1,6 +1,7 @@
 """Whole runs over HTTP against the stand-in gateway: each fault is survived or told, and its log is the judge."""
 
 import asyncio
+import json
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -9,12 +10,15 @@ from typing import Any
 
 import pytest
 
-from flowlang.language.values import Value
+from flowlang.language.checked import CheckedTool
+from flowlang.language.values import Secret, Value
+from flowlang.models.catalog import catalogue_of
+from flowlang.models.cost import Prices
 from flowlang.models.providers import Provider, providers_of
 from flowlang.models.transport import Transport
 from flowlang.plan.build import build
 from flowlang.plan.graph import Defaults
-from flowlang.run.event import Event, StepFailed
+from flowlang.run.event import CallFinished, Event, StepFailed
 from flowlang.run.executor import execute
 from flowlang.run.inputs import defaults_of
 from flowlang.run.means import Means
@@ -22,7 +26,7 @@ from flowlang.run.outcome import Done, Result
 from flowlang.run.report import Report, fold
 from flowlang.run.waiting import Waiting
 from flowlang.run.warming import Warming
-from tests.gateway import Gateway, Limits, first, mixed
+from tests.gateway import Answer, Call, Gateway, Limits, first, mixed
 from tests.run.scripted import flow_of
 
 ONE = 'step a\n  model: gpt-5-4\n  tries: 3\n  prompt: "Say hello."\n'
@@ -34,6 +38,11 @@ step answers
   tries: 12
   prompt: "Say {{ w }}."
 """
+
+
+async def found(tool: CheckedTool, takes: Mapping[str, Value], secrets: Mapping[str, Secret]) -> str:
+    """Carries any tool out."""
+    return "found"
 
 
 @dataclass(frozen=True)
@@ -55,6 +64,7 @@ def run(
     inputs: Mapping[str, Value] | None = None,
     at_once: int = 16,
     warming: Warming | None = None,
+    prices: Prices | None = None,
 ) -> Ran:
     """Runs a flow over HTTP. Nothing waits longer than it must: the waits themselves have tests of their own."""
     flow = flow_of(text, folder)
@@ -72,6 +82,8 @@ def run(
                 {**defaults_of(flow), **(inputs or {})},
                 Means(
                     transport.complete,
+                    perform_tool=found,
+                    prices=prices,
                     at_once=at_once,
                     place=transport.place,
                     warming=warming or Warming(),
@@ -101,6 +113,35 @@ def test_what_passes_is_asked_again_and_billed_once(fault: str, tmp_path: Path) 
         billed = [seen for seen in gateway.log if seen.answered]
         assert isinstance(ran.result.outcomes["a"], Done), ran.failed().message
         assert (len(gateway.log), len(billed)) == (2, 1)
+
+
+@pytest.mark.parametrize("fault", ["cut-after-event", "cut-at-byte", "reset-in-body", "short-body", "broken-chunks"])
+def test_a_connection_that_ends_before_the_answer_is_the_providers_trouble(fault: str, tmp_path: Path) -> None:
+    with Gateway(faults=first(99, fault)) as url:
+        ran = run(ONE, url, tmp_path)
+        assert (ran.failed().rule, ran.report.exit_code) == ("unreachable", 4), ran.failed()
+        assert {event.status for event in ran.events if isinstance(event, CallFinished)} == {"failed"}
+
+
+@pytest.mark.parametrize(
+    ("answer", "rule", "status"),
+    [
+        (Answer("", reasoning="Let me see.", finish="length"), "cut-off", "failed"),
+        (Answer(""), "bad-answer", "failed"),
+        (Answer("Half", finish="insufficient_system_resource"), "cut-off", "cut-off"),
+        (Answer("Half of", finish="length"), "cut-off", "cut-off"),
+    ],
+)
+def test_an_answer_that_is_of_no_use_is_billed_all_the_same(
+    answer: Answer, rule: str, status: str, tmp_path: Path
+) -> None:
+    with Gateway(lambda request: answer) as url:
+        prices = Prices(catalogue_of({}), lambda model: False)
+        ran = run(ONE, url, tmp_path, prices=prices)
+    ended = [event for event in ran.events if isinstance(event, CallFinished)]
+    assert (ran.failed().rule, {event.status for event in ended}) == (rule, {status})
+    assert all(event.tokens_in and event.cost_usd for event in ended)
+    assert ran.report.cost_usd == sum(event.cost_usd or 0 for event in ended)
 
 
 @pytest.mark.parametrize(
@@ -151,6 +192,69 @@ step a
 
 # Quirks after which there is no answer: a stream that is cut each time, reasoning without an answer, an error inside.
 TOLD = (18, 19, 20, 23, 24)
+
+
+THINKS = """
+tool look
+  about: "Looks a word up"
+  takes word: text
+  command: "printf found"
+step a
+  model: gemini-3-1-pro
+  uses: look
+  prompt: "What is it?"
+  {more}
+step b
+  model: {next}
+  continues: a
+  prompt: "And then?"
+"""
+THOUGHT = {"reasoning_content": "Let me see.", "extra_content": {"google": {"thought_signature": "s"}}}
+
+
+def calls_once(request: dict[str, Any]) -> Answer | str:
+    """A tool call with what else the model thought, then an answer."""
+    asked = any(message.get("tool_calls") for message in request["messages"])
+    return "It is." if asked else Answer(tool_calls=(Call("look", {"word": "x"}),), extra=THOUGHT)
+
+
+def kept_thoughts(gateway: Gateway) -> list[tuple[str, list[str]]]:
+    """For each request, who was asked, and what its messages held beside the contract."""
+    bodies = [json.loads(seen.body) for seen in gateway.log]
+    return [(body["model"], [key for one in body["messages"] for key in one if key in THOUGHT]) for body in bodies]
+
+
+def test_what_came_with_tool_calls_goes_back_to_the_same_model_and_to_no_other(tmp_path: Path) -> None:
+    for following, sees in (("gemini-3-1-pro", [*THOUGHT]), ("gpt-5-4", [])):
+        gateway = Gateway(calls_once)
+        with gateway as url:
+            ran = run(THINKS.format(more="", next=following), url, tmp_path)
+            assert isinstance(ran.result.outcomes["b"], Done), ran.failed()
+            seen = [("gemini-3-1-pro", []), ("gemini-3-1-pro", [*THOUGHT]), (following, sees)]
+            assert kept_thoughts(gateway) == seen
+            back = json.loads(gateway.log[1].body)["messages"][1]
+            assert {key: back[key] for key in THOUGHT} == THOUGHT
+
+
+def test_a_fallback_gets_nothing_of_what_the_first_model_thought(tmp_path: Path) -> None:
+    def script(request: dict[str, Any]) -> Answer | str:
+        return "" if request["model"] == "gemini-3-1-pro" and len(request["messages"]) > 1 else calls_once(request)
+
+    gateway = Gateway(script)
+    with gateway as url:
+        ran = run(THINKS.format(more="fallback: gpt-5-4\n  tries: 3", next="gpt-5-4"), url, tmp_path)
+        assert isinstance(ran.result.outcomes["b"], Done), ran.failed()
+        told = kept_thoughts(gateway)
+    assert [sees for model, sees in told if model == "gemini-3-1-pro"] == [[], [*THOUGHT], [*THOUGHT]]
+    assert [sees for model, sees in told if model == "gpt-5-4"] == [[], [*THOUGHT], [*THOUGHT]]
+
+
+def test_an_endpoint_that_refuses_what_it_sent_is_asked_without_it(tmp_path: Path) -> None:
+    gateway = Gateway(calls_once, refuses={"messages.reasoning_content": "400"})
+    with gateway as url:
+        ran = run(THINKS.format(more="", next="gemini-3-1-pro"), url, tmp_path)
+        assert isinstance(ran.result.outcomes["b"], Done), ran.failed()
+        assert [bool(sees) for _, sees in kept_thoughts(gateway)] == [False, True, False, False]
 
 
 @pytest.mark.parametrize(

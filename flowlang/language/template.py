@@ -13,6 +13,8 @@ from .writing import as_text
 
 MAX_RENDERED = 4 * 1024 * 1024  # bytes of UTF-8 in one filled-in text
 MAX_ROUNDS = 1_000_000  # of all the `{{ for }}` of one text together
+MOST_SHARED = 4  # long values whose text is kept for the next prompt that shows them
+LONG = 8_192  # characters from which a text that is filled in stays a piece of its own, which many prompts share
 
 # What there is to blame for an empty place: the names that were empty, or the whole value or condition.
 Blamed = ast.Condition
@@ -40,9 +42,11 @@ class Reader(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Rendered:
-    """A text that was filled in: strings with images and audio between them, and what was empty when it was read.
+    """A text that was filled in: its pieces in their order, and what was empty when it was read.
 
-    With anything in `empties` the text must not be used: what was to be filled in never came about.
+    A long text that was filled in is a piece by itself, the very object: all texts that hold it share it. So strings
+    may be neighbours, and how a text is cut into them means nothing. With anything in `empties` the text must not be
+    used: what was to be filled in never came about.
     """
 
     pieces: tuple[str | Media, ...]
@@ -78,7 +82,7 @@ def render(
 class _Page:
     """One text under way."""
 
-    __slots__ = ("empties", "left", "limit", "media", "pieces", "rounds", "said", "write", "written")
+    __slots__ = ("alone", "empties", "left", "limit", "media", "pieces", "rounds", "said", "write", "written")
 
     def __init__(self, limit: int, write: Callable[[Value], str] | None) -> None:
         self.limit = limit
@@ -87,7 +91,8 @@ class _Page:
         self.said = 0  # how many pieces there were when the text itself last said something
         self.write = write
         self.pieces: list[str] = []
-        self.media: dict[int, Media] = {}  # by the place in `pieces` before which it stands; "" is put there for it
+        self.alone: list[int] = []  # places in `pieces` of what is joined with nothing: long texts and media
+        self.media: dict[int, Media] = {}  # by the place in `pieces`; "" is put there for it
         self.empties: dict[Blamed, None] = {}
         # By id, with the value, so that the id stays its own: a list that is shown in every round is written once.
         self.written: dict[int, tuple[Value, str]] = {}
@@ -134,6 +139,8 @@ class _Page:
         self.left -= len(text)
         if self.left < 0:
             raise self.too_long()
+        if len(text) >= LONG:
+            self.alone.append(len(self.pieces))
         self.pieces.append(text)
 
     def take_back_break(self) -> None:
@@ -144,6 +151,7 @@ class _Page:
 
     def put_media(self, media: Media) -> None:
         self.media[len(self.pieces)] = media
+        self.alone.append(len(self.pieces))
         self.pieces.append("")
 
     def put_value(self, value: Value, node: ast.Value, reader: Reader) -> None:
@@ -161,21 +169,22 @@ class _Page:
         elif isinstance(value, str):
             self.put(value)
         else:
-            known = self.written.get(id(value))
+            known = self.written.get(id(value)) or _shared.get(id(value))
             if known is None:
                 known = self.written[id(value)] = (value, as_text(value, self.limit))
+                _share(value, known[1])
             self.put(known[1])
 
     def rendered(self) -> Rendered:
-        """The pieces with neighbouring strings made one."""
+        """The pieces, with neighbouring short strings made one."""
         merged: list[str | Media] = []
         start = 0
-        for place in [*self.media, len(self.pieces)]:
+        for place in [*self.alone, len(self.pieces)]:
             if text := "".join(self.pieces[start:place]):
                 merged.append(text)
             if place < len(self.pieces):
-                merged.append(self.media[place])
-            start = place
+                merged.append(self.media.get(place) or self.pieces[place])
+            start = place + 1
         # Four bytes are the most that a character takes.
         if 4 * (self.limit - self.left) > self.limit and sum(map(_bytes_of, merged)) > self.limit:
             raise self.too_long()
@@ -186,6 +195,17 @@ class _Page:
             f"the text gets longer than {_megabytes(self.limit)} once everything is filled in; "
             "`| shorten to 2000 words` or `| chunks of 2000 words` makes a long document fit"
         )
+
+
+# What long lists, tables and records look like, so that all prompts which show one share its text. By id, as above.
+_shared: dict[int, tuple[Value, str]] = {}
+
+
+def _share(value: Value, text: str) -> None:
+    if len(text) >= LONG:
+        _shared[id(value)] = (value, text)
+        if len(_shared) > MOST_SHARED:
+            del _shared[next(iter(_shared))]
 
 
 def _bytes_of(piece: str | Media) -> int:

@@ -6,6 +6,7 @@ from typing import Any
 
 from .chat import ToolCall
 from .errors import Unreachable
+from .rest import size_of
 from .tokens import estimate_tokens
 
 _KNOWN = frozenset(("index", "id", "type", "function"))
@@ -69,8 +70,8 @@ class CallParts:
                 call.arguments.clear()  # it only kept the place
             call.arguments.append(arguments)
             call.whole = None
-        call.rest |= {key: value for key, value in piece.items() if key not in _KNOWN and value is not None}
-        call.function |= {key: value for key, value in function.items() if key not in _KNOWN_OF_FUNCTION}
+        call.rest |= _unknown(piece, _KNOWN)
+        call.function |= _unknown(function, _KNOWN_OF_FUNCTION)
 
     def whole(self) -> tuple[ToolCall, ...]:
         """The calls, in the order in which they began; each has an id of its own. Raises ModelError."""
@@ -102,6 +103,13 @@ class CallParts:
         elif name:
             return self._calls[-1] if self._calls and not self._calls[-1].name else None
         return self._calls[-1] if self._calls else None
+
+
+def _unknown(record: Mapping[str, Any], known: frozenset[str]) -> dict[str, Any]:
+    if record.keys() <= known:
+        return {}
+    rest = {key: value for key, value in record.items() if key not in known and value is not None}
+    return {key: value for key, value in rest.items() if size_of(value) is not None}
 
 
 def _begins_anew(call: _Call, id_: str, name: str, arguments: str) -> bool:

@@ -10,16 +10,27 @@ from typing import Any
 from ..language.facts import ModelFacts
 from ..record import record
 
-PARTS = ("input", "output", "cached")  # of a price
+PARTS = ("input", "output", "cached", "cache_write", "grounding")  # of a price
 
 
 @record
 class Price:
-    """US dollars per million tokens; None: not known. `cached` is for the part of `input` that a provider remembers."""
+    """US dollars per million tokens; None: not known.
+
+    `cached` is for the part of the question that a provider remembers, `cache_write` for the part that it will remember
+    from now on. `grounding` is in US dollars for each call that may use the provider's own search.
+    """
 
     input: Decimal | None = None
     output: Decimal | None = None
     cached: Decimal | None = None
+    cache_write: Decimal | None = None
+    grounding: Decimal | None = None
+
+    def corrected(self, said: "Price") -> "Price":
+        """This price with what another one says in place of it."""
+        parts = ((getattr(said, part), getattr(self, part)) for part in PARTS)
+        return Price(*(known if new is None else new for new, known in parts))
 
 
 @record
@@ -128,8 +139,7 @@ def _texts(given: Iterable[str] | None) -> tuple[str, ...] | None:
 
 def _corrected(known: Entry, said: Model) -> Entry:
     """The entry with what the project says in place of what was known."""
-    price, before = said.price, known.price
-    is_priced = price != Price()
+    is_priced = said.price != Price()
     given = (("window", said.window), ("max_output", said.max_output), ("takes", said.takes), ("can", said.can))
     corrected = [name for name, value in given if value is not None] + ["price"] * is_priced
     return replace(
@@ -138,11 +148,7 @@ def _corrected(known: Entry, said: Model) -> Entry:
         max_output=known.max_output if said.max_output is None else said.max_output,
         takes=known.takes if said.takes is None else said.takes,
         can=known.can if said.can is None else said.can,
-        price=Price(
-            before.input if price.input is None else price.input,
-            before.output if price.output is None else price.output,
-            before.cached if price.cached is None else price.cached,
-        ),
+        price=known.price.corrected(said.price),
         as_of="" if is_priced else known.as_of,
         # What the project says that a model can, it does not refuse.
         refuses=tuple(one for one in known.refuses if one not in (said.can or ())),

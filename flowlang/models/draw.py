@@ -52,17 +52,18 @@ def _see_message(seen: "hashlib._Hash", message: ChatMessage) -> None:
     # Every part with its kind and length, so that no two conversations run together.
     for part in (message.role, message.tool_call_id, *(call.arguments for call in message.tool_calls)):
         _see(seen, b"s", part.encode("utf-8", "surrogatepass"))
-    for piece in message.parts:
-        if isinstance(piece, str):
-            _see(seen, b"t", piece.encode("utf-8", "surrogatepass"))
+    for run in message.runs:
+        if isinstance(run, tuple):
+            _see(seen, b"t", *(piece.encode("utf-8", "surrogatepass") for piece in run))
         else:
-            _see(seen, b"m", piece.digest.encode())
+            _see(seen, b"m", run.digest.encode())
     seen.update(b"/")
 
 
-def _see(seen: "hashlib._Hash", kind: bytes, data: bytes) -> None:
-    seen.update(b"%s%d:" % (kind, len(data)))
-    seen.update(data)
+def _see(seen: "hashlib._Hash", kind: bytes, *data: bytes) -> None:
+    seen.update(b"%s%d:" % (kind, sum(map(len, data))))
+    for piece in data:
+        seen.update(piece)
 
 
 def _lot(seed: bytes, path: Path) -> float:

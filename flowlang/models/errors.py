@@ -1,13 +1,17 @@
 """What can go wrong between a question and its answer. Raised in this folder, caught where a step is run."""
 
+from .chat import Reply
+
 
 class ModelError(Exception):
     """A call that brought no usable answer.
 
     `message` is a sentence for the author, `rule` the name under which it is reported, `retryable` whether sending
     the same request again may help. `wait_s` is how long the provider asks to wait, `final` whether no other call can
-    do better, `code` and `status` are the provider's own.
+    do better, `code` and `status` are the provider's own. `reply` is what came and is billed, though it is of no use.
     """
+
+    reply: Reply | None = None
 
     def __init__(
         self,
@@ -69,8 +73,16 @@ class ContentRefused(ModelError):
         super().__init__(message, "content-refused", retryable=False, code=code, status=status)
 
 
+class BrokenOff(Unreachable):
+    """The connection ended before the answer did, torn or closed in good order. `text` is what came of it."""
+
+    def __init__(self, message: str, text: str = "") -> None:
+        super().__init__(message)
+        self.text = text
+
+
 class CutOff(ModelError):
-    """The answer ended before it was finished. `text` is what came of it."""
+    """The model ended its answer before it was finished. `text` is what came of it."""
 
     def __init__(self, message: str, text: str = "") -> None:
         super().__init__(message, "cut-off", retryable=True)

@@ -33,7 +33,7 @@ from .chat import ChatMessage, ChatRequest, Chunk, Complete, EmitChunk, Reply, T
 from .draw import Draw, draw_for
 from .errors import CutOff, Unreachable
 from .invent import invent
-from .tokens import estimate_tokens
+from .tokens import estimate_tokens, estimate_tokens_of
 
 NAME = "offline"
 MEDIA_TOKENS = 300  # what an image or a sound is counted as
@@ -132,21 +132,21 @@ def _pieces(text: str) -> list[str]:
 
 
 def _readable(message: ChatMessage) -> ChatMessage:
-    """The message without halves of characters, which no answer may hold."""
-    if message.text.isascii():
-        return message
-    parts = tuple(
-        part if isinstance(part, Media) else part.encode("utf-8", "replace").decode() for part in message.parts
-    )
+    """The message with each text in one piece, without halves of characters, which no answer may hold."""
+    parts = tuple(run if isinstance(run, Media) else _whole_characters("".join(run)) for run in message.runs)
     return ChatMessage(message.role, parts, message.tool_calls, message.tool_call_id)
+
+
+def _whole_characters(text: str) -> str:
+    return text if text.isascii() else text.encode("utf-8", "replace").decode()
 
 
 def _tokens_in(request: ChatRequest) -> int:
     total = 3
     for message in request.messages:
         total += 4
-        for part in message.parts:
-            total += MEDIA_TOKENS if isinstance(part, Media) else estimate_tokens(part)
+        for run in message.runs:
+            total += MEDIA_TOKENS if isinstance(run, Media) else estimate_tokens_of(run)
         total += sum(estimate_tokens(call.arguments) for call in message.tool_calls)
     if request.schema is not None:
         total += estimate_tokens(json.dumps(request.schema, ensure_ascii=False))

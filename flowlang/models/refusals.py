@@ -75,7 +75,8 @@ def error_in(data: Mapping[str, Any], hidden: Collection[str] = ()) -> ModelErro
 def adaptation_of(status: int, body: bytes) -> str | None:
     """The field that the endpoint refuses and that can be done without: the request may be sent again without it.
 
-    One of "stream_options", "max_tokens", "max_completion_tokens" and "response_format".
+    One of "stream_options", "max_tokens", "max_completion_tokens", "response_format" and "messages": of these, what
+    was sent back of an earlier answer as it came.
     """
     if status not in (400, 404, 422, 500, 501):
         return None
@@ -93,6 +94,8 @@ def adaptation_of(status: int, body: bytes) -> str | None:
     wrong = bool(_FORMAT_WRONG.search(words)) or "unsupported" in said.code or "invalid" in said.code
     if _FORMAT_WORDS.search(words) and wrong:
         return "response_format"
+    if status < 500 and unknown and re.search(r"\bmessages?\b|\bassistant\b", words):
+        return "messages"
     # A server that stumbles over its own reading of the schema tells so in no fixed words.
     return "response_format" if status == 500 and "validation error" in words else None
 

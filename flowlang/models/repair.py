@@ -40,8 +40,13 @@ def difference(before: str, after: str) -> str:
     """What a repair changed, as a few words for a person: what was taken out and what was put in."""
     import difflib  # only for answers with a slip
 
+    fence = _FENCE.search(before)
+    if fence is not None:  # its signs would be taken for others
+        before = f"{before[: fence.start()]}\n{fence[1]}\n{before[fence.end() :]}"
     old, new = _PIECE.findall(before)[:MAX_PIECES], _PIECE.findall(after)[:MAX_PIECES]
     told = []
+    if fence is not None:
+        told.append("without the fence around it")
     for what, start, end, new_start, new_end in difflib.SequenceMatcher(None, old, new).get_opcodes():
         out, put = "".join(old[start:end]).strip(), "".join(new[new_start:new_end]).strip()
         if what != "equal" and (out or put):

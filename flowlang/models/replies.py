@@ -7,14 +7,16 @@ An answer counts only once its end was told. An error may stand anywhere, also i
 import json
 import re
 from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from .calls import CallParts
 from .chat import ChatRequest, Chunk, Reply, Usage
-from .cost import tokens_of_request
-from .errors import CutOff, ModelError, Unreachable
+from .cost import searches_of, tokens_of_request
+from .errors import BrokenOff, CutOff, ModelError, Unreachable
 from .quoting import shown
 from .refusals import error_in
+from .rest import KNOWN, RestParts
 from .sse import Frames
 from .tokens import estimate_tokens
 
@@ -106,6 +108,7 @@ class StreamReading:
         self._refusal: list[str] = []
         self._thought = 0
         self._calls = CallParts()
+        self._rest = RestParts()
         self._finish = ""
         self._usage: Mapping[str, Any] | None = None
         self._model = ""
@@ -142,7 +145,7 @@ class StreamReading:
         """The reply, once nothing more comes. Raises ModelError if it has no end, or nothing in it."""
         text = "".join(self._text)
         if not self._finish and not self.done:
-            raise CutOff("the answer broke off: the connection ended before the answer did", text)
+            raise BrokenOff("the answer broke off: the connection ended before the answer did", text)
         calls = self._calls.whole()
         finish = self._ending(text)
         if finish == "stop" and calls:
@@ -152,10 +155,11 @@ class StreamReading:
         if finish == "tool_calls" and not calls:
             finish = "stop"
         if not text.strip() and not calls and finish in ("stop", "length"):
-            raise self._empty(finish)
+            raise self._billed(self._empty(finish), text)
         if self._half:
-            raise _half_character()
-        return Reply(text, calls, finish, self._usage_of(text), self._model)
+            raise self._billed(_half_character(), text)
+        rest = self._rest.whole() if calls else {}
+        return Reply(text, calls, finish, self._usage_of(text), self._model, rest=rest)
 
     def _take_odd(self, frame: str, problem: "_Unreadable") -> list[Chunk]:
         word = frame.strip()
@@ -210,6 +214,8 @@ class StreamReading:
         return chunks
 
     def _take_delta(self, delta: Mapping[str, Any]) -> list[Chunk]:
+        if not delta.keys() <= KNOWN:
+            self._rest.take(delta)
         content = delta.get("content")
         if isinstance(content, list):
             content = self._of_parts(content)
@@ -265,8 +271,14 @@ class StreamReading:
             return "stop"
         known = _ENDS.get(self._finish.lower())
         if known is None:
-            raise CutOff(f"the answer ended with `{shown(self._finish, 60)}`, so it may not be whole", text)
+            message = f"the answer ended with `{shown(self._finish, 60)}`, so it may not be whole"
+            raise self._billed(CutOff(message, text), text)
         return known
+
+    def _billed(self, error: ModelError, text: str) -> ModelError:
+        """The error with what the provider asks money for all the same: it did answer."""
+        error.reply = Reply(text, (), self._finish, self._usage_of(text), self._model)
+        return error
 
     def _empty(self, finish: str) -> ModelError:
         thought = ": the model thought, and then said nothing" if self._thought else ""
@@ -276,11 +288,12 @@ class StreamReading:
         return ModelError(f"the answer is empty{thought}", "bad-answer", retryable=True)
 
     def _usage_of(self, text: str) -> Usage:
+        searches = searches_of(self._request.parameters)
         told = _told_usage(self._usage) if self._usage is not None else None
         if told is not None and (told.tokens_in or told.tokens_out):
-            return told
+            return replace(told, searches=searches)
         said = estimate_tokens(text) + self._thought // 4 + self._calls.tokens()
-        return Usage(tokens_of_request(self._request), said, 0, estimated=True)
+        return Usage(tokens_of_request(self._request), said, 0, estimated=True, searches=searches)
 
 
 def whole_reply(data: bytes, request: ChatRequest, hidden: Collection[str] = ()) -> Reply:
@@ -377,13 +390,22 @@ def _told_usage(usage: Mapping[str, Any]) -> Usage | None:
 
     taken = count(usage, "prompt_tokens", "input_tokens")
     said = count(usage, "completion_tokens", "output_tokens")
-    # Some count thinking beside what was said, so that only the total has all of it.
-    thought = count(usage, "reasoning_tokens")
-    if thought and count(usage, "total_tokens") == taken + said + thought:
-        said += thought
-    cached = count(usage.get("prompt_tokens_details"), "cached_tokens") or count(
+    total = count(usage, "total_tokens")
+    details = usage.get("prompt_tokens_details")
+    cached = count(details, "cached_tokens") or count(
         usage, "cache_read_input_tokens", "prompt_cache_hit_tokens", "cached_tokens"
     )
-    if cached > taken:  # counted beside the rest, as Claude does
-        taken += cached + count(usage, "cache_creation_input_tokens")
-    return Usage(taken, said, cached)
+    written = count(details, "cache_write_tokens", "cache_creation_tokens") or count(
+        usage, "cache_creation_input_tokens"
+    )
+    # Counted beside the rest, as Claude does.
+    if cached + written and (cached + written > taken or total == taken + cached + written + said):
+        taken += cached + written
+    # Some count thinking beside what was said, so that only the total has all of it. It is billed like an answer, even
+    # if one of them says that it asks less: a call is never told too cheap.
+    thought = count(usage, "reasoning_tokens")
+    if thought > said and not total:
+        said += thought
+    if not taken:
+        taken = max(0, total - said)
+    return Usage(taken, max(said, total - taken), cached, tokens_written=written)

@@ -21,7 +21,7 @@ import httpx2
 
 from .. import __version__
 from .chat import ChatRequest, Chunk, EmitChunk, Reply
-from .errors import BadRequest, ModelError, Unreachable
+from .errors import BadRequest, BrokenOff, ModelError, Unreachable
 from .pace import Pace, Place, delay_s
 from .providers import Endpoint
 from .refusals import adaptation_of, error_of
@@ -159,7 +159,7 @@ class Transport:
             raise Unreachable(f"{where} stopped in the middle of its answer") from None
         except (httpx2.TransportError, OSError):
             if not reading.finished:
-                raise Unreachable(f"the answer of {where} broke off before its end") from None
+                raise BrokenOff(f"the answer of {where} broke off before its end") from None
         return reading.end()
 
 
@@ -172,6 +172,8 @@ def adapted(dialect: Dialect, refused: str) -> Dialect:
             return replace(dialect, max_tokens_name="max_completion_tokens")
         case "max_completion_tokens":
             return replace(dialect, max_tokens_name="max_tokens")
+        case "messages":
+            return replace(dialect, rest=False)
         case "response_format":
             return replace(dialect, schema="json_object" if dialect.schema == "json_schema" else "none")
         case _:

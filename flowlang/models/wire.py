@@ -2,11 +2,12 @@
 
 import base64
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from decimal import Decimal
 from functools import lru_cache
 from typing import Any, Literal
 
+from ..language.template import LONG
 from ..language.values import Media
 from ..record import record
 from .chat import ChatMessage, ChatRequest, ToolSpec
@@ -14,7 +15,8 @@ from .chat import ChatMessage, ChatRequest, ToolSpec
 # Names of the language that are no part of the chat-completions contract: many endpoints refuse what they don't know.
 VENDOR_FIELDS = frozenset(("grounding",))
 EXTRA = "extra."  # before the name of a vendor's own field, as a line `extra NAME: value` sets it
-BLOCK = 32_768  # characters; a longer text is encoded in blocks of this size, each of them once
+BLOCK = 262_144  # characters; a longer text is encoded in blocks of this size, so that it never stands there thrice
+MOST_ENCODED = 16_000_000  # characters of long texts whose bytes are kept for the next request that holds them
 
 
 @record
@@ -23,21 +25,35 @@ class Dialect:
 
     `schema` is how far it understands schemas: "json_schema" as such, "json_object" as a mere wish for JSON, "none" not
     at all; below the first the schema is told in the messages. `usage`: it may be asked to report tokens. `extras` are
-    the vendor fields that it takes.
+    the vendor fields that it takes. `rest`: what its messages hold beside the contract may be sent back.
     """
 
     max_tokens_name: Literal["max_tokens", "max_completion_tokens"] = "max_tokens"
     schema: Literal["json_schema", "json_object", "none"] = "json_schema"
     usage: bool = True
     extras: frozenset[str] = VENDOR_FIELDS
+    rest: bool = True
 
 
 FIRST = Dialect()
 
 
+@record
+class Texts:
+    """One text of a body, in the pieces that it was put together from: none of them is copied."""
+
+    pieces: tuple[str, ...]
+
+    def joined(self) -> str:
+        """The text. As `default` of `json.dumps` it writes a body for people."""
+        return "".join(self.pieces)
+
+
 def body_of(request: ChatRequest, dialect: Dialect = FIRST) -> dict[str, Any]:
-    """The JSON body. Only what the flow sets is in it; equal requests give equal bytes."""
-    messages = [_message(message) for message in request.messages]
+    """The JSON body, a text of several pieces as Texts. Only what the flow sets is in it; equal requests give equal
+    bytes, however their texts are cut.
+    """
+    messages = [_message(message, dialect) for message in request.messages]
     if request.schema is not None and dialect.schema != "json_schema":
         _tell_schema(messages, request.schema)
     body: dict[str, Any] = {"model": request.model, "messages": messages}
@@ -73,7 +89,7 @@ def not_taken(request: ChatRequest, dialect: Dialect) -> tuple[str, ...]:
 
 
 def encoded(body: Mapping[str, Any]) -> list[bytes]:
-    """The body as the bytes that are sent, in pieces. A long text that many requests share shares its pieces, too."""
+    """The body as the bytes that are sent, in pieces. A long text that many requests share shares its bytes, too."""
     pieces: list[bytes] = []
     short: list[str] = []
     _write(body, short, pieces)
@@ -84,14 +100,15 @@ def encoded(body: Mapping[str, Any]) -> list[bytes]:
 # Messages
 
 
-def _message(message: ChatMessage) -> dict[str, Any]:
+def _message(message: ChatMessage, dialect: Dialect) -> dict[str, Any]:
     # A list of parts only where it must be: some endpoints take nothing but a text elsewhere.
-    content: Any = message.text
-    if any(isinstance(part, Media) for part in message.parts):
-        content = [_part(part) for part in message.parts]
-    told: dict[str, Any] = {"role": message.role, "content": content}
+    runs = message.runs
+    content: Any = _text(tuple(piece for run in runs if not isinstance(run, Media) for piece in run))
+    if any(isinstance(run, Media) for run in runs) and not message.tool_calls:
+        content = [_part(run) for run in runs]
+    told: dict[str, Any] = {**((dialect.rest and message.rest) or {}), "role": message.role, "content": content}
     if message.tool_calls:
-        told["content"] = message.text or None
+        told["content"] = content or None
         told["tool_calls"] = [
             {
                 **call.rest,
@@ -106,11 +123,16 @@ def _message(message: ChatMessage) -> dict[str, Any]:
     return told
 
 
-def _part(part: str | Media) -> dict[str, Any]:
-    if isinstance(part, str):
-        return {"type": "text", "text": part}
+def _text(pieces: tuple[str, ...]) -> str | Texts:
+    return Texts(pieces) if len(pieces) > 1 and sum(map(len, pieces)) >= LONG else "".join(pieces)
+
+
+def _part(part: tuple[str, ...] | Media) -> dict[str, Any]:
+    if not isinstance(part, Media):
+        return {"type": "text", "text": _text(part)}
     if part.kind == "image":
-        return {"type": "image_url", "image_url": {"url": f"data:{part.media_type};base64,{_base64(part.data)}"}}
+        url = _text((f"data:{part.media_type};base64,", _base64(part.data)))
+        return {"type": "image_url", "image_url": {"url": url}}
     form = "wav" if "wav" in part.media_type else "mp3"
     return {"type": "input_audio", "input_audio": {"data": _base64(part.data), "format": form}}
 
@@ -127,8 +149,10 @@ def _tell_schema(messages: list[dict[str, Any]], schema: Mapping[str, Any]) -> N
     for message in reversed(messages):
         if message["role"] == "user":
             content = message["content"]
-            if isinstance(content, str):
-                message["content"] = f"{content}\n\n{told}" if content else told
+            if isinstance(content, Texts):
+                message["content"] = Texts((*content.pieces, f"\n\n{told}"))
+            elif isinstance(content, str):
+                message["content"] = _text((content, f"\n\n{told}")) if content else told
             else:
                 content.append({"type": "text", "text": told})
             return
@@ -154,11 +178,14 @@ def _parameter(value: str | Decimal | bool | tuple[str, ...]) -> Any:
 
 def _write(value: Any, short: list[str], pieces: list[bytes]) -> None:
     """Adds a JSON value: long texts to `pieces`, everything else to `short`, which goes before the next piece."""
-    if isinstance(value, str) and len(value) > BLOCK:
+    if isinstance(value, Texts) or (isinstance(value, str) and len(value) >= LONG):
         short.append('"')
-        _flush(short, pieces)
-        # Blocks are counted from the start, so that texts with the same beginning have the same blocks.
-        pieces.extend(_block(value[at : at + BLOCK]) for at in range(0, len(value), BLOCK))
+        for piece in value.pieces if isinstance(value, Texts) else (value,):
+            if len(piece) >= LONG:
+                _flush(short, pieces)
+                pieces.extend(_encoded(piece))
+            else:
+                short.append(_json(piece)[1:-1])
         short.append('"')
     elif isinstance(value, Mapping) and value:
         for place, (name, item) in enumerate(value.items()):
@@ -180,9 +207,29 @@ def _flush(short: list[str], pieces: list[bytes]) -> None:
         short.clear()
 
 
-@lru_cache(maxsize=512)  # up to 16 million characters
-def _block(text: str) -> bytes:
-    return _json(text)[1:-1].encode("utf-8", "replace")
+class _Encoding:
+    """The bytes of long texts as they stand between quotes, each encoded once as long as it is remembered.
+
+    A text is found by itself: its hash is reckoned once, and the same object needs no comparing.
+    """
+
+    def __init__(self) -> None:
+        self._known: dict[str, tuple[bytes, ...]] = {}
+        self._size = 0  # characters of all that is known
+
+    def __call__(self, text: str) -> tuple[bytes, ...]:
+        blocks = self._known.pop(text, None)
+        if blocks is None:
+            cuts = range(0, len(text), BLOCK)
+            blocks = tuple(_json(text[at : at + BLOCK])[1:-1].encode("utf-8", "replace") for at in cuts)
+            self._size += len(text)
+        self._known[text] = blocks  # what was used last stands last
+        while self._size > MOST_ENCODED and len(self._known) > 1:
+            oldest = next(iter(self._known))
+            del self._known[oldest]
+            self._size -= len(oldest)
+        return blocks
 
 
-_json = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+_encoded = _Encoding()
+_json: Callable[[Any], str] = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode

@@ -17,7 +17,7 @@ from ..language.types import Type, bare
 from ..language.values import EMPTY, Value, ValueMistake
 from ..language.values import bare as bare_value
 from ..models.chat import Usage
-from ..models.cost import Prices, cost_usd, tokens_of, worst_case_usd
+from ..models.cost import Prices, cost_usd, searches_of, tokens_of, worst_case_usd
 from .graph import Ask, Plan, PlannedStep
 from .sizes import (
     Size,
@@ -307,8 +307,10 @@ class _Flow:
         entry = self._prices.entry(ask.model)
         # No question is larger than the window, whatever the answers in it come to.
         sizes = [size for size in (question.most, entry.window) if size is not None]
-        most = worst_case_usd(entry, min(sizes), answer.most) if sizes and answer.most is not None else None
-        return Need(1, 1, question.likely, cost_usd(entry, Usage(question.likely, answer.likely)), most)
+        searches = searches_of({name: one.value for name, one in ask.parameters.items()})
+        most = worst_case_usd(entry, min(sizes), answer.most, searches) if sizes and answer.most is not None else None
+        likely = cost_usd(entry, Usage(question.likely, answer.likely, searches=searches))
+        return Need(1, 1, question.likely, likely, most)
 
     def _need_of_sub(self, sub: Plan, step: CheckedStep, names: Mapping[str, Value]) -> Need:
         """What the flow needs that a step runs, with what the step hands to it."""

@@ -72,7 +72,8 @@ def _plain(value: object) -> Any:
 def _with_message(seen: Any, message: ChatMessage) -> Any:
     """The hash of all so far and a message. Whatever has no bounds of its own is told with its length behind it."""
     calls = [[one.id, one.name, one.arguments, _jsonable(one.rest)] for one in message.tool_calls]
-    head = json.dumps([message.role, message.tool_call_id, calls], sort_keys=True)
+    rest = None if not message.rest else _jsonable(message.rest)
+    head = json.dumps([message.role, message.tool_call_id, calls, rest], sort_keys=True)
     seen.update(f"\0m{head}\0".encode("utf-8", "surrogatepass"))
     size = 0
     for part in message.parts:

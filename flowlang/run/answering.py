@@ -291,7 +291,8 @@ class Answering:
         reuse = self._reuse(parameters, tries)
         asker = replace(self.asker, role="judge") if answer is JUDGEMENT else self.asker
         for turn in range(rounds + 1):
-            request = build_request(self.step.name, ask, parameters, (*messages, *turns), answer, tools, sample)
+            said = tuple(message.told_to(ask.model) for message in (*messages, *turns))
+            request = build_request(self.step.name, ask, parameters, said, answer, tools, sample)
             failed = 0  # in a row
             while True:
                 if not free:
@@ -320,7 +321,7 @@ class Answering:
             if turn == rounds:
                 break
             parts = (reply.text,) if reply.text else ()
-            turns = (*turns, ChatMessage("assistant", parts, reply.tool_calls))
+            turns = (*turns, ChatMessage("assistant", parts, reply.tool_calls, rest=reply.rest, said_by=ask.model))
             turns += await self._results_of(reply.tool_calls, tools, timeout_s_of(parameters))
             free = True
         what = f"in {rounds} turn" if rounds == 1 else f"in {rounds} turns"

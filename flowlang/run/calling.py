@@ -211,7 +211,7 @@ class Gate:
                 raise LimitReached("the time of the run is over") from None
             raise Unreachable(message) from None
         except ModelError as error:
-            finished("cut-off" if isinstance(error, CutOff) else "failed", None, error=error.message)
+            finished("cut-off" if isinstance(error, CutOff) else "failed", error.reply, error=error.message)
             self.calls += 1
             if error.final or error.rule in FINAL:
                 self._final = error

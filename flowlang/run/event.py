@@ -58,7 +58,7 @@ class CallFinished:
     step: str
     item: int | None
     model: str
-    status: str  # "ok", "failed", "cut-off", "cancelled"
+    status: str  # "ok", "failed" (no whole answer came), "cut-off" (the model stopped too soon), "cancelled"
     attempts: int
     cached: bool
     tokens_in: int

@@ -32,6 +32,7 @@ class Report:
     tokens_cached: int  # the part of `tokens_in` that providers remembered
     cost_usd: Decimal | None
     saved_usd: Decimal | None
+    unpriced: int  # calls that cost something that nobody knows
     seconds: float
 
 
@@ -41,7 +42,7 @@ def fold(events: Iterable[Event]) -> Report:
     went_on: set[tuple[str, str]] = set()  # repeated steps that finished without some of their items
     skipped: list[StepSkipped] = []
     noted: list[Noted] = []
-    finished = tokens_in = tokens_out = tokens_cached = calls = 0
+    finished = tokens_in = tokens_out = tokens_cached = calls = unpriced = 0
     end: RunFinished | None = None
     for event in events:
         match event:
@@ -57,6 +58,7 @@ def fold(events: Iterable[Event]) -> Report:
                 noted.append(event)
             case CallFinished():
                 calls += not event.cached
+                unpriced += bool(event.tokens_in or event.tokens_out) and event.cost_usd is None
                 tokens_in += event.tokens_in
                 tokens_out += event.tokens_out
                 tokens_cached += event.tokens_cached
@@ -80,6 +82,7 @@ def fold(events: Iterable[Event]) -> Report:
         tokens_out=tokens_out,
         tokens_cached=tokens_cached,
         cost_usd=end.cost_usd if end is not None else None,
+        unpriced=unpriced,
         saved_usd=end.saved_usd if end is not None else None,
         seconds=end.seconds if end is not None else 0.0,
     )

@@ -6,6 +6,7 @@ from dataclasses import replace
 from ..language.checked import CheckedTool
 from ..language.values import Secret, Value
 from ..models.chat import ChatRequest, Chunk, Complete, EmitChunk, Reply
+from ..models.rest import rewritten
 from .secrets import Secrets, joined
 from .tools import PerformTool, ToolFailed
 
@@ -29,8 +30,12 @@ def hide_from_model(complete: Complete, secrets: Secrets) -> Complete:
         reply = await complete(request, pass_on)
         if held:
             emit(Chunk(secrets.redact(held)))
-        calls = tuple(replace(call, arguments=secrets.redact(call.arguments)) for call in reply.tool_calls)
-        return replace(reply, text=secrets.redact(reply.text), tool_calls=calls)
+        redact = secrets.redact
+        calls = tuple(
+            replace(call, arguments=redact(call.arguments), rest=rewritten(call.rest, redact))
+            for call in reply.tool_calls
+        )
+        return replace(reply, text=redact(reply.text), tool_calls=calls, rest=rewritten(reply.rest, redact))
 
     return answer
 

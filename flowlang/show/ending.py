@@ -49,7 +49,8 @@ def last_line(report: Report, exit_code: int, flow: str, offline: bool, plan: Pl
         remembered = f" ({report.tokens_cached:,} of them remembered{saved})" if report.tokens_cached else ""
         parts.append(f"{report.tokens_in:,} tokens in{remembered}, {report.tokens_out:,} out")
     if report.cost_usd is not None:
-        parts.append(f"${report.cost_usd:.4f}")
+        beside = f" and {count(report.unpriced, 'call')} of which nobody knows the price" if report.unpriced else ""
+        parts.append(f"${report.cost_usd:.4f}{beside}")
     parts.append(duration(report.seconds))
     if report.skipped:
         parts.append(f"{len(report.skipped)} skipped")

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any
 
-from ..models.catalog import Entry, Price
+from ..models.catalog import PARTS, Entry, Price
 from .terminal import columns, visible_line
 
 _HEADS = ("model", "window", "answer", "takes", "can", "in", "out", "cached", "as of")
@@ -93,7 +93,7 @@ def _plain(entry: Entry) -> dict[str, Any]:
 
 
 def _parts(price: Price) -> tuple[tuple[str, Decimal | None], ...]:
-    return (("input", price.input), ("output", price.output), ("cached", price.cached))
+    return tuple((part, getattr(price, part)) for part in PARTS)
 
 
 def _number(amount: Decimal | None) -> float | None:
@@ -111,7 +111,7 @@ def _row(entry: Entry) -> tuple[str, ...]:
         cell("max_output", _size(entry.max_output)),
         cell("takes", _words(entry.takes)),
         cell("can", _words(entry.can)),
-        *(cell("price", dollars_per_million(amount)) for _, amount in _parts(price)),
+        *(cell("price", dollars_per_million(amount)) for amount in (price.input, price.output, price.cached)),
         entry.as_of or "-",
     )
 
@@ -145,4 +145,7 @@ def _price(entry: Entry) -> str:
     told = f"{dollars_per_million(price.input)} in, {dollars_per_million(price.output)} out"
     if price.cached is not None:
         told += f", {dollars_per_million(price.cached)} cached"
-    return f"{told} (US dollars per million tokens{f', as of {entry.as_of}' if entry.as_of else ''})"
+    if price.cache_write is not None:
+        told += f", {dollars_per_million(price.cache_write)} written to the cache"
+    told += f" (US dollars per million tokens{f', as of {entry.as_of}' if entry.as_of else ''})"
+    return told if price.grounding is None else f"{told}, {price.grounding.normalize():f} for a call that searches"

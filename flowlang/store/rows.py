@@ -56,15 +56,14 @@ def reply_json(reply: Reply, turns: tuple[ChatMessage, ...] = ()) -> str:
         "text": reply.text,
         "finish": reply.finish,
         "model": reply.model,
-        "usage": [usage.tokens_in, usage.tokens_out, usage.tokens_cached, usage.estimated],
+        "usage": [getattr(usage, name) for name in Usage.__match_args__],
     }
+    if reply.rest:
+        told["rest"] = dict(reply.rest)
     if reply.tool_calls:
         told["calls"] = [_call_json(call) for call in reply.tool_calls]
     if turns:
-        told["turns"] = [
-            [turn.role, list(turn.parts), [_call_json(call) for call in turn.tool_calls], turn.tool_call_id]
-            for turn in turns
-        ]
+        told["turns"] = [_turn_json(turn) for turn in turns]
     return _json(told)
 
 
@@ -72,19 +71,16 @@ def read_reply(body: str) -> tuple[Reply, tuple[ChatMessage, ...]]:
     """The answer in a row's body, and the turns before it. Raises ValueError for what is none."""
     try:
         told = json.loads(body)
-        tokens_in, tokens_out, tokens_cached, estimated = told["usage"]
         reply = Reply(
             text=told["text"],
             tool_calls=tuple(map(_read_call, told.get("calls", ()))),
             finish=told["finish"],
-            usage=Usage(tokens_in, tokens_out, tokens_cached, estimated),
+            usage=Usage(*told["usage"]),
             model=told["model"],
             cached=True,
+            rest=told.get("rest", {}),
         )
-        turns = tuple(
-            ChatMessage(role, tuple(parts), tuple(map(_read_call, calls)), call_id)
-            for role, parts, calls, call_id in told.get("turns", ())
-        )
+        turns = tuple(map(_read_turn, told.get("turns", ())))
     except (KeyError, TypeError, AttributeError, RecursionError) as problem:
         raise ValueError(f"no answer: {problem}") from None
     return reply, turns
@@ -106,6 +102,17 @@ def ending_json(ending: Ending) -> dict[str, Any]:
         if ending.reply.tool_calls:
             told["calls"] = [_call_json(call) for call in ending.reply.tool_calls]
     return told
+
+
+def _turn_json(turn: ChatMessage) -> dict[str, Any]:
+    told = {"role": turn.role, "text": turn.text, "calls": [_call_json(call) for call in turn.tool_calls]}
+    return {**told, "call_id": turn.tool_call_id, "rest": turn.rest and dict(turn.rest), "said_by": turn.said_by}
+
+
+def _read_turn(told: Mapping[str, Any]) -> ChatMessage:
+    parts = (told["text"],) if told["text"] else ()
+    calls = tuple(map(_read_call, told["calls"]))
+    return ChatMessage(told["role"], parts, calls, told["call_id"], told["rest"], told["said_by"])
 
 
 def _call_json(call: ToolCall) -> dict[str, Any]:

@@ -40,7 +40,9 @@ def refuse_unless_priced(plan: Plan, prices: Prices, max_cost_usd: Decimal | Non
     """Ends the command if cost has a limit and nobody knows what a model costs: such a limit could not be kept."""
     told: dict[str, Diagnostic] = {}
     for node, ask in _limited(plan, max_cost_usd is not None):
-        if missing := prices.missing(ask.model, "max_tokens" in ask.parameters):
+        grounding = ask.parameters.get("grounding")
+        searches = grounding is not None and grounding.value is not False
+        if missing := prices.missing(ask.model, "max_tokens" in ask.parameters, searches):
             told.setdefault(ask.model, _unknown(node, ask.model, missing))
     if told:
         tell_all(list(told.values()), screen)
@@ -63,6 +65,12 @@ def _unknown(node: PlannedStep, model: str, missing: str) -> Diagnostic:
         hints = (
             f'add its price to flowlang.toml: [models."{model}"] price = {{ input = …, output = … }}',
             "in US dollars per million tokens",
+        )
+    elif missing == "grounding":
+        message = f"nobody knows what a search of `{model}` costs, so a limit of cost could not be kept"
+        hints = (
+            f'add its price to flowlang.toml: [models."{model}"] price = {{ grounding = … }}',
+            "in US dollars for each call that has `grounding: yes`",
         )
     else:
         message = f"nobody knows how long an answer of `{model}` can be, so a limit of cost could not be kept"

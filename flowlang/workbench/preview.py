@@ -15,7 +15,7 @@ from ..language.checked import CheckedFlow, CheckedStep
 from ..language.values import Value
 from ..models.chat import ChatRequest, EmitChunk, Reply
 from ..models.offline import OfflineSettings, offline_model
-from ..models.wire import Dialect, body_of
+from ..models.wire import Dialect, Texts, body_of
 from ..plan.build import build
 from ..plan.graph import Plan
 from ..run.event import CallStarted, Event, StepFailed, StepSkipped, StepStarted
@@ -73,7 +73,8 @@ def _body(request: ChatRequest, settings: Settings, screen: Screen) -> str:
     providers = providers_for(settings, screen)
     name, model = providers.of(request.model)
     dialect = Dialect(extras=frozenset(providers.known[name].extras))
-    return json.dumps(body_of(replace(request, model=model), dialect), indent=2, ensure_ascii=False) + "\n"
+    body = body_of(replace(request, model=model), dialect)
+    return json.dumps(body, indent=2, ensure_ascii=False, default=Texts.joined) + "\n"
 
 
 def _pick(flow: CheckedFlow, word: str) -> tuple[str, str]:

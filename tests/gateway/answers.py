@@ -4,7 +4,7 @@ import hashlib
 import json
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from .model import Latency
@@ -29,7 +29,8 @@ class Answer:
     """One answer. `pieces` cuts the text for the stream (empty: at its words); each piece counts as one token.
 
     `finish` is found where it is empty: "tool_calls", "length" where `max_tokens` is less than the pieces, or "stop".
-    `usage` replaces what is counted; `latency` is that of the gateway unless given.
+    `usage` replaces what is counted; `latency` is that of the gateway unless given; `extra` stands in the message
+    beside what the contract knows.
     """
 
     text: str = ""
@@ -40,6 +41,7 @@ class Answer:
     reasoning: str = ""
     refusal: str = ""
     latency: Latency | None = None
+    extra: Mapping[str, Any] = field(default_factory=dict)
 
 
 Script = Callable[[dict[str, Any]], Answer | str]

@@ -108,12 +108,15 @@ def _wrong_schema(schema: Any, place: str) -> str:
 
 
 def refuse_field(request: Mapping[str, Any], refuses: Mapping[str, str]) -> Refusal | None:
-    """The refusal of a field: `refuses` names a field (or "response_format.json_schema", or "*" for unknown ones)
-    and how it is refused: "400", "422", "422-forbidden", "422-detail", "500"."""
+    """The refusal of a field: `refuses` names a field (or "response_format.json_schema", a message's "messages.extra",
+    or "*" for unknown ones) and how it is refused: "400", "422", "422-forbidden", "422-detail", "500"."""
     for field, how in refuses.items():
         name, _, kind = field.partition(".")
         if field == "*":
             found = sorted(set(request) - KNOWN_FIELDS)
+        elif name == "messages":
+            found = [f"messages.{kind}"] if any(kind in message for message in request["messages"]) else []
+            kind = ""
         else:
             there = name in request and (not kind or (request[name] or {}).get("type") == kind)
             found = [name] if there else []

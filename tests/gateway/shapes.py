@@ -92,7 +92,7 @@ def shape_of(
     usage = dict(answer.usage) if answer.usage is not None else _usage(tokens_in, tokens_cached, tokens_out, thoughts)
     asked_usage = bool((request.get("stream_options") or {}).get("include_usage"))
     about = {"id": ident, "object": "chat.completion", "created": CREATED, "model": request["model"]}
-    message: dict[str, Any] = {"role": "assistant", "content": "".join(pieces) or None}
+    message: dict[str, Any] = {"role": "assistant", "content": "".join(pieces) or None, **answer.extra}
     if answer.reasoning:
         message["reasoning_content"] = answer.reasoning
     if answer.refusal:
@@ -151,6 +151,10 @@ def _frames(
     for index, thought in enumerate(thoughts):
         add({"reasoning_content": f" {thought}" if index else thought}, index)
     after = len(thoughts)
+    for name, value in answer.extra.items():
+        half = len(value) // 2 if isinstance(value, str) else 0
+        for part in (value[:half], value[half:]) if half else (value,):
+            add({name: part}, after)
     if final:
         before, _, behind = encoded(_told(chunk, {"content": ""}, None)).rpartition(b'""')
         before, behind = b"data: " + before, behind + b"\n\n"

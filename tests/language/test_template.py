@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from flowlang.language import ast
 from flowlang.language.expression import Scope
-from flowlang.language.template import MAX_RENDERED, Rendered, render
+from flowlang.language.template import LONG, MAX_RENDERED, MOST_SHARED, Rendered, render
 from flowlang.language.values import EMPTY, Document, Media, Secret, Value, ValueMistake
 from flowlang.language.writing import as_text
 
@@ -135,6 +135,24 @@ def test_a_list_of_images_becomes_as_many_pieces() -> None:
 
 
 # ── Other ways of writing, and limits ──
+
+
+def test_a_long_text_is_a_piece_of_its_own_and_the_very_object() -> None:
+    book, line = "x" * LONG, "y" * (LONG - 1)
+    pieces = fill("Read ", slot("line"), slot("book"), slot("file"), " and ", slot("line"), book=book, line=line,
+                  file=Document(book)).pieces  # fmt: skip
+    assert pieces == (f"Read {line}", book, book, f" and {line}")
+    assert pieces[1] is book and pieces[2] is book
+    assert fill(slot("book"), ast.NoBreak(), "\n", book=f"{book}\n").text == f"{book}\n\n"
+
+
+def test_a_long_list_is_written_once_for_all_texts_that_show_it() -> None:
+    lists = [tuple(f"{number}: {word}" * 10 for word in range(LONG)) for number in range(MOST_SHARED + 1)]
+    first = fill("a", slot("rows"), rows=lists[0]).pieces[1]
+    assert fill("b", slot("rows"), rows=lists[0]).pieces[1] is first
+    for rows in lists[1:]:
+        assert fill(slot("rows"), rows=rows).text == as_text(rows)
+    assert fill(slot("rows"), rows=lists[0]).pieces == (first,)
 
 
 def test_a_writer_of_its_own_writes_every_value_and_no_text() -> None:

@@ -39,6 +39,39 @@ def test_without_a_price_for_what_is_cached_it_costs_as_input() -> None:
     assert cost_usd(entry, Usage(1_000_000, 0, 1_000_000)) == Decimal("0.50")
 
 
+CLAUDE = Entry("c", max_output=10, price=Price(Decimal(3), Decimal(15), Decimal("0.30"), Decimal("3.75")))
+
+
+def test_what_is_written_to_a_cache_has_its_own_price() -> None:
+    usage = Usage(1_000_000, 0, 500_000, tokens_written=400_000)
+    assert cost_usd(CLAUDE, usage) == Decimal("0.30") + Decimal("0.15") + Decimal("1.50")
+    assert cost_usd(GEMINI, usage) == Decimal("1.10")  # what is written costs as input
+    assert worst_case_usd(CLAUDE, 1_000_000, 0) == Decimal("3.75")
+
+
+def test_a_search_costs_what_its_price_says_and_without_one_nobody_knows() -> None:
+    searching = Entry("s", max_output=10, price=Price(Decimal(1), Decimal(1), grounding=Decimal("0.035")))
+    assert cost_usd(searching, Usage(1_000_000, 0, searches=1)) == Decimal("1.035")
+    assert worst_case_usd(searching, 1_000_000, 0, searches=1) == Decimal("1.035")
+    assert cost_usd(GEMINI, Usage(10, 10, searches=1)) is None
+    assert worst_case_usd(GEMINI, 10, 10, searches=1) is None
+    asks = ChatRequest("gemini-3-1-pro", (ChatMessage("user", ("Hello.",)),), {"grounding": True})
+    assert prices().worst_case_usd(asks) is None
+    assert prices().missing("gemini-3-1-pro", has_max_tokens=True, searches=True) == "grounding"
+    known = prices(**{"gemini-3-1-pro": Model(price=Price(grounding=Decimal("0.035")))})
+    plain = known.worst_case_usd(ChatRequest(asks.model, asks.messages))
+    assert plain is not None and known.worst_case_usd(asks) == plain + Decimal("0.035")
+    assert known.cost_usd("gemini-3-1-pro", Usage(1_000_000)) == Decimal(2)
+
+
+@given(st.integers(0, 10**6), st.integers(0, 10), st.integers(0, 10**6), st.integers(0, 10**6))
+def test_no_call_that_writes_to_a_cache_costs_more_than_its_worst_case(
+    taken: int, out: int, read: int, new: int
+) -> None:
+    cost, most = cost_usd(CLAUDE, Usage(taken, out, read, tokens_written=new)), worst_case_usd(CLAUDE, taken, None)
+    assert cost is not None and most is not None and 0 <= cost <= most
+
+
 @pytest.mark.parametrize(
     "price", [Price(), Price(input=Decimal(1)), Price(output=Decimal(1)), Price(cached=Decimal(1))]
 )

@@ -199,6 +199,8 @@ def test_a_provider_may_say_itself_whether_to_ask_again() -> None:
         (400, body("Invalid schema for response_format 'x'", None, "invalid_request_error"), "response_format"),
         (400, body("This model does not support structured output"), "response_format"),
         (422, b'{"detail": "Unexpected fields: {\'grounding\'}"}', None),
+        (400, body("'messages.2' : property 'reasoning_content' is unsupported"), "messages"),
+        (422, b'{"detail": [{"loc": ["body", "messages", 1, "assistant", "x"], "msg": "Extra inputs"}]}', "messages"),
         (400, body("maximum context length is 10, max_tokens not supported", "context_length_exceeded"), None),
         (400, body("The model does not exist", "model_not_found"), None),
         (401, body("response_format is not supported"), None),

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from flowlang.language.types import FieldType, NumberType, RecordType
 from flowlang.models.answer import read_kindly
 from flowlang.models.chat import ChatMessage, ChatRequest, Reply, ToolCall, Usage
-from flowlang.models.errors import BadAnswer, CutOff, ModelError, Refused, Unreachable
+from flowlang.models.errors import BadAnswer, BrokenOff, CutOff, ModelError, Refused, Unreachable
 from flowlang.models.refusals import adaptation_of
 from flowlang.models.replies import BodyReading, whole_reply
 from flowlang.models.wire import Dialect, body_of
@@ -159,6 +159,26 @@ def test_quirk_4_the_signature_of_a_thought_goes_back() -> None:
     }
 
 
+def test_quirk_4_what_a_message_holds_beside_its_calls_goes_back() -> None:
+    pieces = chunk({"reasoning_content": "Let me "}) + chunk({"reasoning_content": "see.", "extra_content": {"a": [1]}})
+    reply = read(pieces, call("{}", id="call_1", name="time"), STOP, DONE)
+    rest = {"reasoning_content": "Let me see.", "extra_content": {"a": [1]}}
+    assert reply.rest == rest
+    assert body_of(ChatRequest("m", (ChatMessage("assistant", (), reply.tool_calls, rest=reply.rest),)))[
+        "messages"
+    ] == [
+        {
+            **rest,
+            "role": "assistant",
+            "content": None,
+            "tool_calls": [{"id": "call_1", "type": "function", "function": {"name": "time", "arguments": "{}"}}],
+        }
+    ]
+    message = {"role": "assistant", "content": None, "tool_calls": [{"id": "c", "function": {"name": "time"}}], **rest}
+    assert read(json.dumps({"choices": [{"message": message, "finish_reason": "tool_calls"}]})).rest == rest
+    assert read(pieces, text("Cold."), STOP, DONE).rest == {}
+
+
 def test_quirk_5_a_second_finish_erases_nothing() -> None:
     assert read(text("Half"), chunk({}, "length"), chunk({"content": ""}, "stop"), DONE).finish == "length"
     assert read(TOOLS.replace(DONE, ""), STOP, DONE).tool_calls == TWO_CALLS
@@ -249,9 +269,10 @@ def test_quirk_20_a_cut_stream_is_no_answer() -> None:
     for end in range(1, len(kept) + 1):
         error = refused(kept[:end])
         assert error.retryable
-        assert isinstance(error, CutOff) or end <= len("data: ")
+        assert (error.rule, error.retryable) == ("unreachable", True)
+        assert isinstance(error, BrokenOff) or end <= len("data: ")
     cut = refused(kept)
-    assert isinstance(cut, CutOff) and cut.text == "Cold and wet"
+    assert isinstance(cut, BrokenOff) and cut.text == "Cold and wet"
 
 
 def test_quirk_21_json_objects_are_refused() -> None:
@@ -353,10 +374,38 @@ def test_an_empty_answer_is_none(body: str) -> None:
         ({"prompt_tokens": 105, "completion_tokens": 7, "cache_read_input_tokens": 100}, (105, 7, 100)),
         ({"prompt_tokens": 105, "completion_tokens": 7, "prompt_cache_hit_tokens": 64}, (105, 7, 64)),
         ({"prompt_tokens": None, "completion_tokens": 7, "prompt_tokens_details": None}, (0, 7, 0)),
+        ({"prompt_tokens": 64, "completion_tokens": 18, "reasoning_tokens": 2048}, (64, 2066, 0)),
+        ({"prompt_tokens": 64, "completion_tokens": 18, "total_tokens": 90}, (64, 26, 0)),
+        ({"completion_tokens": 7, "total_tokens": 12}, (5, 7, 0)),
     ],
 )
 def test_usage_in_the_forms_of_several_vendors(usage: dict[str, Any], read_as: tuple[int, int, int]) -> None:
     assert read(text("Cold"), chunk({}, "stop", usage=usage), DONE).usage == Usage(*read_as)
+
+
+@pytest.mark.parametrize(
+    ("usage", "read_as"),
+    [
+        (
+            {"prompt_tokens": 105, "completion_tokens": 7, "prompt_tokens_details": {"cache_write_tokens": 100}},
+            (105, 7, 0, 100),
+        ),
+        ({"prompt_tokens": 5, "completion_tokens": 7, "cache_creation_input_tokens": 100}, (105, 7, 0, 100)),
+        (
+            {
+                "prompt_tokens": 50,
+                "completion_tokens": 7,
+                "total_tokens": 87,
+                "cache_read_input_tokens": 20,
+                "cache_creation_input_tokens": 10,
+            },
+            (80, 7, 20, 10),
+        ),
+    ],
+)
+def test_what_went_into_a_cache_is_counted(usage: dict[str, Any], read_as: tuple[int, int, int, int]) -> None:
+    found = read(text("Cold"), chunk({}, "stop", usage=usage), DONE).usage
+    assert (found.tokens_in, found.tokens_out, found.tokens_cached, found.tokens_written) == read_as
 
 
 def test_content_may_come_in_parts() -> None:

@@ -1,7 +1,9 @@
-from hypothesis import given
+from itertools import pairwise
+
+from hypothesis import example, given
 from hypothesis import strategies as st
 
-from flowlang.models.tokens import estimate_tokens
+from flowlang.models.tokens import estimate_tokens, estimate_tokens_of
 
 
 def test_nothing_costs_nothing() -> None:
@@ -28,3 +30,12 @@ def test_a_longer_text_never_costs_less_by_much(a: str, b: str) -> None:
     """Two texts together cost about what they cost apart: words may melt into one where they meet."""
     apart = estimate_tokens(a) + estimate_tokens(b)
     assert abs(estimate_tokens(a + b) - apart) <= 4
+
+
+@given(st.text(), st.lists(st.integers(0, 20_000), max_size=4))
+@example("", [19 * 10])
+def test_pieces_cost_what_their_text_costs(sign: str, cuts: list[int]) -> None:
+    text = f"\u3000\n{sign}word, 12\n {sign} Größe\n" * 1_000
+    places = [0, *sorted(cuts), len(text)]
+    pieces = [text[start:end] for start, end in pairwise(places)]
+    assert estimate_tokens_of(pieces) == estimate_tokens("".join(pieces))

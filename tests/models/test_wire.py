@@ -10,7 +10,7 @@ from flowlang.language.types import ChoiceType, JsonType, Type
 from flowlang.language.values import Media
 from flowlang.models.answer import schema_of
 from flowlang.models.chat import ChatMessage, ChatRequest, ToolCall, ToolSpec
-from flowlang.models.wire import BLOCK, Dialect, body_of, encoded, not_taken
+from flowlang.models.wire import BLOCK, MOST_ENCODED, Dialect, body_of, encoded, not_taken
 
 TOPIC = ChoiceType(("a", "b"))
 HELLO = ChatMessage("user", ("Hello",))
@@ -127,11 +127,19 @@ def test_pieces_joined_are_the_body(body):
     assert b"".join(encoded(body)) == json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode()
 
 
-def test_requests_share_the_bytes_of_a_long_beginning():
-    bodies = [body_of(ask(ChatMessage("user", (LONG, f"Question {number}")))) for number in (1, 2)]
+def test_requests_share_the_bytes_of_a_long_text():
+    bodies = [body_of(ask(ChatMessage("user", (f"{number}. ", LONG, f"Question {number}")))) for number in (1, 2)]
     first, second = (encoded(body) for body in bodies)
-    shared = {id(piece) for piece in first} & {id(piece) for piece in second}
-    assert sum(len(piece) for piece in first if id(piece) in shared) > 3 * BLOCK
+    assert len(first) == len(second) == 2 + len(LONG) // BLOCK + 1
+    assert all(one is other for one, other in zip(first[1:-1], second[1:-1], strict=True))
+
+
+def test_bytes_are_kept_for_the_texts_that_were_used_last():
+    texts = [str(number) * (MOST_ENCODED // 3) for number in range(4)]
+    before = [encoded({"a": texts[place]}) for place in (0, 1, 0, 2, 3, 0)][-1]
+    assert encoded({"a": texts[0]})[1] is before[1]
+    kept = encoded({"a": texts[1]})
+    assert encoded({"a": texts[1]})[1] is kept[1]
 
 
 def test_half_a_character_in_a_text_does_no_harm():

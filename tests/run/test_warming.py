@@ -51,6 +51,12 @@ def test_the_others_wait_for_the_first_word_of_one() -> None:
     assert sorted(told[2:4]) == ["starts 2", "starts 3"]
 
 
+def test_a_beginning_is_the_same_however_it_is_cut() -> None:
+    cut = ChatRequest("m", (ChatMessage("user", (LONG[:7], LONG[7:], "c")),))
+    told = asyncio.run(turns(Warming(minimum), [asking("a"), cut]))
+    assert told == ["starts 1", "begins 1", "starts 2", "begins 2"]
+
+
 def test_if_it_fails_another_one_goes_ahead() -> None:
     told = asyncio.run(turns(Warming(minimum), [asking("a"), asking("b"), asking("c")], fails=(1,)))
     assert told[:4] == ["starts 1", "fails 1", "starts 2", "begins 2"]

@@ -39,7 +39,13 @@ def test_every_model_is_listed_with_what_is_known(flowlang: Type) -> None:
     code, out, err = flowlang("models", "--json")
     assert (code, err) == (0, "")
     by_id = {one["model"]: one for one in json.loads(out)}
-    assert by_id["gemini-3-1-pro"]["price"] == {"input": 2.0, "output": 12.0, "cached": 0.2}
+    assert by_id["gemini-3-1-pro"]["price"] == {
+        "input": 2.0,
+        "output": 12.0,
+        "cached": 0.2,
+        "cache_write": None,
+        "grounding": None,
+    }
     assert by_id["gemini-3-1-pro"]["takes"] == ["image", "audio", "video"]
     assert by_id["gpt-5-5-instant"]["price"] is None
     assert by_id["glm-5.1"]["window"] is None
@@ -108,6 +114,23 @@ def test_a_limit_of_cost_needs_a_price(flowlang: Type, folder: Path, monkeypatch
         assert "nobody knows what `acme-9001` costs" in err
         assert '[models."acme-9001"] price = { input = …, output = … }' in err
         assert flowlang("run", *words, "--offline").code == 0
+
+
+def test_a_limit_of_cost_needs_the_price_of_a_search(
+    flowlang: Type, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("BYTESPIKE_API_KEY", "sk-not-asked")
+    flow = 'step a\n  model: gemini-3-1-pro\n  grounding: yes\n  prompt: "x"\nlimits\n  cost: 1\n'
+    (folder / "a.flow").write_text(flow, encoding="utf-8")
+    code, _, err = flowlang("run", "a.flow")
+    assert code == 3
+    assert "nobody knows what a search of `gemini-3-1-pro` costs" in err
+    assert json.loads(flowlang("plan", "a.flow", "--json").out)["cost_usd"] is None
+    (folder / "flowlang.toml").write_text(
+        '[models."gemini-3-1-pro"]\nprice = { grounding = 0.035 }\n', encoding="utf-8"
+    )
+    assert json.loads(flowlang("plan", "a.flow", "--json").out)["cost_usd"] > 0.035
+    assert "0.035 for a call that searches" in flowlang("models", "gemini-3-1-pro").out
 
 
 def test_a_limit_of_cost_needs_an_end_of_each_answer(
