@@ -130,24 +130,36 @@ def check_text(text: str, path: str = "example.flow") -> list[Diagnostic]:
     return list(check(loader, loader.load(path), models_of(Settings()), answer_in=_answer_in).diagnostics)
 
 
+def _unheard(name: str) -> None:
+    return None
+
+
 @dataclass
 class Workspace:
-    """A process that checks again and again: an unchanged section is not read again."""
+    """A process that checks again and again: an unchanged section is not read again.
+
+    `reads` hears the name of each file of the project that is looked for, below its folder.
+    """
 
     max_source: int = MAX_SOURCE
     outside: Outside = nothing_outside
     settings: Settings = field(default_factory=Settings)
+    reads: Callable[[str], None] = _unheard
     _remembered: dict[str, Remembered] = field(default_factory=dict)
 
     def check(self, path: Path, forbids: Forbids | None = None) -> CheckedFile:
         """A flow file with everything it imports, checked; `forbids` says which tools may not be used."""
         root = find_root(path)
         outside = self.outside(root)
-        read = _reader(root, self.max_source, outside)
+        read_file = _reader(root, self.max_source, outside)
         relative = os.path.relpath(path, root).replace(os.sep, "/")
 
         def show(name: str) -> str:
             return name if name.startswith(STANDARD) else os.path.relpath(os.path.join(root, name))
+
+        def read(name: str) -> bytes | Denied:
+            self.reads(name)
+            return read_file(name)
 
         loader = Loader(read, self.max_source, show, self._remembered, outside)
         with _without_collection():

@@ -22,6 +22,7 @@ from .budget import Budget
 from .calling import Gate
 from .event import Emit, RunFinished, RunStarted, StepFailed, StepSkipped
 from .ground import Conversation, Ground, T
+from .hold import NOTHING_HELD, Hold
 from .means import Means
 from .outcome import FAILED_BEFORE, Done, Failed, Failure, Outcome, Result, Skipped
 from .scheduler import Schedule
@@ -40,6 +41,7 @@ async def execute(
     *,
     stand_in: StandIn = carry_out,
     clock: Callable[[], float] = time.monotonic,
+    hold: Hold = NOTHING_HELD,
 ) -> Result:
     """Runs the plan to its end. Cancelled, it stops what is open, says so in the events, and is cancelled."""
     started = clock()
@@ -51,7 +53,7 @@ async def execute(
 
     emit(RunStarted(plan.flow.source.path, tuple(step.name for step in plan.steps()), means.offline))
     budget = Budget(plan.flow.limits, clock, Budget(CheckedLimits(means.max_cost_usd), clock))
-    run = FlowRun(plan, inputs, "", budget, gate, watch.take, means.perform_tool, stand_in, means.waiting)
+    run = FlowRun(plan, inputs, "", budget, gate, watch.take, means.perform_tool, stand_in, means.waiting, hold)
     try:
         await run.run()
     except BaseException as stopped:
@@ -113,8 +115,10 @@ class FlowRun:
         perform_tool: PerformTool,
         stand_in: StandIn,
         waiting: Waiting,
+        hold: Hold = NOTHING_HELD,
     ) -> None:
         self.plan = plan
+        self.hold = hold
         self.path = path
         self.budget = budget
         self.gate = gate
@@ -177,12 +181,15 @@ class FlowRun:
 
     def _ended(self, name: str, outcome: Outcome, schedule: Schedule) -> tuple[str, ...]:
         self.outcomes[name] = outcome
+        self.hold.ended(name, outcome)
         if not isinstance(outcome, Failed):
             self.names[name] = outcome.value if isinstance(outcome, Done) else EMPTY
         return schedule.ended(name)
 
     def _settled(self, node: PlannedStep) -> Outcome | None:
-        """How the node comes out if that takes no task: a let, or what reads something that failed."""
+        """How the node comes out if that takes no task: what is pinned, a let, or what reads something that failed."""
+        if node.name in self.hold.pinned:
+            return Done(self.hold.pinned[node.name])
         root = self._failed_before(node.needs)
         if root is not None:
             if node.kind != "let":

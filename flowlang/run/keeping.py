@@ -33,7 +33,8 @@ Sleep = Callable[[float], Awaitable[object]]
 class Reuse:
     """Which answers from before serve a question: those not older than `age_s`, of any age with None.
 
-    `since`: all of them, only those of this run, or none. Those of a run that this one repeats always do.
+    `since`: all of them, only those of this run, or none. Those of a run that this one repeats do, but where only this
+    run's own are wanted.
     """
 
     age_s: float | None = None
@@ -96,7 +97,7 @@ class Keeping:
 
     def serves(self, kept: Kept, reuse: Reuse) -> bool:
         """Whether an answer from before may be used. A clock that was set back makes none too old."""
-        if kept.run in self._repeated:
+        if kept.run in self._repeated and reuse.since != "this run":
             return True
         if kept.run == self.store.run:
             return reuse.since != "never"
@@ -137,7 +138,9 @@ class Keeping:
     ) -> Attempt:
         """A call as it is kept."""
         told = self.store.told_request(request, self._origin_of(request.model))
-        return Attempt(path, step, item, key, request.model, told, None if most is None else str(most), role)
+        return Attempt(
+            path, step, item, key, request.model, told, None if most is None else str(most), role, self.store.run
+        )
 
     def ended(self, call: int, attempt: Attempt, ending: Ending) -> "asyncio.Future[object] | None":
         """Has it written how a call ended; what to wait for before its answer is used, if that may be used again."""

@@ -9,6 +9,7 @@ from ..models.cost import Prices
 from .calling import AT_ONCE, Gate, PlaceFor, no_place
 from .event import Emit
 from .keeping import Keeping
+from .staying import Staying, StayingGate
 from .tools import PerformTool, refuse_tools
 from .waiting import Waiting
 from .warming import Warming
@@ -22,7 +23,8 @@ async def _nothing() -> None:
 class Means:
     """`close` ends what is open once the run has ended. Without `prices` no call costs anything.
 
-    `max_cost_usd` holds beside the flow's own limit, and for all rows of `--each` together.
+    `max_cost_usd` holds beside the flow's own limit, and for all rows of `--each` together. `staying` is what the runs
+    of a session share.
     """
 
     complete: Complete
@@ -36,7 +38,9 @@ class Means:
     at_once: int = AT_ONCE
     offline: bool = False
     keeping: Keeping | None = None
+    staying: Staying | None = None
 
     def gate(self, emit: Emit, clock: Callable[[], float]) -> Gate:
         """The gate through which all calls of one run go."""
-        return Gate(self.complete, emit, clock, self.at_once, self.prices, self.place, self.warming, self.keeping)
+        of = (self.complete, emit, clock, self.at_once, self.prices, self.place, self.warming, self.keeping)
+        return Gate(*of) if self.staying is None else StayingGate(*of).join(self.staying)

@@ -45,8 +45,14 @@ class Alive:
         with suppress(OSError):
             (self._folder / str(run)).unlink()
 
+    def let_go_of(self, run: int) -> None:
+        """Says that one run is over."""
+        if (handle := self._held.pop(run, None)) is not None:
+            self.forget(run)
+            os.close(handle)
+
     def let_go(self) -> None:
-        """Says that the run is over."""
+        """Says that all runs are over."""
         for run, handle in self._held.items():
             self.forget(run)
             os.close(handle)

@@ -33,6 +33,7 @@ class Attempt:
     request: Mapping[str, Any]
     most_usd: str | None = None
     role: str = ""  # "judge" for the call of a rule's judge
+    run: int = 0  # the run that makes it; a session of many runs may have begun another before it ends
 
 
 @record

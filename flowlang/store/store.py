@@ -71,7 +71,7 @@ class Store:
     def begin_run(self, flow: str, body: Mapping[str, Any]) -> tuple[OpenCall, ...]:
         """Gives the run its number; returns the calls of runs that were cut off, each told once.
 
-        Raises StoreUnusable.
+        In a session of many runs it begins the next one. Raises StoreUnusable.
         """
         started = self._wall()
         told = _json(body)
@@ -108,6 +108,10 @@ class Store:
             )
 
         self._later(work)
+
+    def leave_run(self, number: int) -> None:
+        """Says that an earlier run of this process is over: nobody waits for its calls any more."""
+        self._alive.let_go_of(number)
 
     def step_ended(self, path: str, step: str, body: Mapping[str, Any]) -> None:
         """Notes how a step of the run came out."""
@@ -147,7 +151,15 @@ class Store:
     def note_call(self, attempt: Attempt, ending: Ending) -> None:
         """Notes a call that has ended, of which nothing needs to be found again: a hit, an offline answer."""
         body = {"model": attempt.model, "role": attempt.role, "request": attempt.request, **ending_json(ending)}
-        row = (self.run, attempt.path, attempt.step, attempt.item, attempt.key, ending.status, self._clean(body))
+        row = (
+            attempt.run or self.run,
+            attempt.path,
+            attempt.step,
+            attempt.item,
+            attempt.key,
+            ending.status,
+            self._clean(body),
+        )
         texts = self._texts.take()
 
         def work(connection: sqlite3.Connection) -> None:
@@ -164,8 +176,18 @@ class Store:
     def end_call(self, call: int, attempt: Attempt, ending: Ending, keeps: bool) -> "asyncio.Future[Any]":
         """Notes how a call ended, and keeps its answer if it may ever be used again. Done: it is on the disk."""
         body = {"model": attempt.model, "role": attempt.role, "request": attempt.request, **ending_json(ending)}
-        row = (self.run, attempt.path, attempt.step, attempt.item, attempt.key, ending.status, self._clean(body))
-        answer = self._answer_row(attempt.key, ending.reply) if keeps and ending.reply is not None else None
+        row = (
+            attempt.run or self.run,
+            attempt.path,
+            attempt.step,
+            attempt.item,
+            attempt.key,
+            ending.status,
+            self._clean(body),
+        )
+        answer = (
+            self._answer_row(attempt.key, ending.reply, run=attempt.run) if keeps and ending.reply is not None else None
+        )
 
         def work(connection: sqlite3.Connection) -> None:
             connection.execute(
@@ -237,7 +259,15 @@ class Store:
         self, attempt: Attempt, usable: Callable[[Kept], bool], waits: bool
     ) -> Callable[[sqlite3.Connection], Any]:
         body = {"model": attempt.model, "role": attempt.role, "request": attempt.request, "most_usd": attempt.most_usd}
-        row = (self.run, attempt.path, attempt.step, attempt.item, attempt.key, "open", self._clean(body))
+        row = (
+            attempt.run or self.run,
+            attempt.path,
+            attempt.step,
+            attempt.item,
+            attempt.key,
+            "open",
+            self._clean(body),
+        )
         texts = self._texts.take()
 
         def work(connection: sqlite3.Connection) -> int | Kept | Busy:
@@ -246,7 +276,7 @@ class Store:
             if kept is not None and usable(kept):
                 return kept
             others = "select id, run from calls where key = ? and status = 'open' and run != ?"
-            for call, run in connection.execute(others, (attempt.key, self.run)).fetchall():
+            for call, run in connection.execute(others, (attempt.key, attempt.run or self.run)).fetchall():
                 if waits and self._alive.is_alive(run):
                     return Busy(call)
             return connection.execute(_CALL, (*row, seal(*row))).lastrowid or 0
@@ -285,9 +315,9 @@ class Store:
             connection.execute("insert or ignore into texts values (?, ?)", (digest, None if is_large else data))
 
     def _answer_row(
-        self, key: bytes, reply: Reply, turns: tuple[ChatMessage, ...] = ()
+        self, key: bytes, reply: Reply, turns: tuple[ChatMessage, ...] = (), *, run: int = 0
     ) -> tuple[bytes, float, int, str, bytes]:
-        row = (key, self._wall(), self.run, reply_json(reply, turns))
+        row = (key, self._wall(), run or self.run, reply_json(reply, turns))
         return (*row, seal(*row))
 
     def _clean(self, body: Mapping[str, Any]) -> str:

@@ -37,7 +37,8 @@ class Command:
     """One command; the module of its name has `perform(given, screen)`, which returns the exit code.
 
     `opens_flow`: its first word is a flow, which is opened before anything else and goes to `perform` as well;
-    `takes_inputs`: the inputs of that flow are flags beside its own.
+    `takes_inputs`: the inputs of that flow are flags beside its own; `keeps_looking`: it opens the flow itself, which
+    may have mistakes, and `perform(words, screen)` gets the words as they were typed.
     """
 
     name: str
@@ -47,3 +48,4 @@ class Command:
     examples: tuple[str, ...] = ()
     opens_flow: bool = False
     takes_inputs: bool = False
+    keeps_looking: bool = False

@@ -20,10 +20,12 @@ def perform(words: Sequence[str], screen: Screen) -> int:
     if (command := ALL.get(name)) is None:
         raise _no_command(name)
     asks_for_help = "--help" in rest or "-h" in rest
-    path = find_flow(rest, command.flags) if command.opens_flow else None
+    path = find_flow(rest, command.flags) if command.opens_flow or command.keeps_looking else None
     if asks_for_help and (path is None or not command.takes_inputs):
         screen.out(_load("manual").manual(command, screen.width))
         return DONE
+    if command.keeps_looking and not asks_for_help:
+        return _exit_code(_load(name).perform(rest, screen))
     if path is None:
         given = read_words(rest, command, {})
         return _exit_code(_load(name).perform(given, screen))

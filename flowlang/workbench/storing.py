@@ -57,7 +57,7 @@ def open_keeping(
     try:
         store = open_store(open_folder(store_folder(flow.source.path, given, screen)), screen.redact, screen.err)
         try:
-            lost = store.begin_run(_flow_of(flow), _described(flow, inputs, store, given))
+            lost = store.begin_run(flow_key(flow), described(flow, inputs, store, given))
         except BaseException:
             store.close_now()
             raise
@@ -65,11 +65,11 @@ def open_keeping(
         if providers is None:
             return None
         raise Refusal(STORE, problem.message, problem.hints, "store-failed") from None
-    screen.err(_told_lost(lost))
-    return Keeping(store, _origins(providers), fresh=_fresh(given), finds=providers is not None)
+    screen.err(told_lost(lost))
+    return Keeping(store, origins(providers), fresh=fresh_steps(given), finds=providers is not None)
 
 
-def _described(flow: CheckedFlow, inputs: Mapping[str, Value], store: Store, given: Given) -> dict[str, Any]:
+def described(flow: CheckedFlow, inputs: Mapping[str, Value], store: Store, given: Given) -> dict[str, Any]:
     """What a run begins with, as the store keeps it."""
     texts = store.texts
     return {
@@ -82,18 +82,21 @@ def _described(flow: CheckedFlow, inputs: Mapping[str, Value], store: Store, giv
     }
 
 
-def _flow_of(flow: CheckedFlow) -> str:
+def flow_key(flow: CheckedFlow) -> str:
+    """The name by which the store knows a flow: its path in the project."""
     path = Path(flow.source.path)
     return path.resolve().relative_to(find_root(path).resolve()).as_posix()
 
 
-def _fresh(given: Given) -> frozenset[str] | None:
+def fresh_steps(given: Given) -> frozenset[str] | None:
     """The steps that are asked anew; None for all of them."""
     named = given.flags.get("fresh", ())
     return None if "" in named else frozenset(named)
 
 
-def _origins(providers: Providers | None) -> OriginOf:
+def origins(providers: Providers | None) -> OriginOf:
+    """The address of the provider of a model."""
+
     def origin_of(model: str) -> str:
         if providers is None:
             return "offline"
@@ -102,7 +105,7 @@ def _origins(providers: Providers | None) -> OriginOf:
     return origin_of
 
 
-def _told_lost(lost: tuple[OpenCall, ...]) -> str:
+def told_lost(lost: tuple[OpenCall, ...]) -> str:
     """What was open when earlier runs were cut off; empty if nothing was."""
     lines = []
     for run in dict.fromkeys(one.run for one in lost):

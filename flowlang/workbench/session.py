@@ -1,0 +1,344 @@
+"""A flow that is being edited: looks at the disk, settles, decides, runs, hears keys. One task, one thing at a time."""
+
+import asyncio
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
+from typing import Protocol
+
+from ..language.values import EMPTY, Value, ValueMistake, bare
+from ..language.writing import as_text
+from ..plan.graph import Plan
+from ..run.event import Event
+from ..run.executor import execute
+from ..run.hold import Hold
+from ..run.outcome import Done, Outcome, Result
+from ..run.staying import Staying
+from ..show.board import Board
+from ..show.redaction import redacted_events
+from .deciding import Loops, Mode, Need, step_for
+from .disk import Disk
+from .hiding import hidden_by
+from .kept_open import KeptOpen
+from .ready import NotReady, Opener, Ready
+from .refusal import Refusal
+from .screen import Screen
+from .settling import Settling
+from .telling import told
+from .tool_results import ToolResults
+from .watched import FolderWatch
+
+MOST_SHOWN = 2_000_000  # characters of an answer that is kept for the view
+AGE_S = 0.03  # of a change, at most, that may count as quiet already when it is heard of
+
+
+class Listener(Protocol):
+    """Who tells a person or a program what goes on. Everything it needs to know beyond that stands on the board."""
+
+    def emit(self, event: Event) -> None:
+        """Something has happened in the present run."""
+        ...
+
+    def say(self, text: str) -> None:
+        """Something has happened in the session: one line."""
+        ...
+
+    def trouble(self, found: NotReady) -> None:
+        """The flow cannot run as it stands."""
+        ...
+
+    def changed(self) -> None:
+        """The board has changed in another way."""
+        ...
+
+
+# What is done with a run's result: written, printed. What it returns is told.
+GiveBack = Callable[[Ready, Result], str]
+# What a run of a flow would need.
+NeedOf = Callable[[Ready], Need]
+
+
+@dataclass(slots=True)
+class _Run:
+    """The present run."""
+
+    ready: Ready
+    content: bytes
+    task: "asyncio.Task[Result]"
+    given_back: bool = False
+
+
+@dataclass(slots=True)
+class Session:
+    """`mode` and `max_cost_usd` say what a save may start by itself."""
+
+    opener: Opener
+    screen: Screen
+    board: Board
+    listener: Listener
+    mode: Mode
+    max_cost_usd: Decimal | None
+    need_of: NeedOf
+    give_back: GiveBack
+    fresh: frozenset[str] | None = frozenset()
+    at_once: int = 64
+    clock: Callable[[], float] = time.monotonic
+    wall: Callable[[], float] = time.time
+    disk: Disk = field(default_factory=Disk)
+    settling: Settling = field(default_factory=Settling)
+    loops: Loops = field(default_factory=Loops)
+    pinned: dict[str, Value] = field(default_factory=dict)
+    values: dict[str, Value] = field(default_factory=dict)
+    code: int | None = None  # the exit code, once the session is to end
+    ready: Ready | None = None  # what was last good
+    kept: KeptOpen = field(init=False)
+    staying: Staying = field(init=False)
+    _wake: asyncio.Event = field(default_factory=asyncio.Event)
+    _todo: "list[Callable[[], object]]" = field(default_factory=list)
+    _run: _Run | None = None
+    _opened: Ready | NotReady | None = None
+    _opened_content: bytes = b""
+    _seen: dict[str, bytes] = field(default_factory=dict)
+    _settled_files: dict[str, bytes] = field(default_factory=dict)
+    _is_paused: bool = False
+
+    def __post_init__(self) -> None:
+        self.staying = Staying(self._heard, self._left, self.at_once)
+        results = ToolResults(self.loops.tool_began, lambda: self.loops.tool_ended(self.clock()))
+        self.kept = KeptOpen(self.screen, self.staying, results, self.max_cost_usd, self.at_once)
+        self.kept.may_start.set()
+
+    # ── The one loop ──
+
+    async def run(self) -> int:
+        """Watches until somebody ends it; returns the exit code."""
+        watch = FolderWatch(self.wake)
+        try:
+            while self.code is None:
+                self._look()
+                watch.watch((self.opener.path, *self.opener.files))
+                await self._settle()
+                while self._todo:
+                    self._todo.pop(0)()
+                    await self._settle()
+                await self._finish()
+                await self._sleep()
+        finally:
+            watch.close()
+            await self._stop_run()
+            await self.kept.close()
+        return self.code
+
+    def wake(self) -> None:
+        """Something may have happened."""
+        self._wake.set()
+
+    def do(self, what: Callable[[], object]) -> None:
+        """Has something done in the session's own task, soon."""
+        self._todo.append(what)
+        self._wake.set()
+
+    def end(self, code: int) -> None:
+        """Ends the session."""
+        self.code = code
+        self._wake.set()
+
+    def wrote(self, path: str, data: bytes) -> None:
+        """A file was written by this process."""
+        self.disk.wrote(path, data)
+        self.loops.wrote()
+
+    async def _sleep(self) -> None:
+        due = self.settling.due()
+        left = None if due is None else max(0.0, due - self.clock())
+        if self._todo or self.code is not None:
+            return
+        with suppress(TimeoutError):
+            async with asyncio.timeout(left):
+                await self._wake.wait()
+        self._wake.clear()
+
+    # ── The disk ──
+
+    def _look(self) -> None:
+        """Reads what has changed, and finds out whether it could run."""
+        now = self.clock()
+        content = self.disk.look(self.opener.files or (self.opener.path,))
+        if content == self._opened_content and self._opened is not None:
+            self.settling.see(content, isinstance(self._opened, Ready), now)
+            return
+        age_s = self._age_s()
+        opened = self._opened
+        for _ in range(3):
+            before = dict(self.disk.digests)
+            opened = self.opener.open()
+            content = self.disk.look(self.opener.files)
+            if self.disk.digests == before:
+                break  # nothing has changed while it was read
+        assert opened is not None
+        self._opened, self._opened_content = opened, content
+        self.settling.see(content, isinstance(opened, Ready), now - age_s)
+
+    def _age_s(self) -> float:
+        """How long ago the change was made, as far as that is known: so much of the quiet is over already."""
+        changed = self.disk.newest_ns
+        return 0.0 if not changed else min(AGE_S, max(0.0, self.wall() - changed / 1e9))
+
+    # ── A settled save ──
+
+    async def _settle(self) -> None:
+        now = self.clock()
+        if not self.settling.take(now):
+            return
+        opened, content = self._opened, self._opened_content
+        files = [path for path, digest in self.disk.digests.items() if self._settled_files.get(path) != digest]
+        is_first = not self._settled_files
+        self._settled_files = dict(self.disk.digests)
+        if isinstance(opened, NotReady):
+            self._trouble(opened)
+            return
+        assert isinstance(opened, Ready)
+        was_in_trouble = bool(self.board.trouble)
+        self.ready = opened
+        self._clear_trouble(was_in_trouble)
+        if self._run is not None and self._run.content == content and not self._run.task.done():
+            self.kept.may_start.set()  # it was put back as it was: what is under way goes on
+            return
+        sources = any(path in self.opener.sources for path in files)
+        if not is_first and not self.loops.changed(sources, files, now):
+            self._pause(files)
+            return
+        await self._decide(opened, content)
+
+    async def _decide(self, ready: Ready, content: bytes) -> None:
+        need = self.need_of(ready) if self._wants_need(ready) else Need(None, None, True)
+        match step_for(self.mode, need, self.max_cost_usd):
+            case "run":
+                await self.start(ready, content)
+            case "ask":
+                self._hold()
+                self._ask(need)
+            case "mark":
+                self._hold()
+                self._ask(need)
+
+    def _wants_need(self, ready: Ready) -> bool:
+        return not (self.mode == "auto" and self.max_cost_usd is None)
+
+    def _ask(self, need: Need) -> None:
+        from ..show.numbers import count, money
+
+        calls = "some calls" if need.calls is None else count(need.calls, "call")
+        cost = "nobody knows what they cost" if need.cost_usd is None else f"about {money(need.cost_usd)}"
+        self.board.says, self.board.asks = f"this save would make {calls}, {cost}: r runs it", True
+        self.listener.say(self.board.says)
+
+    def _pause(self, files: list[str]) -> None:
+        self._is_paused = True
+        named = ", ".join(sorted(files)[:3])
+        self.board.says = f"paused: {named} changed three times without you, probably by what the flow itself leads to"
+        self.board.asks = True
+        self._hold()
+        self.listener.say(self.board.says + "; r runs it")
+
+    def _hold(self) -> None:
+        """What is under way goes on, and nothing starts."""
+        self.kept.may_start.clear()
+
+    def _trouble(self, found: NotReady) -> None:
+        if found.told == self.board.trouble:
+            return
+        self._hold()
+        self.board.trouble = found.told
+        self.board.trouble_note = "these mistakes" if found.mistakes else "this"
+        self.listener.trouble(found)
+
+    def _clear_trouble(self, was: bool) -> None:
+        self.board.trouble = ""
+        if was:
+            self.listener.changed()
+
+    # ── Runs ──
+
+    async def start(self, ready: Ready, content: bytes, fresh: frozenset[str] | None = frozenset()) -> None:
+        """Ends the present run, whose calls go on, and begins one."""
+        await self._stop_run()
+        if self.board.run == 0:
+            fresh = self.fresh
+        self._is_paused = False
+        try:
+            means = self.kept.means(ready, fresh)
+        except Refusal as refusal:
+            self._trouble(NotReady(self.screen.redact(told(refusal, False)), refusal.code))
+            return
+        self.kept.may_start.set()
+        listen = self.staying.next_run()
+        self.kept.began(self.staying.flight.generation)
+        secrets = hidden_by(self.screen)
+        hear = redacted_events(listen, secrets)
+        keeping = means.keeping
+        assert keeping is not None
+
+        def emit(event: Event) -> None:
+            keeping.hear(event)
+            hear(event)
+
+        self.board.says, self.board.good_at = "", _time_of_day(self.wall())
+        steps = [(node.name, _line_of(ready.plan, node.name)) for node in ready.plan.steps()]
+        pinned = {name: value for name, value in self.pinned.items() if name in ready.plan.nodes}
+        self.board.begin(ready.flow.source.path, steps, pinned)
+        self.values = dict(pinned)
+        self.loops.began(self.clock())
+        hold = Hold(pinned, self._ended)
+        task = asyncio.ensure_future(execute(ready.plan, ready.inputs, means, emit, hold=hold))
+        task.add_done_callback(lambda _: self.wake())
+        self._run = _Run(ready, content, task)
+
+    async def _stop_run(self) -> None:
+        run = self._run
+        if run is None or run.task.done():
+            return
+        run.task.cancel()
+        with suppress(asyncio.CancelledError):
+            await run.task
+
+    async def _finish(self) -> None:
+        run = self._run
+        if run is None or run.given_back or not run.task.done():
+            return
+        run.given_back = True
+        if run.task.cancelled():
+            return
+        result = run.task.result()
+        said = self.give_back(run.ready, result)
+        self.loops.ended(self.clock())
+        self.listener.say(said)
+
+    def _heard(self, event: Event) -> None:
+        self.board.take(event)
+        self.listener.emit(event)
+
+    def _left(self, event: Event) -> None:
+        self.board.left(event)
+
+    def _ended(self, name: str, outcome: Outcome) -> None:
+        if not isinstance(outcome, Done) or name not in self.board.rows:
+            return
+        self.values[name] = outcome.value
+        try:
+            text = "" if bare(outcome.value) is EMPTY else as_text(outcome.value, MOST_SHOWN)
+        except ValueMistake as mistake:
+            text = f"[{mistake.message}]"
+        self.board.answered(name, self.screen.redact(text))
+
+
+def _line_of(plan: Plan, name: str) -> int:
+    place = plan.nodes[name].place
+    return place.source.position(place.span.start)[0]
+
+
+def _time_of_day(wall_s: float) -> str:
+    return datetime.fromtimestamp(wall_s).strftime("%H:%M:%S")
