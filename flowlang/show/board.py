@@ -3,7 +3,7 @@
 Made from the events of run after run, and from what the session says of itself. Every view reads this; none shows more.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Container, Iterable
 from dataclasses import dataclass, field
 from decimal import Decimal
 
@@ -20,6 +20,8 @@ from ..run.event import (
     StepSkipped,
     StepStarted,
 )
+from .numbers import count, money
+from .terminal import visible_line
 
 Clock = Callable[[], float]
 TAIL = 400  # characters of streaming text that are kept
@@ -92,16 +94,18 @@ class Board:
     calls: int = 0
     cached: int = 0
 
-    def begin(self, flow: str, steps: Iterable[tuple[str, int]], pinned: Iterable[str]) -> None:
-        """A run begins, of these steps with their lines."""
+    def begin(
+        self, flow: str, steps: Iterable[tuple[str, int]], running: Container[str], pinned: Container[str]
+    ) -> None:
+        """A run begins. `steps` are all of the flow, with their lines; those that it has nothing to do with stay."""
         self.flow, before = flow, self.rows
         self.rows = {}
-        pins = set(pinned)
         for name, line in steps:
             row = self.rows[name] = before.get(name) or Row(name)
             row.line = line
-            row.state, row.why = ("pinned", "until you unpin it") if name in pins else ("waiting", "")
-            row.seconds, row.tail = 0.0, ""
+            if name in running:
+                row.state, row.why = ("pinned", "until you unpin it") if name in pinned else ("waiting", "")
+                row.seconds, row.tail = 0.0, ""
         self.run += 1
         self.is_running = True
         self.asks = False
@@ -145,6 +149,14 @@ class Board:
         """A call has ended that nobody wants any more: it may have cost something."""
         if isinstance(event, CallFinished):
             self._pay(event)
+
+    def summary(self) -> str:
+        """What the whole session came to, in one line."""
+        if not self.run:
+            return ""
+        cost = f", {money(self.cost_usd)}" if self.cost_usd else ""
+        asked = f"{count(self.calls, 'call')} and {self.cached:,} from before{cost}"
+        return f"{visible_line(self.flow)}: {count(self.run, 'run')}, {asked}"
 
     def _take_call(self, event: CallStarted | Delta | Dropped | CallFinished) -> None:
         row = self.rows.get(event.path.partition("/")[0].partition("[")[0] or event.step)

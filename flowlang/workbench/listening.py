@@ -96,16 +96,22 @@ class Listening:
 
     def tick(self) -> None:
         """Time has passed."""
-        if self.view is not None:
-            self.view.tick()
-        else:
+        if self.view is None:
             self.lines.tick()
+            return
+        if self.screen.told:
+            self.board.says = " ".join("".join(self.screen.told).split())
+            self.screen.told.clear()
+        self.view.tick()
 
     def close(self) -> None:
         """Leaves the screen as it was."""
         if self.view is not None:
             self.view.close()
             self.view = None
+            left, self.screen.told = self.screen.told or [], None
+            self.screen.err("".join(left))
+            self.screen.err(self.board.summary())
 
     def ending(self, ready: Ready) -> list[str]:
         """How the run came out: its failures, each at its line, and the last line."""

@@ -2,15 +2,17 @@
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import Decimal
 from typing import Protocol
 
+from ..language.checked import CheckedStep
 from ..language.values import EMPTY, Value, ValueMistake, bare
 from ..language.writing import as_text
+from ..plan.build import build
 from ..plan.graph import Plan
 from ..run.event import Event
 from ..run.executor import execute
@@ -23,6 +25,7 @@ from .deciding import Loops, Mode, Need, step_for
 from .disk import Disk
 from .hiding import hidden_by
 from .kept_open import KeptOpen
+from .opening import defaults_of
 from .ready import NotReady, Opener, Ready
 from .refusal import Refusal
 from .screen import Screen
@@ -97,7 +100,7 @@ class Session:
     kept: KeptOpen = field(init=False)
     staying: Staying = field(init=False)
     _wake: asyncio.Event = field(default_factory=asyncio.Event)
-    _todo: "list[Callable[[], object]]" = field(default_factory=list)
+    _todo: "list[Callable[[], Awaitable[None]]]" = field(default_factory=list)
     _run: _Run | None = None
     _opened: Ready | NotReady | None = None
     _opened_content: bytes = b""
@@ -122,8 +125,7 @@ class Session:
                 watch.watch((self.opener.path, *self.opener.files))
                 await self._settle()
                 while self._todo:
-                    self._todo.pop(0)()
-                    await self._settle()
+                    await self._todo.pop(0)()
                 await self._finish()
                 await self._sleep()
         finally:
@@ -136,7 +138,7 @@ class Session:
         """Something may have happened."""
         self._wake.set()
 
-    def do(self, what: Callable[[], object]) -> None:
+    def do(self, what: Callable[[], Awaitable[None]]) -> None:
         """Has something done in the session's own task, soon."""
         self._todo.append(what)
         self._wake.set()
@@ -261,10 +263,63 @@ class Session:
         if was:
             self.listener.changed()
 
+    # ── What a person asks for ──
+
+    async def run_now(self) -> None:
+        """Runs the flow as it stands now, whatever a save may start by itself."""
+        self.loops.key()
+        if isinstance(self._opened, NotReady):
+            self._opened = None  # what stood in the way may be gone, though no file has changed
+            self.settling.forget()
+            self.board.trouble = ""
+            self.wake()
+            return
+        if self._opened is not None:
+            self._settled_files = dict(self.disk.digests)
+            self.settling.settled = self._opened_content
+            await self.start(self._opened, self._opened_content)
+
+    async def run_step(self, name: str) -> None:
+        """Asks a step again; one that is stale is run with what it needs, and nothing else."""
+        self.loops.key()
+        ready = self._opened
+        if not isinstance(ready, Ready) or name not in ready.plan.nodes:
+            return
+        if self.mode == "lazy":
+            only = build(ready.flow, defaults_of(ready.settings), name)
+            is_stale = self.board.rows[name].state not in ("cached", "done")
+            fresh = frozenset[str]() if is_stale else frozenset((name,))
+            await self.start(ready, self._opened_content, fresh, only)
+            return
+        step = ready.plan.nodes[name].of
+        if isinstance(step, CheckedStep):
+            named = [tool.name for tool in (*step.tools, *((step.call,) if step.call is not None else ()))]
+            self.kept.results.forget(frozenset(named))
+        self.pinned.pop(name, None)
+        await self.start(ready, self._opened_content, frozenset((name,)))
+
+    def pin(self, name: str) -> str:
+        """Pins the answer of a step, or lets go of it; what to say of that."""
+        if name not in self.board.rows:
+            return "there is no step to pin"
+        if name in self.pinned:
+            del self.pinned[name]
+            self.do(self.run_now)
+            return f"{name} is asked again when its prompt changes"
+        if self.ready is not None and name in self.ready.plan.nodes and self.ready.plan.nodes[name].is_continued:
+            return f"{name} cannot be pinned: another step goes on with its conversation"
+        if name not in self.values:
+            return f"{name} has no answer to pin yet"
+        self.pinned[name] = self.values[name]
+        self.board.mark(name, "pinned", "until you unpin it")
+        return f"the answer of {name} stays, whatever its prompt becomes"
+
     # ── Runs ──
 
-    async def start(self, ready: Ready, content: bytes, fresh: frozenset[str] | None = frozenset()) -> None:
-        """Ends the present run, whose calls go on, and begins one."""
+    async def start(
+        self, ready: Ready, content: bytes, fresh: frozenset[str] | None = frozenset(), only: Plan | None = None
+    ) -> None:
+        """Ends the present run, whose calls go on, and begins one; of a part of the flow with `only`."""
         await self._stop_run()
         if self.board.run == 0:
             fresh = self.fresh
@@ -287,15 +342,16 @@ class Session:
             hear(event)
 
         self.board.says, self.board.good_at = "", _time_of_day(self.wall())
+        plan = only or ready.plan
         steps = [(node.name, _line_of(ready.plan, node.name)) for node in ready.plan.steps()]
-        pinned = {name: value for name, value in self.pinned.items() if name in ready.plan.nodes}
-        self.board.begin(ready.flow.source.path, steps, pinned)
-        self.values = dict(pinned)
+        pinned = {name: value for name, value in self.pinned.items() if name in plan.nodes}
+        self.board.begin(ready.flow.source.path, steps, plan.nodes, pinned)
+        self.values = {name: value for name, value in self.values.items() if name in ready.plan.nodes}
         self.loops.began(self.clock())
         hold = Hold(pinned, self._ended)
-        task = asyncio.ensure_future(execute(ready.plan, ready.inputs, means, emit, hold=hold))
+        task = asyncio.ensure_future(execute(plan, ready.inputs, means, emit, hold=hold))
         task.add_done_callback(lambda _: self.wake())
-        self._run = _Run(ready, content, task)
+        self._run = _Run(ready if only is None else replace(ready, plan=only), content, task)
 
     async def _stop_run(self) -> None:
         run = self._run

@@ -3,12 +3,13 @@
 import asyncio
 import os
 import signal
+import sys
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TextIO
+from typing import TYPE_CHECKING, TextIO
 
 from ..language.values import ValueMistake
 from ..run.calling import AT_ONCE
@@ -36,6 +37,9 @@ from .screen import Screen
 from .session import Session
 from .storing import fresh_steps
 from .words import find_flow, read_words
+
+if TYPE_CHECKING:
+    from .steering import Steering
 
 _SIGNALS = {signal.SIGINT: INTERRUPTED, signal.SIGTERM: TERMINATED, signal.SIGHUP: TERMINATED}
 _MODES: tuple[Mode, ...] = ("auto", "ask", "lazy")
@@ -103,26 +107,58 @@ async def _watch(opener: Opener, given: Given, mode: Mode, events: TextIO | None
         at_once=given.number("at-once", 1) or AT_ONCE,
     )
     give_back.tell_of_writing(session.wrote)
-    _end_at_signals(session)
-    ticking = asyncio.ensure_future(_tick(listening.tick, listening.every_s))
+    steering = _steering(session, given, mode, screen)
+    if steering is not None:
+        listening.view = steering
+        screen.told = []
+    _end_at_signals(session, steering)
+    ticking = asyncio.ensure_future(_tick(listening))
     try:
+        if steering is not None:
+            steering.open(_has_keys())
         return await session.run()
     finally:
         ticking.cancel()
         listening.close()
 
 
-async def _tick(tick: Callable[[], None], every_s: float) -> None:
+def _steering(session: Session, given: Given, mode: Mode, screen: Screen) -> "Steering | None":
+    """The view of the whole screen, if there is a terminal for it; who wants to be asked must be there."""
+    choice = given.flag("console") or "auto"
+    is_live = choice == "live" or (choice == "auto" and screen.live)
+    if mode in ("ask", "lazy") and not (is_live and _has_keys()):
+        message = f"`--{mode}` waits for keys, and there is no terminal to press them on"
+        raise Refusal(WRONG_INPUT, message, ("--auto or --max-cost goes by itself",), "wrong-value")
+    if not is_live:
+        return None
+    from ..show.whole_screen import WholeScreen  # lines need none of it
+    from .steering import Steering
+
+    return Steering(session, screen, WholeScreen(sys.stderr, screen.colour_err))
+
+
+def _has_keys() -> bool:
+    try:
+        return sys.stdin is not None and sys.stdin.isatty()
+    except ValueError:
+        return False
+
+
+async def _tick(listening: Listening) -> None:
     while True:
-        await asyncio.sleep(every_s)
-        tick()
+        await asyncio.sleep(listening.every_s)
+        listening.tick()
 
 
-def _end_at_signals(session: Session) -> None:
+def _end_at_signals(session: Session, steering: "Steering | None") -> None:
     loop = asyncio.get_running_loop()
 
     def stop(code: int) -> None:
+        if code == INTERRUPTED and steering is not None and steering.is_editing:
+            return  # meant for the editor
         if session.code is not None:
+            if steering is not None:
+                steering.close()
             os._exit(code)
         session.end(code)
 
