@@ -11,7 +11,8 @@ from flowlang.models import transport as subject
 from flowlang.models.chat import ChatMessage, ChatRequest, Chunk, Reply
 from flowlang.models.errors import ModelError
 from flowlang.models.providers import Endpoint
-from flowlang.models.transport import Transport, proxy_for
+from flowlang.models.transport import Transport
+from flowlang.models.ways import proxy_for
 from flowlang.models.wire import body_of
 from tests.gateway import Fault, Gateway
 
