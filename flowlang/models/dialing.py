@@ -3,7 +3,7 @@
 import asyncio
 import socket
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from itertools import zip_longest
 from typing import Any
 
@@ -11,16 +11,24 @@ REMEMBERED_S = 30.0  # where a name leads
 NEXT_S = 0.25  # after which the next address is tried beside the one that does not answer
 ALIVE_S = 60  # of silence, after which the system asks whether the other side is still there
 
-_Found = tuple[socket.AddressFamily, tuple[Any, ...]]  # the family of an address, and the address
+Found = tuple[socket.AddressFamily, tuple[Any, ...]]  # the family of an address, and the address
+Resolve = Callable[[str, int], Awaitable[Sequence[Found]]]  # where the name of a host leads
+
+
+async def look_up(host: str, port: int) -> Sequence[Found]:
+    """What the system's resolver gives for a name. Raises OSError."""
+    found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    return [(one[0], one[4]) for one in found]
 
 
 class Dialing:
     """Connects. A name is looked up once for all who need it at the same time; `clock` is monotonic, in seconds."""
 
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, resolve: Resolve = look_up, clock: Callable[[], float] = time.monotonic) -> None:
+        self._resolve = resolve
         self._clock = clock
-        self._known: dict[tuple[str, int], tuple[float, Sequence[_Found]]] = {}  # and until when
-        self._asked: dict[tuple[str, int], asyncio.Task[Sequence[_Found]]] = {}
+        self._known: dict[tuple[str, int], tuple[float, Sequence[Found]]] = {}  # and until when
+        self._asked: dict[tuple[str, int], asyncio.Task[Sequence[Found]]] = {}
 
     async def connect(self, host: str, port: int) -> socket.socket:
         """A connection to a host. Raises OSError."""
@@ -28,13 +36,13 @@ class Dialing:
         found = [number] if number is not None else await self._look_up(host, port)
         return await (_connected(found[0]) if len(found) == 1 else _first(found))
 
-    async def _look_up(self, host: str, port: int) -> Sequence[_Found]:
+    async def _look_up(self, host: str, port: int) -> Sequence[Found]:
         until, found = self._known.get((host, port), (0.0, ()))
         if found and self._clock() < until:
             return found
         task = self._asked.get((host, port))
         if task is None:
-            task = self._asked[host, port] = asyncio.ensure_future(_resolved(host, port))
+            task = self._asked[host, port] = asyncio.ensure_future(self._resolved(host, port))
             task.add_done_callback(lambda done: self._learn(host, port, done))
         try:
             return await asyncio.shield(task)
@@ -43,13 +51,20 @@ class Dialing:
                 return found  # rather the old one than none: the resolver needs resources, too
             raise
 
-    def _learn(self, host: str, port: int, done: "asyncio.Task[Sequence[_Found]]") -> None:
+    async def _resolved(self, host: str, port: int) -> Sequence[Found]:
+        """The addresses, families in turn, in the system's order: a family that leads nowhere costs one wait only."""
+        found = await self._resolve(host, port)
+        first = [one for one in found if one[0] == found[0][0]]
+        others = [one for one in found if one[0] != found[0][0]]
+        return [one for pair in zip_longest(first, others) for one in pair if one is not None]
+
+    def _learn(self, host: str, port: int, done: "asyncio.Task[Sequence[Found]]") -> None:
         del self._asked[host, port]
         if not done.cancelled() and done.exception() is None:
             self._known[host, port] = (self._clock() + REMEMBERED_S, done.result())
 
 
-def _number(host: str, port: int) -> _Found | None:
+def _number(host: str, port: int) -> Found | None:
     """The address that a host is, if it is a number: nobody has to be asked for it."""
     for family in (socket.AF_INET, socket.AF_INET6):
         try:
@@ -60,15 +75,7 @@ def _number(host: str, port: int) -> _Found | None:
     return None
 
 
-async def _resolved(host: str, port: int) -> Sequence[_Found]:
-    found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    # Families in turn, in the system's order: a family that leads nowhere costs one wait only.
-    first = [(one[0], one[4]) for one in found if one[0] == found[0][0]]
-    others = [(one[0], one[4]) for one in found if one[0] != found[0][0]]
-    return [one for pair in zip_longest(first, others) for one in pair if one is not None]
-
-
-async def _connected(address: _Found) -> socket.socket:
+async def _connected(address: Found) -> socket.socket:
     family, where = address
     made = socket.socket(family, socket.SOCK_STREAM)
     try:
@@ -85,7 +92,7 @@ async def _connected(address: _Found) -> socket.socket:
     return made
 
 
-async def _first(addresses: Sequence[_Found]) -> socket.socket:
+async def _first(addresses: Sequence[Found]) -> socket.socket:
     """The first connection that is made; of those that fail, the first one's reason."""
     left = list(reversed(addresses))
     tried: list[asyncio.Task[socket.socket]] = []

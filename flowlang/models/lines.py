@@ -15,7 +15,6 @@ from .ways import Proxy, Server, Way
 
 CONNECT_S = 10.0
 SCARCE = (errno.EMFILE, errno.ENFILE)  # what the system says when it has no more connections to give
-FEW = 2  # idle lines to a server that are kept where connections are scarce
 
 _Key = tuple[str, int, bool]
 
@@ -23,8 +22,8 @@ _Key = tuple[str, int, bool]
 class Lines:
     """Lines, each for one call at a time."""
 
-    def __init__(self) -> None:
-        self._dialing = Dialing()
+    def __init__(self, dialing: Dialing | None = None) -> None:
+        self._dialing = dialing or Dialing()
         self._trust: ssl.SSLContext | None = None
         self._idle: dict[_Key, list[Line]] = {}  # the one that was used last comes last
         self._busy: set[Line] = set()
@@ -39,17 +38,20 @@ class Lines:
         line = self._idle_line(way.server)
         if line is not None:
             try:
-                return line, await self._asked(line, head, body)
+                return line, await self._asked(way, line, head, body)
             except Unsent:
                 pass  # it was closed while it lay idle, and nobody has seen the whole question
         line = await self._open(way)
-        return line, await self._asked(line, head, body)
+        return line, await self._asked(way, line, head, body)
 
-    def give_back(self, way: Way, line: Line) -> None:
-        """Ends a call: the line can be used again, unless the call was ended in its middle."""
+    def give_back(self, way: Way, line: Line, most: int = 0) -> None:
+        """Ends a call: the line can be used again, unless the call was ended in its middle.
+
+        Where connections are scarce, no more than `most` are kept: files and tools need some of what they use.
+        """
         self._busy.discard(line)
         idle = self._idle.setdefault(_key(way.server), [])
-        if line.rest() and not (self._is_scarce and len(idle) >= FEW):
+        if line.rest() and not (self._is_scarce and len(self._busy) + len(idle) >= most):
             idle.append(line)
         else:
             line.close()
@@ -62,10 +64,13 @@ class Lines:
         self._idle.clear()
         await asyncio.sleep(0)  # the loop closes them in its next round
 
-    async def _asked(self, line: Line, head: bytes, body: Sequence[bytes]) -> ResponseReading:
+    async def _asked(self, way: Way, line: Line, head: bytes, body: Sequence[bytes]) -> ResponseReading:
         self._busy.add(line)
         try:
-            return await line.ask(head, body)
+            answer = await line.ask(head, body)
+            if answer.status == 407 and way.proxy is not None:
+                raise _stranger(way.proxy, way.server)
+            return answer
         except BaseException:
             self._busy.discard(line)
             line.close()
@@ -116,7 +121,7 @@ class Lines:
             async with asyncio.timeout(CONNECT_S):
                 if proxy is None:
                     return await self._line(to)
-                who = f"the proxy {proxy.server.shown} on the way to {to.shown}"
+                who = _called(proxy, to)
                 try:
                     line = await self._line(proxy.server)
                 except OSError as problem:
@@ -124,7 +129,7 @@ class Lines:
                         raise
                     raise unreachable(proxy.server, problem, who) from None
                 if to.is_secure:
-                    await self._lead_through(line, proxy, to, who)
+                    await self._lead_through(line, proxy, to)
                 return line
         except TimeoutError as problem:
             if problem.errno is not None:  # it was the system that waited
@@ -138,16 +143,16 @@ class Lines:
         _, line = await asyncio.get_running_loop().create_connection(Line, sock=made, ssl=trust, server_hostname=name)
         return line
 
-    async def _lead_through(self, line: Line, proxy: Proxy, to: Server, who: str) -> None:
+    async def _lead_through(self, line: Line, proxy: Proxy, to: Server) -> None:
         """Has a proxy pass on bytes that it can't read."""
+        who = _called(proxy, to)
         headers = {"Host": to.authority}
         if proxy.authorization:
             headers["Proxy-Authorization"] = proxy.authorization
         try:
             answer = await line.ask(request_head("CONNECT", to.authority, headers), connects=True)
             if answer.status == 407:
-                wrong = "does not take the name and the password" if proxy.authorization else "wants to know who asks"
-                raise ModelError(f"{who} {wrong}", "unreachable", retryable=False)
+                raise _stranger(proxy, to)
             if answer.status >= 300 or not answer.is_done:
                 raise Unreachable(f"{who} refuses the connection, with status {answer.status}")
             await line.secure(self._trusted(), _name(to))
@@ -187,6 +192,15 @@ def unreachable(server: Server, problem: BaseException, who: str = "") -> ModelE
     if isinstance(problem, Stuck):
         return Unreachable(f"{who} stopped taking the question in its middle")
     return Unreachable(f"the connection to {who} broke off before an answer came")
+
+
+def _called(proxy: Proxy, to: Server) -> str:
+    return f"the proxy {proxy.server.shown} on the way to {to.shown}"
+
+
+def _stranger(proxy: Proxy, to: Server) -> ModelError:
+    wrong = "does not take the name and the password" if proxy.authorization else "wants to be told who asks"
+    return ModelError(f"{_called(proxy, to)} {wrong}", "unreachable", retryable=False)
 
 
 def _key(server: Server) -> _Key:

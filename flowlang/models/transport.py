@@ -77,7 +77,7 @@ class Transport:
         for _ in range(MOST_ADAPTED):
             dialect = known.dialect(model)
             try:
-                reply = await self._ask(known.endpoint, asked, dialect, emit)
+                reply = await self._ask(known, asked, dialect, emit)
             except _Adapt as refused:
                 other = adapted(dialect, refused.field)
                 if body_of(asked, other) == body_of(asked, dialect):
@@ -95,7 +95,8 @@ class Transport:
         """Closes every connection."""
         await self._lines.close()
 
-    async def _ask(self, endpoint: Endpoint, request: ChatRequest, dialect: Dialect, emit: EmitChunk) -> Reply:
+    async def _ask(self, known: _Known, request: ChatRequest, dialect: Dialect, emit: EmitChunk) -> Reply:
+        endpoint = known.endpoint
         if left_out := not_taken(request, dialect):
             named = left_out[0].removeprefix("extra.")
             where = f"`extras` of [providers.{endpoint.name}] in flowlang.toml"
@@ -128,7 +129,7 @@ class Transport:
         try:
             return await self._read(endpoint, way.server.shown, line, response, request, emit)
         finally:
-            self._lines.give_back(way, line)
+            self._lines.give_back(way, line, known.pace.room)
 
     def _way(self, endpoint: Endpoint) -> Way:
         way = self._ways.get(endpoint.name)

@@ -3,6 +3,7 @@
 import re
 from base64 import b64encode
 from collections.abc import Mapping
+from dataclasses import field
 from urllib.parse import quote, unquote, urlsplit
 
 from ..record import record
@@ -41,7 +42,7 @@ class Proxy:
     """A server that passes on what it is asked. `authorization` is what it wants to see; it is a secret."""
 
     server: Server
-    authorization: str
+    authorization: str = field(repr=False)
 
 
 @record
@@ -51,7 +52,7 @@ class Way:
     server: Server
     proxy: Proxy | None
     target: str
-    headers: Mapping[str, str]
+    headers: Mapping[str, str] = field(repr=False)  # one of them may be a secret
 
 
 def way_to(url: str, environment: Mapping[str, str]) -> Way:

@@ -8,10 +8,10 @@ from decimal import Decimal
 
 from ..models.chat import ChatRequest, Chunk, Complete, Reply, Usage
 from ..models.cost import Prices
-from ..models.errors import ContentRefused, CutOff, ModelError, Unreachable
+from ..models.errors import ContentRefused, CutOff, ModelError, NoRoom, Unreachable
 from ..models.quoting import shown
 from .budget import Budget, in_words
-from .event import CallFinished, CallStarted, Delta, Dropped, Emit
+from .event import CallFinished, CallStarted, Delta, Dropped, Emit, Noted
 from .exit import FINAL
 from .outcome import LimitReached
 from .warming import Begun, Warming
@@ -62,20 +62,34 @@ class Gate:
         self.saved_usd: Decimal | None = None
         self._places = asyncio.Semaphore(at_once)
         self._final: ModelError | None = None
+        self._is_scarce = False  # this computer has once had no room for a call
         self._ended = asyncio.Event()  # set when the next call ends
         self._factors: dict[str, Decimal] = {}  # by how much calls to a model cost more than was thought possible
 
     async def ask(self, asker: Asker, request: ChatRequest, timeout_s: float, budget: Budget) -> Reply:
         """The reply to one request. Raises ModelError, and LimitReached before anything is sent."""
         async with self.warming.turn(request) as begun, self._places:
-            self._refuse_if_final()
-            budget.check_all()
-            async with self.place(request.model):
+            while True:
                 self._refuse_if_final()
-                if self.prices is None or not budget.limits_cost():
-                    budget.take_call()
-                    return await self._send(asker, request, timeout_s, budget, [], begun)
-                return await self._send_within(self.prices, asker, request, timeout_s, budget, begun)
+                budget.check_all()
+                try:
+                    async with self.place(request.model):
+                        self._refuse_if_final()
+                        if self.prices is None or not budget.limits_cost():
+                            budget.take_call()
+                            return await self._send(asker, request, timeout_s, budget, [], begun)
+                        return await self._send_within(self.prices, asker, request, timeout_s, budget, begun)
+                except NoRoom as full:
+                    self._tell_once(full, asker)
+
+    def _tell_once(self, full: NoRoom, asker: Asker) -> None:
+        """Nothing was sent, so it is no try: the call waits for its place again, of which there are fewer now."""
+        if not self._is_scarce:
+            self._is_scarce = True
+            message = (
+                f"{full.message}: fewer calls are made at the same time (`ulimit -n` says how many files it allows)"
+            )
+            self.emit(Noted(asker.path, asker.step, message))
 
     def _refuse_if_final(self) -> None:
         """After an error that no further call can do better than, none is sent."""
@@ -143,6 +157,10 @@ class Gate:
                 budget.check_time()
                 raise LimitReached("the time of the run is over") from None
             raise Unreachable(f"`{request.model}` did not answer within {in_words(timeout_s)}") from None
+        except NoRoom:
+            finished("cancelled", None)
+            budget.give_back_call()
+            raise
         except ModelError as error:
             finished("cut-off" if isinstance(error, CutOff) else "failed", None)
             self.calls += 1
