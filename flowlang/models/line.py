@@ -10,7 +10,7 @@ from contextlib import suppress
 from .http1 import BrokenOff, ResponseReading
 
 HELD = 512 * 1024  # bytes of a response that wait to be read; so long the server has to wait as well
-PIECE = 256 * 1024  # bytes of a request after which it is looked whether the server has answered already
+PIECE = 256 * 1024  # bytes of a request that are written without a look at what the server says
 STUCK_S = 90.0  # without room for the next piece of a request
 
 
@@ -39,6 +39,7 @@ class Line(asyncio.Protocol):
         self._is_over = False  # nothing more comes
         self._problem: Exception | None = None  # why that is too early
         self._waiter: asyncio.Future[None] | None = None
+        self._poll: select.poll | None = None
 
     async def ask(self, head: bytes, body: Sequence[bytes] = (), *, connects: bool = False) -> ResponseReading:
         """Sends a request; the response, once its head has come. Raises BrokenOff and NotHttp.
@@ -83,7 +84,7 @@ class Line(asyncio.Protocol):
         """Whether nothing has come while it was idle: it could only be that the server hangs up."""
         if self._is_over or self._transport.is_closing():
             return False
-        return not _is_readable(self._transport.get_extra_info("socket").fileno())
+        return not self._says_something()
 
     async def secure(self, trust: ssl.SSLContext, host: str) -> None:
         """Goes on in TLS, with a host that must prove its name. Raises OSError."""
@@ -105,20 +106,26 @@ class Line(asyncio.Protocol):
             write(b"".join((head, *body)))
         else:
             write(head)
-            written = 0
             for piece in body:
                 for at in range(0, len(piece), PIECE):
-                    if self._is_turned_down():
-                        return
-                    part = piece if len(piece) <= PIECE else memoryview(piece)[at : at + PIECE]
-                    write(part)
-                    written += len(part)
                     if self._is_full:
                         await self._emptied()
-                    elif written >= PIECE:
-                        written = 0
-                        await asyncio.sleep(0)  # what the server says is heard before more is written
+                    elif self._says_something():
+                        await asyncio.sleep(0)  # it is heard before more is written, which may break the line
+                    if self._is_turned_down():
+                        return
+                    write(piece if len(piece) <= PIECE else memoryview(piece)[at : at + PIECE])
         self._is_sent = not self._transport.is_closing()
+
+    def _says_something(self) -> bool:
+        """Whether the system has something from the server, or its end, that the loop has not seen yet."""
+        file = self._transport.get_extra_info("socket").fileno()
+        if not hasattr(select, "poll"):
+            return bool(select.select([file], [], [], 0)[0])
+        if self._poll is None:
+            self._poll = select.poll()
+            self._poll.register(file, select.POLLIN)
+        return bool(self._poll.poll(0))
 
     def _is_turned_down(self) -> bool:
         """Whether nobody wants the rest of a request."""
@@ -204,11 +211,3 @@ class Line(asyncio.Protocol):
                 self._problem = broken if self._is_sent or self._is_heard else Unsent()
                 self._problem.__cause__ = error
         self._wake()
-
-
-def _is_readable(file: int) -> bool:
-    if not hasattr(select, "poll"):
-        return bool(select.select([file], [], [], 0)[0])
-    poll = select.poll()
-    poll.register(file, select.POLLIN)
-    return bool(poll.poll(0))

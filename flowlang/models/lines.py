@@ -191,6 +191,8 @@ def unreachable(server: Server, problem: BaseException, who: str = "") -> ModelE
         cause = cause.__cause__ or cause.__context__
     if isinstance(problem, Stuck):
         return Unreachable(f"{who} stopped taking the question in its middle")
+    if isinstance(problem, Unsent):
+        return Unreachable(f"{who} hung up in the middle of the question, and did not say why")
     return Unreachable(f"the connection to {who} broke off before an answer came")
 
 
