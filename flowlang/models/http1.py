@@ -35,10 +35,6 @@ class NotHttp(Exception):
         self.why = why
 
 
-class BrokenOff(ConnectionError):
-    """The connection ended before the response did."""
-
-
 def request_head(method: str, target: str, headers: Mapping[str, str]) -> bytes:
     """The head of a request. Raises ValueError, with the header's name alone, for what no header can hold."""
     for name, value in headers.items():
@@ -86,11 +82,8 @@ class ResponseReading:
         return body[0] if len(body) == 1 else b"".join(body)
 
     def end(self) -> None:
-        """Says that the connection has ended. Raises BrokenOff if that is too early."""
-        if self._ends_with_connection:
-            self.is_done = True
-        if not self.is_done:
-            raise BrokenOff
+        """Says that nothing more comes; the response may be done by that."""
+        self.is_done = self.is_done or self._ends_with_connection
 
     def _finish(self, rest: bytes = b"") -> None:
         self.is_done = True

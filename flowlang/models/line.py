@@ -7,11 +7,15 @@ import ssl
 from collections.abc import Sequence
 from contextlib import suppress
 
-from .http1 import BrokenOff, ResponseReading
+from .http1 import ResponseReading
 
 HELD = 512 * 1024  # bytes of a response that wait to be read; so long the server has to wait as well
 PIECE = 256 * 1024  # bytes of a request that are written without a look at what the server says
 STUCK_S = 90.0  # without room for the next piece of a request
+
+
+class BrokenOff(ConnectionError):
+    """The connection ended before the response did."""
 
 
 class Unsent(BrokenOff):
@@ -205,9 +209,9 @@ class Line(asyncio.Protocol):
             return
         self._is_over = True
         if self._reading is not None and self._problem is None:
-            try:
+            if error is None:
                 self._reading.end()
-            except BrokenOff as broken:
-                self._problem = broken if self._is_sent or self._is_heard else Unsent()
+            if not self._reading.is_done:
+                self._problem = BrokenOff() if self._is_sent or self._is_heard else Unsent()
                 self._problem.__cause__ = error
         self._wake()

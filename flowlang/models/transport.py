@@ -14,8 +14,8 @@ from time import time
 from .. import __version__
 from .chat import ChatRequest, Chunk, EmitChunk, Reply
 from .errors import BadRequest, ModelError, Refused, Unreachable
-from .http1 import BrokenOff, NotHttp, ResponseReading, request_head
-from .line import Line
+from .http1 import NotHttp, ResponseReading, request_head
+from .line import BrokenOff, Line
 from .lines import CONNECT_S, Lines, unreachable
 from .pace import Pace, Place, delay_s
 from .providers import Endpoint
