@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from .dialing import Dialing
 from .errors import ModelError, NoRoom, Unreachable
 from .http1 import NotHttp, ResponseReading, request_head
-from .line import Line, Stuck, Unsent
+from .line import BrokenOff, Line, Stuck, Unsent
 from .ways import Proxy, Server, Way
 
 CONNECT_S = 10.0
@@ -122,6 +122,8 @@ class Lines:
                 if proxy is None:
                     return await self._line(to)
                 who = _called(proxy, to)
+                if to.is_secure:
+                    self._trusted()
                 try:
                     line = await self._line(proxy.server)
                 except OSError as problem:
@@ -137,9 +139,9 @@ class Lines:
             raise Unreachable(f"{who} does not answer: no connection within {CONNECT_S:g} seconds") from None
 
     async def _line(self, to: Server) -> Line:
-        made = await self._dialing.connect(to.host, to.port)
         trust = self._trusted() if to.is_secure else None
         name = _name(to) if to.is_secure else None
+        made = await self._dialing.connect(to.host, to.port)
         _, line = await asyncio.get_running_loop().create_connection(Line, sock=made, ssl=trust, server_hostname=name)
         return line
 
@@ -159,12 +161,17 @@ class Lines:
         except NotHttp as problem:
             line.close()
             raise Unreachable(f"{who} does not answer as it should: {problem.why}") from None
+        except BrokenOff as problem:
+            raise unreachable(proxy.server, problem, who) from None
         except BaseException:
             line.close()
             raise
 
     def _trusted(self) -> ssl.SSLContext:
-        """Whom to believe. Without a secure connection nobody needs this list, which takes long to read."""
+        """Whom to believe. Without a secure connection nobody needs this list, which takes long to read.
+
+        It is read before there are connections: where they use up all files, it would come out empty, without a word.
+        """
         if self._trust is None:
             self._trust = ssl.create_default_context()
             self._trust.set_alpn_protocols(["http/1.1"])

@@ -182,6 +182,25 @@ def test_a_secure_server_must_prove_its_name(monkeypatch: pytest.MonkeyPatch) ->
     run(work)
 
 
+def test_whom_to_trust_is_read_before_there_are_connections_that_use_up_all_files() -> None:
+    async def work() -> None:
+        known = Lines()
+        trusted: list[bool] = []
+
+        async def resolve(host: str, port: int) -> Sequence[Found]:
+            trusted.append(known._trust is not None)
+            raise socket.gaierror(socket.EAI_NONAME, "no")
+
+        known._dialing = Dialing(resolve)
+        for url, environment in (("https://a.example/", {}), ("https://a.example/", {"ALL_PROXY": "http://p.example"})):
+            known._trust = None
+            with pytest.raises(ModelError, match="there is no host"):
+                await known.ask(way_to(url, environment), b"", [])
+        assert trusted == [True, True]
+
+    run(work)
+
+
 def test_a_server_without_tls_is_told_apart(monkeypatch: pytest.MonkeyPatch) -> None:
     async def work() -> None:
         async def plain(connection: Connection) -> None:
