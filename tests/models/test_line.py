@@ -3,7 +3,8 @@
 import asyncio
 import threading
 import tracemalloc
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from typing import TypeVar
 
 import pytest
@@ -14,7 +15,7 @@ from flowlang.models.http1 import NotHttp, request_head
 from flowlang.models.line import HELD, BrokenOff, Line, Unsent
 from flowlang.models.lines import Lines
 from flowlang.models.ways import Way, way_to
-from tests.models.raw_server import Connection, serving
+from tests.models.raw_server import Connection, Plays, serving
 
 T = TypeVar("T")
 MEGABYTE = 1 << 20
@@ -121,12 +122,31 @@ def test_a_line_on_which_something_came_while_it_was_idle_is_not_used_again(how:
     run(work)
 
 
+@contextmanager
+def in_a_thread(*plays: Plays) -> Iterator[str]:
+    """The address of a server that goes on while the loop of the test stands still."""
+    listens, may_stop = threading.Event(), threading.Event()
+    urls: list[str] = []
+
+    async def serve() -> None:
+        async with serving(*plays) as served:
+            urls.append(served.url)
+            listens.set()
+            await asyncio.to_thread(may_stop.wait)
+
+    thread = threading.Thread(target=lambda: asyncio.run(serve()))
+    thread.start()
+    try:
+        assert listens.wait(10)
+        yield urls[0]
+    finally:
+        may_stop.set()
+        thread.join()
+
+
 def test_what_a_server_closed_unseen_before_the_question_is_asked_once_more(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The server runs in a thread of its own, so that it can break the line while the client's loop stands still."""
-    monkeypatch.setattr(Line, "is_fresh", lambda self: True)  # as if it happened a moment later
-    reset, may_stop = threading.Event(), threading.Event()
-    ports: list[int] = []
-    listens = threading.Event()
+    monkeypatch.setattr(Line, "is_fresh", lambda self: True)  # as if it was closed a moment later
+    closed = threading.Event()
     seen: list[bytes] = []
 
     async def breaks(connection: Connection) -> None:
@@ -134,35 +154,52 @@ def test_what_a_server_closed_unseen_before_the_question_is_asked_once_more(monk
         await connection.answer()
         connection.reset()
         await asyncio.sleep(0)
-        reset.set()
+        closed.set()
 
     async def goes_on(connection: Connection) -> None:
         while request := await connection.request():
             seen.append(request)
             await connection.answer()
 
-    async def server() -> None:
-        async with serving(breaks, goes_on) as served:
-            ports.append(served.port)
-            listens.set()
-            await asyncio.to_thread(may_stop.wait)
+    with in_a_thread(breaks, goes_on) as url:
 
-    thread = threading.Thread(target=lambda: asyncio.run(server()))
-    thread.start()
+        async def work(lines: Lines) -> None:
+            assert await asked(lines, url) == (200, b"ok")
+            assert closed.wait(10)  # and this loop sees nothing of it
+            assert await asked(lines, url, [b"a question"]) == (200, b"ok")
+            assert len(seen) == 2
 
-    async def work(lines: Lines) -> None:
-        url = f"http://127.0.0.1:{ports[0]}"
-        assert await asked(lines, url) == (200, b"ok")
-        assert reset.wait(10)  # nothing of it is seen by this loop, which waits here
-        assert await asked(lines, url, [b"a question"]) == (200, b"ok")
-        assert len(seen) == 2
-
-    try:
-        assert listens.wait(10)
         run(work)
-    finally:
-        may_stop.set()
-        thread.join()
+
+
+def test_what_a_server_said_before_it_broke_the_line_is_heard_though_writing_failed_first(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    closed = threading.Event()
+    writes: list[Line] = []
+
+    def unaware(self: Line) -> bool:
+        writes.append(self)
+        assert len(writes) < 2 or closed.wait(10)  # and this loop sees nothing of it
+        return self._transport.is_closing()
+
+    monkeypatch.setattr(Line, "_is_turned_down", unaware)
+    monkeypatch.setattr(Line, "_says_something", lambda self: False)
+
+    async def play(connection: Connection) -> None:
+        await connection.head()
+        await connection.answer(b"no", "413 Too Large")
+        connection.writer.close()  # with bytes that were not read, which makes it a reset
+        await asyncio.sleep(0)
+        await connection.writer.wait_closed()
+        closed.set()
+
+    with in_a_thread(play) as url:
+
+        async def work(lines: Lines) -> None:
+            assert await asked(lines, url, [b"x" * 100_000] * 50) == (413, b"no")
+
+        run(work)
 
 
 def test_a_question_that_a_server_may_have_read_is_never_asked_twice() -> None:

@@ -334,23 +334,27 @@ def test_where_no_connection_is_left_an_idle_one_goes_first_and_then_calls_wait(
     async def work() -> None:
         known = Lines(Counted())
 
-        async def begin(port: int) -> tuple[Line, Callable[[], None]]:
+        async def begin(port: int, most: int = 0) -> tuple[Line, Callable[[], None]]:
             way = way_to(f"http://127.0.0.1:{port}/", {})
             head = request_head("POST", way.target, {**way.headers, "Content-Length": "0"})
             line, _ = await known.ask(way, head, [])
-            return line, lambda: known.give_back(way, line)
+            while await line.read():
+                pass
+            return line, lambda: known.give_back(way, line, most)
 
         async with serving(echoes) as one, serving(echoes) as other:
-            first, end_first = await begin(one.port)
+            _, end_first = await begin(one.port)
             _, end_second = await begin(one.port)
             with pytest.raises(NoRoom):
                 await begin(other.port)
-            while await first.read():
-                pass
             end_first()
             _, end_third = await begin(other.port)  # in the place of the first
             end_second()
             end_third()
+            for kept, connections in ((1, 2), (1, 2), (0, 2), (0, 3)):  # as many lines as there is room for calls
+                _, end = await begin(other.port, kept)
+                assert other.connections == connections
+                end()
             await known.close()
             made.append(socket.socket())
             made.append(socket.socket())
