@@ -13,6 +13,7 @@ from time import time
 
 from .. import __version__
 from .chat import ChatRequest, Chunk, EmitChunk, Reply
+from .dialects import NOTHING, Known, dialect_json, read_dialect
 from .errors import BadRequest, BrokenOff, ModelError, Refused, Unreachable
 from .http1 import NotHttp, ResponseReading, request_head
 from .line import Line, LineBroken
@@ -41,9 +42,6 @@ class _Known:
     pace: Pace
     dialects: dict[str, Dialect] = field(default_factory=dict)  # by model: endpoints translate for some of them
 
-    def dialect(self, model: str) -> Dialect:
-        return self.dialects.get(model) or Dialect(extras=self.endpoint.extras)
-
 
 class Transport:
     """Asks endpoints, at most `at_once` calls each. `route` gives the endpoint of a model id, and the id it is sent."""
@@ -55,6 +53,7 @@ class Transport:
         at_once: int,
         environment: Mapping[str, str],
         wall: Wall = time,
+        dialects: Known = NOTHING,
     ) -> None:
         self._known = {
             name: _Known(one, Pace(min(one.at_once, at_once), most=at_once)) for name, one in endpoints.items()
@@ -64,6 +63,7 @@ class Transport:
         self._ways: dict[str, Way] = {}  # by endpoint
         self._environment = environment
         self._wall = wall
+        self._dialects = dialects
 
     def place(self, model: str) -> Place:
         """A place among the calls to the provider of a model: to be held while one is made."""
@@ -75,7 +75,7 @@ class Transport:
         name, model = self._route(request.model)
         known, asked = self._known[name], request if model == request.model else replace(request, model=model)
         for _ in range(MOST_ADAPTED):
-            dialect = known.dialect(model)
+            dialect = self._dialect(known, model)
             try:
                 reply = await self._ask(known, asked, dialect, emit)
             except _Adapt as refused:
@@ -83,9 +83,18 @@ class Transport:
                 if body_of(asked, other) == body_of(asked, dialect):
                     raise refused.error from None  # nothing would be asked in another way
                 known.dialects[model], last = other, refused.error
+                self._dialects.note(known.endpoint.base_url, model, dialect_json(other, self._wall()))
                 continue
             return reply if reply.model else replace(reply, model=model)
         raise last
+
+    def _dialect(self, known: _Known, model: str) -> Dialect:
+        """How the endpoint is asked now, for this model."""
+        dialect = known.dialects.get(model)
+        if dialect is None:
+            body = self._dialects.bodies.get((known.endpoint.base_url, model))
+            dialect = known.dialects[model] = read_dialect(body, known.endpoint.extras, self._wall())
+        return dialect
 
     def delay_s(self, attempt: int, error: ModelError) -> float:
         """How long to wait before a call is sent again that has failed `attempt` times. Raises ModelError."""
