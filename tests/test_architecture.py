@@ -5,11 +5,13 @@ import subprocess
 import sys
 import tomllib
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
 import pytest
+
+from tests.gateway import Gateway
 
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = ROOT / "flowlang"
@@ -181,13 +183,23 @@ def test_starting_up_imports_nothing_heavy(command: list[str], tmp_path: Path) -
     assert {module for module in imported if module.split(".")[0] in HEAVY} == set()
 
 
-def modules_imported_by(command: list[str], home: Path) -> set[str]:
+def test_a_run_that_asks_models_needs_no_library_for_http_nor_any_other_that_is_slow(tmp_path: Path) -> None:
+    (tmp_path / "a.flow").write_text('step a\n  model: gpt-5-4\n  prompt: "Say hello."\n', encoding="utf-8")
+    with Gateway() as url:
+        environment = {"OPENAI_BASE_URL": url, "OPENAI_API_KEY": "sk-canary-123456"}
+        imported = modules_imported_by(["run", str(tmp_path / "a.flow"), "--trust"], tmp_path, environment)
+    assert "flowlang.models.transport" in imported
+    heavy = set(HEAVY) - {"asyncio"}
+    assert {module for module in imported if module.split(".")[0] in heavy} == set()
+
+
+def modules_imported_by(command: list[str], home: Path, environment: Mapping[str, str] | None = None) -> set[str]:
     """The modules that a `flowlang` command has imported when it ends, told by the interpreter itself."""
     start = "import sys; from flowlang.workbench.cli import main; sys.exit(main())"
     done = subprocess.run(
         [sys.executable, "-X", "importtime", "-c", start, *command],
         cwd=ROOT,
-        env={"HOME": str(home), "XDG_CACHE_HOME": str(home)},
+        env={"HOME": str(home), "XDG_CACHE_HOME": str(home), **(environment or {})},
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,

@@ -2,6 +2,8 @@
 
 import asyncio
 import json
+import subprocess
+import sys
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -26,9 +28,10 @@ from flowlang.run.outcome import Done, Result
 from flowlang.run.report import Report, fold
 from flowlang.run.waiting import Waiting
 from flowlang.run.warming import Warming
-from tests.gateway import Answer, Call, Gateway, Limits, first, mixed
+from tests.gateway import Answer, Call, Gateway, Latency, Limits, first, mixed
 from tests.run.scripted import flow_of
 
+ROOT = Path(__file__).resolve().parent.parent
 ONE = 'step a\n  model: gpt-5-4\n  tries: 3\n  prompt: "Say hello."\n'
 MANY = """
 input words: list of text
@@ -288,6 +291,45 @@ def test_three_hundred_calls_with_mixed_faults_are_all_done_and_each_billed_once
         assert isinstance(ran.result.outcomes["answers"], Done), ran.failed()
         billed = Counter(seen.digest for seen in gateway.log if seen.answered)
         assert len(billed) == 300 and set(billed.values()) == {1}
+
+
+FEW_FILES = """
+import os, resource, sys
+resource.setrlimit(resource.RLIMIT_NOFILE, (40, 40))
+from flowlang.workbench.cli import main
+sys.exit(main())
+"""
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])
+def test_where_few_files_can_be_open_fewer_calls_are_made_and_that_is_told_once(host: str, tmp_path: Path) -> None:
+    (tmp_path / "a.flow").write_text(MANY.replace("tries: 12", "tries: 1"), encoding="utf-8")
+    (tmp_path / "in.json").write_text(json.dumps({"words": [f"w{n}" for n in range(200)]}), encoding="utf-8")
+    gateway = Gateway(latency=Latency(first_token_s=0.02))
+    with gateway as url:
+        settings = f"""
+[project]
+provider = "stand-in"
+[providers.stand-in]
+base_url = "{url.replace("127.0.0.1", host)}"
+at_once = 200
+"""
+        (tmp_path / "flowlang.toml").write_text(settings, encoding="utf-8")
+        words = ("run", "a.flow", "--inputs", "in.json", "--trust", "--at-once", "200")
+        ran = subprocess.run(
+            [sys.executable, "-c", FEW_FILES, *words],
+            cwd=tmp_path,
+            env={"HOME": str(tmp_path), "PYTHONPATH": str(ROOT)},
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=60,
+        )
+        assert ran.returncode == 0, ran.stderr
+        assert "200 items, 200 calls" in ran.stderr
+        assert ran.stderr.count("allows no more open connections") == 1
+        assert len(gateway.log) == sum(seen.answered for seen in gateway.log) == 200
+        assert gateway.connections < 40
 
 
 def test_a_rate_limit_is_kept_to(tmp_path: Path) -> None:

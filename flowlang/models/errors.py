@@ -41,6 +41,13 @@ class Unreachable(ModelError):
         super().__init__(message, "unreachable", retryable=True, wait_s=wait_s, code=code, status=status)
 
 
+class NoRoom(ModelError):
+    """This computer has no connection left for a call, and nothing was sent. It is to be made when others are over."""
+
+    def __init__(self) -> None:
+        super().__init__("this computer allows no more open connections", "unreachable", retryable=True)
+
+
 class Refused(ModelError):
     """The provider said no to whoever asks: to the key, or to an account that is spent.
 

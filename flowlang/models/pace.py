@@ -3,7 +3,8 @@
 Four things keep a call waiting for its place, each shared by all calls to one provider:
 
 - **room**: how many calls may be open. A rate limit halves it, once for all calls that were under way when it struck;
-  answers let it grow again, by one for every round of them, up to `most`.
+  answers let it grow again, by one for every round of them, up to `most`. Where this computer has no connection left
+  for a call, `most` is what it had some for.
 - **pause**: a provider that asks to wait is left alone by everybody until the time is over.
 - **rate**: after a rate limit, calls start as fast as they were let through before it, then slowly faster, then much
   faster, until nothing holds them back (the curve of CUBIC, RFC 9438).
@@ -20,7 +21,7 @@ from collections import deque
 from collections.abc import Awaitable, Callable
 from types import TracebackType
 
-from .errors import ModelError
+from .errors import ModelError, NoRoom
 
 LONGEST_WAIT_S = 120.0  # a longer one is told, not slept through
 FIRST_DELAY_S = 0.5
@@ -30,6 +31,7 @@ PROBES = 6  # about twenty seconds of trying
 MOST_AT_ONCE = 256
 
 KNOWN_ROOM = 0.75  # of the room in which a rate limit struck: so much of it comes back quickly
+SPARED = 0.75  # of the calls that this computer has connections for: files and tools need some of what they use
 SLOWED = 0.8  # at most so much slower than before does one rate limit make the calls
 WINDOW_S = 10.0  # so far back counts what the provider let through
 DOUBLED_S = 12.0  # so long after a rate limit, calls start twice as fast as they were let through
@@ -158,6 +160,8 @@ class Pace:
             if used:
                 step = 1.0 if self._room < self._known_room else 1 / self._room
                 self._room = min(self._room + step, float(self._most))
+        elif isinstance(error, NoRoom):
+            self._shrink()
         elif isinstance(error, ModelError):
             self.saw(error, place.model)
             if not error.retryable:
@@ -167,6 +171,12 @@ class Pace:
                 if _is_rate_limit(error):
                     self._strike(place, error)
         self._changed.set()
+
+    def _shrink(self) -> None:
+        self._most = max(1, int(SPARED * self._open))
+        self._room = min(self._room, float(self._most))
+        if not self._open:  # then the connections are others' and nothing here will tell when one is free
+            self._paused_until = max(self._paused_until, self._clock() + FIRST_DELAY_S)
 
     def _heal(self) -> None:
         self._failures = self._probes = 0

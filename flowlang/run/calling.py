@@ -8,12 +8,12 @@ from decimal import Decimal
 
 from ..models.chat import ChatMessage, ChatRequest, Chunk, Complete, Reply, Usage
 from ..models.cost import Prices
-from ..models.errors import ContentRefused, CutOff, ModelError, Unreachable
+from ..models.errors import ContentRefused, CutOff, ModelError, NoRoom, Unreachable
 from ..models.quoting import shown
 from ..store.rows import Ending, Kept
 from ..store.store import Busy
 from .budget import Budget, in_words
-from .event import CallFinished, CallStarted, Delta, Dropped, Emit
+from .event import CallFinished, CallStarted, Delta, Dropped, Emit, Noted
 from .exit import FINAL
 from .keeping import ANY, Keeping, Reuse, StoreFailed
 from .outcome import LimitReached
@@ -68,6 +68,7 @@ class Gate:
         self.saved_usd: Decimal | None = None
         self._places = asyncio.Semaphore(at_once)
         self._final: ModelError | None = None
+        self._is_scarce = False  # this computer has once had no room for a call
         self._ended = asyncio.Event()  # set when the next call ends
         self._factors: dict[str, Decimal] = {}  # by how much calls to a model cost more than was thought possible
 
@@ -103,14 +104,18 @@ class Gate:
     async def _asked(self, question: "Question", budget: Budget) -> Reply | Kept | Busy:
         """The reply to a question that is sent when its turn comes; or who answers it instead."""
         async with self.warming.turn(question.request) as begun, self._places:
-            self._refuse_if_final()
-            budget.check_all()
-            async with self.place(question.request.model):
+            while True:
                 self._refuse_if_final()
-                if self.prices is None or not budget.limits_cost():
-                    budget.take_call()
-                    return await self._send(question, budget, [], begun)
-                return await self._send_within(self.prices, question, budget, begun)
+                budget.check_all()
+                try:
+                    async with self.place(question.request.model):
+                        self._refuse_if_final()
+                        if self.prices is None or not budget.limits_cost():
+                            budget.take_call()
+                            return await self._send(question, budget, [], begun)
+                        return await self._send_within(self.prices, question, budget, begun)
+                except NoRoom as full:
+                    self._tell_once(full, question.asker)
 
     def _from_before(self, keeping: Keeping, question: "Question", kept: Kept) -> Reply:
         """The answer that the store has, told like any other."""
@@ -133,6 +138,15 @@ class Gate:
             await keeping.kept(future)
         except StoreFailed as error:
             self._final = error
+
+    def _tell_once(self, full: NoRoom, asker: Asker) -> None:
+        """Nothing was sent, so it is no try: the call waits for its place again, of which there are fewer now."""
+        if not self._is_scarce:
+            self._is_scarce = True
+            message = (
+                f"{full.message}: fewer calls are made at the same time (`ulimit -n` says how many files it allows)"
+            )
+            self.emit(Noted(asker.path, asker.step, message))
 
     def _refuse_if_final(self) -> None:
         """After an error that no further call can do better than, none is sent."""
@@ -210,6 +224,10 @@ class Gate:
                 budget.check_time()
                 raise LimitReached("the time of the run is over") from None
             raise Unreachable(message) from None
+        except NoRoom:
+            finished("cancelled", None)
+            budget.give_back_call()
+            raise
         except ModelError as error:
             finished("cut-off" if isinstance(error, CutOff) else "failed", error.reply, error=error.message)
             self.calls += 1

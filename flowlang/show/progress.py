@@ -176,7 +176,7 @@ class Progress:
 
 def _add_call(one: Running, event: CallFinished) -> None:
     one.streaming.pop(event.item, None)
-    one.calls += 1
+    one.calls += event.status != "cancelled"
     one.tokens_in += event.tokens_in
     one.tokens_out += event.tokens_out
     if event.cost_usd is not None:

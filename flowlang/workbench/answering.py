@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 from ..language.values import Value
 from ..models.catalog import catalogue_of
 from ..models.cost import free_models
+from ..models.dialects import NOTHING, Known
 from ..models.providers import Providers
 from ..plan.graph import Plan
 from ..run.calling import AT_ONCE
@@ -55,7 +56,7 @@ def open_means(
     prices = prices_of(settings, providers)
     refuse_unless_priced(plan, prices, max_cost, screen)
     keeping = open_keeping(plan, inputs, providers, given, screen)
-    transport = _transport(plan, providers, at_once, screen)
+    transport = _transport(plan, providers, at_once, screen, keeping)
     return Means(
         complete=hide_from_model(transport.complete, secrets),
         place=transport.place,
@@ -84,12 +85,13 @@ def _closing(keeping: Keeping | None, transport: "Transport | None") -> Callable
     return close
 
 
-def _transport(plan: Plan, providers: Providers, at_once: int, screen: Screen) -> "Transport":
+def _transport(plan: Plan, providers: Providers, at_once: int, screen: Screen, keeping: Keeping | None) -> "Transport":
     from ..models.transport import Transport  # only a run that asks a provider pays for HTTP and TLS
 
+    dialects = NOTHING if keeping is None else Known(keeping.store.dialects(), keeping.store.note_dialect)
     names = {providers.of(model)[0] for model in models_of(plan)}
     endpoints = {name: providers.endpoint(name, screen.environment) for name in names}
-    return Transport(endpoints, providers.of, at_once, screen.environment)
+    return Transport(endpoints, providers.of, at_once, screen.environment, dialects=dialects)
 
 
 def cache_minimum(settings: Settings, providers: Providers) -> Minimum:

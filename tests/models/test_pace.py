@@ -1,6 +1,7 @@
 """The pace of calls to one provider, in virtual time."""
 
 import asyncio
+import contextlib
 import random
 import time
 from collections.abc import Callable, Iterable
@@ -11,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from flowlang.models.errors import ModelError, Refused, Unreachable
+from flowlang.models.errors import ModelError, NoRoom, Refused, Unreachable
 from flowlang.models.pace import FAILURES_IN_A_ROW, LONGEST_WAIT_S, PROBES, Pace, TooLong, delay_s
 from tests.models.virtual import run_virtually, virtual_now
 
@@ -178,6 +179,48 @@ def test_calls_that_are_stopped_give_their_places_back(stopped: set[int], at: fl
         assert len(set(provider.began[-3:])) == 1  # all three at once
 
     run_virtually(work())
+
+
+# ── Connections of this computer ──
+
+
+def test_where_this_computer_has_room_for_few_calls_only_so_many_are_open_and_none_is_lost() -> None:
+    async def work() -> tuple[int, int, int]:
+        pace, open_now, most_open, refused = paced(200, 200), 0, 0, 0
+
+        async def call() -> None:
+            nonlocal open_now, most_open, refused
+            while True:
+                try:
+                    async with pace.place():
+                        if open_now == 20:
+                            raise NoRoom
+                        open_now += 1
+                        most_open = max(most_open, open_now)
+                        await asyncio.sleep(1)
+                        open_now -= 1
+                        return
+                except NoRoom:
+                    refused += 1
+
+        await asyncio.gather(*(call() for _ in range(200)))
+        return most_open, refused, pace.room
+
+    assert run_virtually(work()) == (20, 1, 15)
+
+
+def test_where_others_have_all_connections_it_is_tried_again_only_now_and_then() -> None:
+    async def work() -> tuple[int, float]:
+        pace, tries = paced(8), 0
+        while virtual_now() < 10:
+            tries += 1
+            with contextlib.suppress(NoRoom):
+                async with pace.place():
+                    raise NoRoom
+        return tries, pace.room
+
+    tries, room = run_virtually(work())
+    assert 10 <= tries <= 25 and room == 1
 
 
 # ── Pause and rate ──

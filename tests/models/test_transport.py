@@ -11,7 +11,7 @@ from flowlang.models import transport as subject
 from flowlang.models.chat import ChatMessage, ChatRequest, Chunk, Reply
 from flowlang.models.errors import ModelError
 from flowlang.models.providers import Endpoint
-from flowlang.models.transport import Transport, proxy_for
+from flowlang.models.transport import Transport
 from flowlang.models.wire import body_of
 from tests.gateway import Fault, Gateway
 
@@ -97,29 +97,37 @@ def test_a_certificate_that_proves_nothing_is_refused() -> None:
         assert gateway.log == []
 
 
+@pytest.mark.parametrize("key", ["sk-canary\r\nX-Evil: 1", "sk-canary\n1", "sk-canary\x00", "sk-canary-ключ"])
+def test_a_key_that_no_header_can_hold_is_told_and_never_sent(key: str) -> None:
+    gateway = Gateway()
+    with gateway as url:
+
+        async def ask() -> None:
+            transport = Transport({"x": Endpoint("x", url, key)}, lambda model: ("x", model), 4, {})
+            await transport.complete(ChatRequest("gpt-5-4", (ChatMessage("user", ("Hi.",)),)), lambda chunk: None)
+
+        with pytest.raises(ModelError) as error:
+            asyncio.run(ask())
+        told = "the key of the provider `x` has a line break or another sign in it that no key has"
+        assert (error.value.message, error.value.final, gateway.connections) == (told, True, 0)
+
+
+@pytest.mark.parametrize("fault", ["many-headers", "long-header", "no-http", "bad-chunks", "early-hints"])
+def test_a_head_that_is_none_is_told(fault: str) -> None:
+    with Gateway(faults=lambda seen: fault) as url:
+        if fault == "early-hints":
+            assert asked(url)[0].text
+            return
+        error = refused(url)
+        assert error.retryable and "cannot be read: it" in error.message
+
+
 def test_nobody_there() -> None:
     with Gateway() as url:
         pass
     error = refused(url)
     assert error.rule == "unreachable" and error.retryable and "refused" in error.message
     assert "no host" in refused("http://no-such-host.invalid/v1").message
-
-
-@pytest.mark.parametrize(
-    ("url", "environment", "proxy"),
-    [
-        ("https://a.example/v1", {"HTTPS_PROXY": "http://p:1"}, "http://p:1"),
-        ("https://a.example/v1", {"https_proxy": "http://p:1", "NO_PROXY": "b.example, .example"}, None),
-        ("https://a.example/v1", {"ALL_PROXY": "http://p:1"}, "http://p:1"),
-        ("https://a.example/v1", {"HTTPS_PROXY": "http://p:1", "NO_PROXY": "*"}, None),
-        ("https://notexample/v1", {"HTTPS_PROXY": "http://p:1", "NO_PROXY": "example"}, "http://p:1"),
-        ("http://localhost:11434/v1", {"HTTP_PROXY": "http://p:1"}, None),
-        ("http://127.0.0.1:1/v1", {"HTTP_PROXY": "http://p:1"}, None),
-        ("https://a.example/v1", {}, None),
-    ],
-)
-def test_the_proxy_of_the_environment(url: str, environment: dict[str, str], proxy: str | None) -> None:
-    assert proxy_for(url, environment) == proxy
 
 
 def test_a_proxy_is_no_way_to_this_computer() -> None:

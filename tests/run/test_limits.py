@@ -9,11 +9,11 @@ import pytest
 from flowlang.models.catalog import Model, Price, catalogue_of
 from flowlang.models.chat import ChatRequest, Chunk, EmitChunk, Reply, Usage
 from flowlang.models.cost import Prices
-from flowlang.models.errors import Unreachable
+from flowlang.models.errors import NoRoom, Unreachable
 from flowlang.plan.build import build
 from flowlang.plan.graph import Defaults
 from flowlang.run.each import Tally, execute_each
-from flowlang.run.event import CallFinished, Event, RunFinished, StepFailed, StepStarted
+from flowlang.run.event import CallFinished, CallStarted, Event, Noted, RunFinished, StepFailed, StepStarted
 from flowlang.run.executor import execute
 from flowlang.run.means import Means
 from flowlang.run.outcome import UNMET
@@ -37,6 +37,24 @@ def test_the_limit_of_calls_stops_starting_calls(tmp_path: Path) -> None:
 
 def test_a_limit_that_is_just_enough_is_no_limit(tmp_path: Path) -> None:
     assert run(flow_of(f"{EACH}limits\n  calls: 10\n", tmp_path), echo).report.exit_code == 0
+
+
+def test_a_call_for_which_this_computer_has_no_room_counts_neither_as_call_nor_as_try(tmp_path: Path) -> None:
+    turned_away: list[ChatRequest] = []
+
+    def model(request: ChatRequest) -> str | NoRoom:
+        if len(turned_away) < 7:
+            turned_away.append(request)
+            return NoRoom()
+        return echo(request)
+
+    text = EACH.replace("  prompt", "  tries: 1\n  prompt")
+    found = run(flow_of(f"{text}limits\n  calls: 10\n", tmp_path), model)
+    assert found.report.exit_code == 0, found.of(StepFailed)
+    assert (len(found.requests), found.report.calls) == (17, 10)
+    (noted,) = found.of(Noted)
+    assert "allows no more open connections" in noted.message
+    assert len(found.of(CallStarted)) == len(found.of(CallFinished)) == 17
 
 
 def test_the_limit_of_time_stops_starting_calls(tmp_path: Path) -> None:
