@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from .. import __version__
 from ..models.chat import Complete
+from ..models.dialects import NOTHING, Known
 from ..models.errors import ModelError
 from ..models.providers import Providers
 from ..run.calling import AT_ONCE, PlaceFor
@@ -156,7 +157,9 @@ class KeptOpen:
             for name, one in providers.known.items()
             if one.base_url
         }
-        return Transport(named, providers.of, self.at_once, self.screen.environment)
+        store = self._store
+        dialects = NOTHING if store is None else Known(store.dialects(), store.note_dialect)
+        return Transport(named, providers.of, self.at_once, self.screen.environment, dialects=dialects)
 
     # ── While nothing may start ──
 

@@ -38,13 +38,12 @@ class Settling:
     def see(self, content: bytes, is_good: bool, now: float) -> None:
         """Takes note of what stands on the disk now. The same bytes again change nothing, however they came there."""
         pending = self._pending
-        if content == self.settled:
-            self._learn(now)
-            self._pending = None
-            return
-        if pending is not None and pending.content == content:
+        if content == (pending.content if pending is not None else self.settled):
             return
         self._learn(now)
+        if content == self.settled:
+            self._pending = None
+            return
         self._pending = _Pending(content, is_good, now, now + (self._quiet_s if is_good else self._doubtful_s))
 
     def due(self) -> float | None:

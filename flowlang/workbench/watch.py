@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
 from ..language.values import ValueMistake
+from ..models.chat import Usage
 from ..run.calling import AT_ONCE
 from ..run.exit import INTERRUPTED, MISTAKES, NOT_ALLOWED, TERMINATED, WRONG_INPUT
 from ..run.files import FileMistake
@@ -22,6 +23,7 @@ from ..show.board_lines import BoardLines
 from ..show.ending import told_files
 from ..show.redaction import redacted_result
 from ..show.terminal import visible, visible_line
+from .asking import models_of
 from .costing import max_cost_of
 from .deciding import Mode, Need
 from .declared import WATCH
@@ -42,6 +44,7 @@ if TYPE_CHECKING:
     from .steering import Steering
 
 _SIGNALS = {signal.SIGINT: INTERRUPTED, signal.SIGTERM: TERMINATED, signal.SIGHUP: TERMINATED}
+_SOME = Usage(1_000_000, 1_000_000, searches=1)
 _MODES: tuple[Mode, ...] = ("auto", "ask", "lazy")
 
 
@@ -169,7 +172,9 @@ def _end_at_signals(session: Session, steering: "Steering | None") -> None:
 
 def _need_of(ready: Ready) -> Need:
     """What a run would need."""
-    return Need(None, None, ready.providers is None)
+    prices = ready.prices
+    is_free = prices is None or all(prices.cost_usd(model, _SOME) == 0 for model in models_of(ready.plan))
+    return Need(None, None, is_free)
 
 
 @dataclass(slots=True)
