@@ -62,8 +62,8 @@ class Staying:
             match event:
                 case StepFinished() | StepSkipped() | StepFailed(item=None):
                     self.flight.step_over(event.path, event.step)
-                case RunFinished():
-                    self.flight.run_over()
+                case RunFinished(outcome=outcome) if outcome != "interrupted":
+                    self.flight.run_over()  # a run that a save has ended says nothing of what is wanted
                 case _:
                     pass
             return

@@ -37,6 +37,7 @@ class Row:
     """
 
     name: str
+    file: str = ""
     line: int = 0
     state: str = "waiting"
     why: str = ""
@@ -95,14 +96,14 @@ class Board:
     cached: int = 0
 
     def begin(
-        self, flow: str, steps: Iterable[tuple[str, int]], running: Container[str], pinned: Container[str]
+        self, flow: str, steps: Iterable[tuple[str, str, int]], running: Container[str], pinned: Container[str]
     ) -> None:
-        """A run begins. `steps` are all of the flow, with their lines; those that it has nothing to do with stay."""
+        """A run begins. `steps` are all of the flow, with file and line; those that it has nothing to do with stay."""
         self.flow, before = flow, self.rows
         self.rows = {}
-        for name, line in steps:
+        for name, file, line in steps:
             row = self.rows[name] = before.get(name) or Row(name)
-            row.line = line
+            row.file, row.line = file, line
             if name in running:
                 row.state, row.why = ("pinned", "until you unpin it") if name in pinned else ("waiting", "")
                 row.seconds, row.tail = 0.0, ""

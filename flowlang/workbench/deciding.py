@@ -93,7 +93,7 @@ class Loops:
             self.last_files = tuple(files)
         else:
             self.in_a_row = 0
-        return self.in_a_row <= MOST_WITHOUT_PEOPLE - 1
+        return self.in_a_row <= MOST_WITHOUT_PEOPLE
 
     def key(self) -> None:
         """Somebody is there."""

@@ -19,12 +19,16 @@ _Mark = tuple[int, int, int, int]
 
 @dataclass(slots=True)
 class Disk:
-    """Looks at files again and again; reads only those that may have changed. `own`: what this process has written."""
+    """Looks at files again and again; reads only those that may have changed.
+
+    `own`: what this process has written, by absolute path. `digests` and `newest_ns` are of the last look: what each
+    path holds, and when the latest of them was changed, as its file says.
+    """
 
     wall_ns: Wall = time.time_ns
     own: dict[str, bytes] = field(default_factory=dict)
-    digests: dict[str, bytes] = field(default_factory=dict)  # of the last look, by path
-    newest_ns: int = 0  # when the latest of them was changed, as its file says
+    digests: dict[str, bytes] = field(default_factory=dict)
+    newest_ns: int = 0
     _known: dict[str, tuple[_Mark, bytes]] = field(default_factory=dict)
     _before_own: dict[str, bytes] = field(default_factory=dict)
 
@@ -46,20 +50,20 @@ class Disk:
 
     def wrote(self, path: str, data: bytes) -> None:
         """This process has put these bytes there: nobody has changed the file."""
-        key = os.path.normpath(path)
+        key = os.path.abspath(path)
         if key in self.digests:
             self._before_own[key] = self.digests[key]
         self.own[key] = hashlib.sha256(data).digest()
 
     def _digest_of(self, path: str) -> bytes:
         if any(mark in path for mark in "*?[") and not os.path.lexists(path):
-            return _listed(Path(path).parent)
+            return self._listed(Path(path).parent)
         try:
-            found = os.stat(path)  # noqa: PTH116 - once for every file and look
+            found = os.stat(path)
         except (OSError, ValueError):
             return _MISSING
         if stat.S_ISDIR(found.st_mode):
-            return _listed(Path(path))
+            return self._listed(Path(path))
         if not stat.S_ISREG(found.st_mode):
             return b"no file"
         self.newest_ns = max(self.newest_ns, found.st_mtime_ns)
@@ -68,7 +72,7 @@ class Disk:
         if known is not None and known[0] == mark:
             return known[1]
         try:
-            with open(path, "rb", buffering=0) as file:  # noqa: PTH123
+            with open(path, "rb", buffering=0) as file:
                 digest = hashlib.file_digest(file, "sha256").digest()
         except OSError:
             return b"unreadable"
@@ -76,18 +80,19 @@ class Disk:
             self._known[path] = (mark, digest)
         return digest
 
-
-def _listed(folder: Path) -> bytes:
-    """A digest of the files in a folder, by their names and sizes and when they changed."""
-    whole = hashlib.sha256()
-    try:
-        with os.scandir(folder) as entries:
-            named = sorted((entry.name, entry) for entry, _ in zip(entries, range(MOST_NAMES), strict=False))
-            for name, entry in named:
-                if name.startswith(".") or not entry.is_file(follow_symlinks=False):
-                    continue
-                found = entry.stat(follow_symlinks=False)
-                whole.update(f"{name}\0{found.st_size}\0{found.st_mtime_ns}\n".encode("utf-8", "surrogateescape"))
-    except OSError:
-        return _MISSING
-    return whole.digest()
+    def _listed(self, folder: Path) -> bytes:
+        """A digest of the files in a folder, by their names and sizes and when they changed; not of our own."""
+        whole = hashlib.sha256(b"a folder\0")  # an empty one is no empty file
+        try:
+            with os.scandir(folder) as entries:
+                named = sorted((entry.name, entry) for entry, _ in zip(entries, range(MOST_NAMES), strict=False))
+                for name, entry in named:
+                    if name.startswith(".") or os.path.abspath(entry.path) in self.own:
+                        continue
+                    if not entry.is_file(follow_symlinks=False):
+                        continue
+                    found = entry.stat(follow_symlinks=False)
+                    whole.update(f"{name}\0{found.st_size}\0{found.st_mtime_ns}\n".encode("utf-8", "surrogateescape"))
+        except OSError:
+            return _MISSING
+        return whole.digest()

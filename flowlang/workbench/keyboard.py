@@ -28,6 +28,8 @@ def keys_in(data: bytes) -> tuple[list[str], bytes]:
     """The keys in what was typed, and the rest that may be the beginning of one more."""
     keys: list[str] = []
     while data:
+        if data == b"\x1b":
+            return keys, data
         if data[:1] == b"\x1b" and len(data) > 1 and data[1:2] in (b"[", b"O"):
             end = next((place for place in range(2, len(data)) if 0x40 <= data[place] <= 0x7E), None)
             if end is None:

@@ -20,7 +20,7 @@ from ..record import record
 from ..run.exit import MISTAKES, NOT_ALLOWED
 from ..run.fetched import Fetch, Fetched
 from ..run.given import Stdin
-from ..run.inputs import read_inputs
+from ..run.inputs import check_columns, read_inputs
 from ..run.outputs import check_out_dir
 from ..run.tools import Toolbox
 from ..settings import Settings
@@ -28,6 +28,7 @@ from ..show.snippet import tell
 from .asking import hide_keys, providers_for, refuse_unless_answered
 from .command import Command
 from .costing import max_cost_of, prices_of, refuse_unless_priced
+from .disk import Disk
 from .finding import refuse_unless_file
 from .given import Given
 from .hiding import hide_inputs
@@ -82,6 +83,8 @@ class Opener:
         self._fetched: dict[tuple[str, int], Fetched] = {}
         self._reads: set[str] = set()
         self._settings: Settings | None = None
+        self._inputs_disk = Disk()
+        self._values: tuple[object, Mapping[str, Value]] | None = None
         self._mistakes: tuple[Diagnostic, ...] = ()
 
     def open_aloud(self) -> Ready:
@@ -108,8 +111,8 @@ class Opener:
             return NotReady("".join(screen.told), ended.code, self._mistakes)
         finally:
             screen.told = before
-            self.files = frozenset(os.path.normpath(one) for one in self._reads)
-            self.sources = frozenset(os.path.normpath(one) for one in self.sources)
+            self.files = frozenset(map(os.path.abspath, self._reads))
+            self.sources = frozenset(map(os.path.abspath, self.sources))
 
     def _opened(self) -> Ready:
         screen = self._screen
@@ -120,6 +123,8 @@ class Opener:
         self._reads |= _named_in(given)
         only = pick_step(flow, given.flag("only") or "") if given.has("only") else None
         hide_keys(settings, screen)
+        if not flow.steps and not flow.lets:
+            raise Refusal(MISTAKES, f"there is nothing to run yet: `{self.path}` has no step", (), "syntax")
         plan = build(flow, defaults_of(settings), only)
         out = Path(given.flag("out") or "out")
         if any(output.path for output in plan.outputs) and (mistake := check_out_dir(out)) is not None:
@@ -138,7 +143,7 @@ class Opener:
 
         def heard(name: str) -> None:
             if not name.startswith(STANDARD):
-                sources.add(os.path.join(root, name))  # noqa: PTH118 - as it was typed
+                sources.add(os.path.join(root, name))
 
         self._workspace.reads = heard
         try:
@@ -154,10 +159,18 @@ class Opener:
         return checked.flow
 
     def _inputs(self, flow: CheckedFlow, given: Given, fetch: Fetch) -> Mapping[str, Value]:
+        """The inputs. A long document is not read again because another file was saved."""
         refuse_no_text(given)
-        found = read_inputs(flow, given.inputs, self._stdin, values_file=given.flag("inputs"), fetch=fetch)
-        tell_wrong_inputs([*found.mistakes, *hide_inputs(found.values, self._screen)], flow, self._screen)
-        return found.values
+        declared = [(one.name, one.type, one.required, repr(one.default)) for one in flow.inputs.values()]
+        key = (declared, dict(given.inputs), given.flag("inputs"), self._inputs_disk.look(_named_in(given)))
+        if self._values is not None and self._values[0] == key:
+            values, mistakes = self._values[1], [*check_columns(flow, self._values[1])]
+        else:
+            found = read_inputs(flow, given.inputs, self._stdin, values_file=given.flag("inputs"), fetch=fetch)
+            values, mistakes = found.values, [*found.mistakes]
+        tell_wrong_inputs([*mistakes, *hide_inputs(values, self._screen)], flow, self._screen)
+        self._values = (key, values)
+        return values
 
     def _who_answers(self, plan: Plan, settings: Settings, given: Given) -> tuple[Providers | None, Prices | None]:
         if given.has("offline"):

@@ -1,6 +1,7 @@
 """A flow that is being edited: looks at the disk, settles, decides, runs, hears keys. One task, one thing at a time."""
 
 import asyncio
+import os
 import time
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
@@ -13,7 +14,7 @@ from ..language.checked import CheckedStep
 from ..language.values import EMPTY, Value, ValueMistake, bare
 from ..language.writing import as_text
 from ..plan.build import build
-from ..plan.graph import Plan
+from ..plan.graph import Plan, PlannedStep
 from ..run.event import Event
 from ..run.executor import execute
 from ..run.hold import Hold
@@ -21,6 +22,7 @@ from ..run.outcome import Done, Outcome, Result
 from ..run.staying import Staying
 from ..show.board import Board
 from ..show.redaction import redacted_events
+from ..show.terminal import visible_line
 from .deciding import Loops, Mode, Need, step_for
 from .disk import Disk
 from .hiding import hidden_by
@@ -106,7 +108,6 @@ class Session:
     _opened_content: bytes = b""
     _seen: dict[str, bytes] = field(default_factory=dict)
     _settled_files: dict[str, bytes] = field(default_factory=dict)
-    _is_paused: bool = False
 
     def __post_init__(self) -> None:
         self.staying = Staying(self._heard, self._left, self.at_once)
@@ -182,7 +183,12 @@ class Session:
                 break  # nothing has changed while it was read
         assert opened is not None
         self._opened, self._opened_content = opened, content
-        self.settling.see(content, isinstance(opened, Ready), now - age_s)
+        self.settling.see(content, isinstance(opened, Ready) and not self._is_cut(opened), now - age_s)
+
+    def _is_cut(self, ready: Ready) -> bool:
+        """Whether the flow is the beginning of what it was: that may be half of a save, and be good all the same."""
+        before, now = self.ready.flow.source.text if self.ready is not None else "", ready.flow.source.text
+        return len(now) < len(before) and before.startswith(now)
 
     def _age_s(self) -> float:
         """How long ago the change was made, as far as that is known: so much of the quiet is over already."""
@@ -239,8 +245,7 @@ class Session:
         self.listener.say(self.board.says)
 
     def _pause(self, files: list[str]) -> None:
-        self._is_paused = True
-        named = ", ".join(sorted(files)[:3])
+        named = ", ".join(visible_line(os.path.relpath(one)) for one in sorted(files)[:3])
         self.board.says = f"paused: {named} changed three times without you, probably by what the flow itself leads to"
         self.board.asks = True
         self._hold()
@@ -323,7 +328,6 @@ class Session:
         await self._stop_run()
         if self.board.run == 0:
             fresh = self.fresh
-        self._is_paused = False
         try:
             means = self.kept.means(ready, fresh)
         except Refusal as refusal:
@@ -343,7 +347,7 @@ class Session:
 
         self.board.says, self.board.good_at = "", _time_of_day(self.wall())
         plan = only or ready.plan
-        steps = [(node.name, _line_of(ready.plan, node.name)) for node in ready.plan.steps()]
+        steps = [_place_of(node) for node in ready.plan.steps()]
         pinned = {name: value for name, value in self.pinned.items() if name in plan.nodes}
         self.board.begin(ready.flow.source.path, steps, plan.nodes, pinned)
         self.values = {name: value for name, value in self.values.items() if name in ready.plan.nodes}
@@ -391,9 +395,9 @@ class Session:
         self.board.answered(name, self.screen.redact(text))
 
 
-def _line_of(plan: Plan, name: str) -> int:
-    place = plan.nodes[name].place
-    return place.source.position(place.span.start)[0]
+def _place_of(node: PlannedStep) -> tuple[str, str, int]:
+    source = node.place.source
+    return node.name, source.path, source.position(node.place.span.start)[0]
 
 
 def _time_of_day(wall_s: float) -> str:

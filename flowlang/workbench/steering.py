@@ -110,7 +110,8 @@ class Steering:
 
     def _edit(self) -> None:
         row = self.session.board.rows.get(self.look.chosen)
-        words = editor_words(self.screen.environment, self.session.opener.path, row.line if row is not None else 1)
+        file, line = (row.file, row.line) if row is not None else (self.session.opener.path, 1)
+        words = editor_words(self.screen.environment, file, line)
         if not words:
             self.look.note = "no editor is set: export EDITOR=…, with the name of yours"
             return

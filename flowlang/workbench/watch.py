@@ -110,6 +110,9 @@ async def _watch(opener: Opener, given: Given, mode: Mode, events: TextIO | None
         at_once=given.number("at-once", 1) or AT_ONCE,
     )
     give_back.tell_of_writing(session.wrote)
+    for name in ("events", "output"):
+        if (place := given.flag(name)) is not None:
+            session.disk.wrote(place, b"")
     steering = _steering(session, given, mode, screen)
     if steering is not None:
         listening.view = steering

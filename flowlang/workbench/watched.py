@@ -75,12 +75,12 @@ def _folder_of(file: str) -> str:
     folder = Path(file) if Path(file).is_dir() else Path(file).parent
     while not folder.is_dir() and folder != folder.parent:
         folder = folder.parent
-    return os.path.abspath(folder)  # noqa: PTH100 - links as they are
+    return os.path.abspath(folder)
 
 
 def _identity(folder: str) -> tuple[int, int]:
     try:
-        found = os.stat(folder)  # noqa: PTH116
+        found = os.stat(folder)
     except OSError:
         return _GONE
     return found.st_dev, found.st_ino

@@ -21,7 +21,12 @@ class OnATerminal:
     """One process on its own terminal. `raw` is every byte that it has written."""
 
     def __init__(
-        self, words: list[str], cwd: Path, columns: int = 80, lines: int = 24, environment: Mapping[str, str] | None = None
+        self,
+        words: list[str],
+        cwd: Path,
+        columns: int = 80,
+        lines: int = 24,
+        environment: Mapping[str, str] | None = None,
     ) -> None:
         self.screen = pyte.Screen(columns, lines)
         self._stream = pyte.ByteStream(self.screen)
@@ -38,7 +43,7 @@ class OnATerminal:
             stderr=slave,
             env={"HOME": str(cwd), "PATH": os.environ["PATH"], "TERM": "xterm-256color", **(environment or {})},
             start_new_session=True,
-            preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),  # noqa: PLW1509
+            preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),
         )
 
     def __enter__(self) -> "OnATerminal":
@@ -100,7 +105,7 @@ class OnATerminal:
         return code
 
     def is_as_before(self) -> bool:
-        """Whether the terminal is as it was: its settings, the normal screen, a cursor that is seen, lines that wrap."""
+        """Whether the terminal is as it was: its settings, its normal screen, and a cursor that is seen."""
         taken, given = self.raw.rfind(b"\x1b[?1049h"), self.raw.rfind(b"\x1b[?1049l")
         shown = not self.screen.cursor.hidden
         return termios.tcgetattr(self.slave) == self.before and given > taken and shown
