@@ -14,9 +14,10 @@ from ..run.exit import STORE
 from ..run.keeping import Keeping, OriginOf
 from ..show.numbers import count
 from ..show.terminal import visible_line
+from ..store.cut_off import OpenCall
 from ..store.place import FOLDER, is_far, open_folder
 from ..store.problems import StoreUnusable
-from ..store.store import OpenCall, open_store
+from ..store.store import open_store
 from .given import Given
 from .refusal import Refusal
 from .screen import Screen
