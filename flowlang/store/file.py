@@ -28,6 +28,7 @@ RESERVE_BYTES = 256 * 1024  # kept free for the answers that are on their way wh
 _ENDINGS = ("", "-wal", "-shm", "-journal")
 
 T = TypeVar("T")
+U = TypeVar("U")
 
 
 class StoreFile:
@@ -83,6 +84,16 @@ class StoreFile:
         try:
             with self.locked():
                 return self._written(work)
+        except (sqlite3.Error, OSError) as error:
+            raise self._fail(error) from None
+
+    def write_and(
+        self, work: Callable[[sqlite3.Connection], T], then: Callable[[sqlite3.Connection], U]
+    ) -> tuple[T, U]:
+        """What `write` does; then something outside of a transaction, while nobody else can write."""
+        try:
+            with self.locked():
+                return self._written(work), then(self.connection)
         except (sqlite3.Error, OSError) as error:
             raise self._fail(error) from None
 

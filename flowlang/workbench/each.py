@@ -28,6 +28,7 @@ from .placing import open_events, open_lines
 from .refusal import Refusal
 from .running import carry_out
 from .screen import Screen
+from .storing import how_to_go_on, not_kept
 from .viewing import start_view
 
 
@@ -80,8 +81,14 @@ def run_rows(
             if file is not None:
                 with suppress(OSError):
                     file.close()
-    code = ran.stopped_by or tally.exit_code()
+    unkept = not_kept(means.keeping)
+    code = ran.stopped_by or (STORE if unkept is not None else tally.exit_code())
     _tell(tally, code, plan, given, screen, out)
+    if ran.stopped_by:
+        screen.err(how_to_go_on(means.keeping))
+        return code
+    if unkept is not None:
+        raise unkept
     if tally.unwritten is not None:
         slip = tally.unwritten
         raise Refusal(OF_RULE.get(slip.rule, STORE), slip.message, slip.hints, slip.rule)

@@ -26,6 +26,7 @@ from .placing import open_events, refuse_unless_writable, write_result
 from .refusal import Refusal
 from .running import run_plan
 from .screen import Screen
+from .storing import how_to_go_on, not_kept
 from .viewing import start_view
 
 
@@ -56,10 +57,16 @@ def perform(given: Given, flow: CheckedFlow, screen: Screen) -> int:
             with suppress(OSError):
                 events.close()
     report = fold(ran.events)
-    code = ran.stopped_by or report.exit_code
+    unkept = not_kept(means.keeping)
+    code = ran.stopped_by or (STORE if unkept is not None else report.exit_code)
     result = redacted_result(ran.result, secrets) if ran.result is not None else None
     slip = _give_back(result, plan, out, given, screen) if result is not None else None
     _tell(report, code, plan, given, screen)
+    if ran.stopped_by:
+        screen.err(how_to_go_on(means.keeping))
+        return code
+    if unkept is not None:
+        raise unkept
     if ran.unwritten:
         raise Refusal(STORE, f"the events could not be written: {ran.unwritten}", rule="bad-file")
     if slip is not None:

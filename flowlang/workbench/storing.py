@@ -1,6 +1,7 @@
 """Where a run keeps what it asks and is answered: the store of its project, opened before anything is sent."""
 
 import hashlib
+from decimal import Decimal
 from pathlib import Path
 
 import platformdirs
@@ -10,6 +11,7 @@ from ..language.checked import CheckedFlow
 from ..models.providers import Providers
 from ..plan.graph import Plan
 from ..project import find_root
+from ..run.budget import dollars
 from ..run.exit import STORE
 from ..run.keeping import Keeping, OriginOf
 from ..show.numbers import count
@@ -64,6 +66,26 @@ def open_keeping(plan: Plan, providers: Providers | None, given: Given, screen: 
     return Keeping(store, _origins(providers), fresh=_fresh(given), finds=providers is not None)
 
 
+def how_to_go_on(keeping: Keeping | None) -> str:
+    """What a run that was stopped has saved, and what goes on from there."""
+    if keeping is None or not keeping.finds:
+        return "the same command starts it again"
+    return f"{count(keeping.store.saved, 'answer')} saved: the same command goes on from there"
+
+
+def not_kept(keeping: Keeping | None) -> Refusal | None:
+    """What is wrong at the end of a run after which not all could be kept."""
+    if keeping is None or (problem := keeping.store.failure) is None:
+        return None
+    saved, unsaved = keeping.store.saved, keeping.store.unsaved
+    kept = f"{count(saved, 'answer')} saved, {unsaved} received but not saved"
+    if problem.is_full:
+        hint = "make room, and run the same command again: it asks only for what is missing"
+        return Refusal(STORE, f"disk full: {kept}", (hint, *problem.hints), "store-failed")
+    hint = "the same command, run again, asks only for what is missing"
+    return Refusal(STORE, f"{problem.message}: {kept}", (hint, *problem.hints), "store-failed")
+
+
 def _flow_of(flow: CheckedFlow) -> str:
     path = Path(flow.source.path)
     return path.resolve().relative_to(find_root(path).resolve()).as_posix()
@@ -90,9 +112,10 @@ def _told_lost(lost: tuple[OpenCall, ...]) -> str:
     for run in dict.fromkeys(one.run for one in lost):
         calls = [one for one in lost if one.run == run]
         places = ", ".join(_named(one) for one in calls[:5]) + (", …" if len(calls) > 5 else "")
-        lines.append(
-            f"run {run} was cut off: {count(len(calls), 'call')} may have been billed without an answer ({places})"
-        )
+        told = [Decimal(one.most_usd) for one in calls if one.most_usd is not None]
+        cost = f", for at most {dollars(sum(told, Decimal(0)))}" if len(told) == len(calls) and any(told) else ""
+        what = count(len(calls), "call")
+        lines.append(f"run {run} was cut off: {what} may have been billed without an answer{cost} ({places})")
     return "\n".join(lines)
 
 
