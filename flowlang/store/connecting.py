@@ -12,20 +12,27 @@ BUSY_S = 5.0  # writers wait for our lock, so only a reader can be in the way, a
 PAGE_BYTES = 4096
 _ALWAYS = ("trusted_schema=off", "cell_size_check=on", "mmap_size=0", "wal_autocheckpoint=0")
 # Where a log has grown, it is cut again as soon as it has been taken into the file.
-_OF_WRITERS = ("journal_mode=wal", "synchronous=full", f"journal_size_limit={1024 * 1024}")
+_OF_WRITERS = ("journal_mode=wal", f"journal_size_limit={1024 * 1024}")
 
 
-def connect(path: Path, readonly: bool = False) -> sqlite3.Connection:
+def connect(path: Path, readonly: bool = False, synchronous: str = "full") -> sqlite3.Connection:
     """A connection to a store that is there. Raises sqlite3.Error."""
     uri = f"{path.absolute().as_uri()}?mode={'ro' if readonly else 'rw'}"
     connection = sqlite3.connect(uri, uri=True, isolation_level=None, check_same_thread=False, timeout=BUSY_S)
+    connection.text_factory = _read_text
     try:
-        for pragma in _ALWAYS if readonly else (*_ALWAYS, *_OF_WRITERS):
+        of_writers = () if readonly else (f"synchronous={synchronous}", *_OF_WRITERS)
+        for pragma in (*_ALWAYS, *of_writers):
             connection.execute(f"pragma {pragma}").fetchall()
     except BaseException:
         connection.close()
         raise
     return connection
+
+
+def _read_text(data: bytes) -> str:
+    """A text as it stands there; one that is none any more fails its row's seal, and must not fail the question."""
+    return data.decode("utf-8", "surrogateescape")
 
 
 def identity(path: Path) -> tuple[int, int]:

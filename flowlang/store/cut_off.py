@@ -25,12 +25,16 @@ class OpenCall:
 def close_cut_off(connection: sqlite3.Connection, alive: Alive) -> tuple[OpenCall, ...]:
     """Closes the runs that nobody runs any more; the calls that were open when they ended, each told once."""
     found: list[OpenCall] = []
-    columns = "id, flow, started_at, body"
-    for run, flow, started, told in connection.execute(f"select {columns} from runs where outcome is null").fetchall():
+    columns = "id, flow, started_at, body, seal"
+    for run, flow, started, told, mark in connection.execute(
+        f"select {columns} from runs where outcome is null"
+    ).fetchall():
         if alive.is_alive(run):
             continue
-        row = (flow, started, None, "cut off", told)
-        connection.execute("update runs set outcome = ?, seal = ? where id = ?", ("cut off", seal(*row), run))
+        # A row that is damaged stays so.
+        is_good = seal(flow, started, None, None, told) == mark
+        new_mark = seal(flow, started, None, "cut off", told) if is_good else mark
+        connection.execute("update runs set outcome = ?, seal = ? where id = ?", ("cut off", new_mark, run))
         # By the index of open calls, which are few; by the run it would look at all that was ever asked in it.
         calls = (
             "select id, path, step, item, key, body from calls indexed by open_calls where status = 'open' and run = ?"

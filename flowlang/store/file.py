@@ -180,10 +180,9 @@ class StoreFile:
         self._remove(new)
         os.close(open_own(new, os.O_RDWR | os.O_CREAT | os.O_EXCL))
         try:
-            connection = connect(new)
+            # One fsync at the end does for all of it: nobody sees the file before.
+            connection = connect(new, synchronous="off")
             try:
-                # One fsync at the end does for all of it: nobody sees the file before.
-                connection.execute("pragma synchronous=off").fetchall()
                 migrate(connection, 0)
                 self._saved = salvage(old, connection) if old is not None else Saved()
                 number_runs_from(connection, self.folder)
@@ -198,7 +197,8 @@ class StoreFile:
             os.fsync(handle)
         finally:
             os.close(handle)
-        self._remove(Path(f"{new}-wal"))
+        if os.path.lexists(f"{new}-wal"):
+            raise unusable(self.path, "it could not be made anew")
         return new
 
     def _mend(self) -> None:

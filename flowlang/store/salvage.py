@@ -83,14 +83,13 @@ def _names(folder: Path) -> list[str]:
 def _in_order(old: Path) -> Iterator[tuple[str, Row]]:
     """The rows that SQLite can read: from the beginning up to what is broken, and from the end down to it."""
     with suppress(sqlite3.Error), closing(connect(old, readonly=True)) as source:
-        source.text_factory = lambda data: data.decode("utf-8", "surrogateescape")
         for table, (columns, key) in _TABLES.items():
             for order in ("asc", "desc"):
                 try:
                     for row in source.execute(f"select {columns} from {table} order by {key} {order}"):
                         yield table, row
                     break
-                except (sqlite3.Error, UnicodeDecodeError):
+                except sqlite3.Error:
                     continue
 
 
