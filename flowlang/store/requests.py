@@ -38,7 +38,8 @@ class Texts:
     def told(self, request: ChatRequest, origin: str) -> dict[str, Any]:
         """The request as JSON. Long texts are objects with the `text`'s digest, media with their own."""
         parts = parts_of(request, origin)
-        parts["parameters"] = redacted(parts["parameters"], self._redact)
+        for name in ("origin", "model", "parameters"):
+            parts[name] = redacted(parts[name], self._redact)
         parts["schema"] = None if parts["schema"] is None else self.text(parts["schema"])
         parts["tools"] = [self.text(one) for one in parts["tools"]]
         parts["messages"] = [self._message(message) for message in request.messages]
@@ -112,6 +113,7 @@ def redacted_turns(turns: Iterable[ChatMessage], redact: Redact) -> tuple[ChatMe
             turn,
             parts=tuple(redact(part) if isinstance(part, str) else part for part in turn.parts),
             tool_calls=tuple(_redacted_call(call, redact) for call in turn.tool_calls),
+            tool_call_id=redact(turn.tool_call_id),
         )
         for turn in turns
     )

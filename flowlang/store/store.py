@@ -238,7 +238,12 @@ class Store:
     def _claiming(
         self, attempt: Attempt, usable: Callable[[Kept], bool], waits: bool
     ) -> Callable[[sqlite3.Connection], Any]:
-        body = {"model": attempt.model, "role": attempt.role, "request": attempt.request, "most_usd": attempt.most_usd}
+        body = {
+            "model": self._redact(attempt.model),
+            "role": attempt.role,
+            "request": attempt.request,
+            "most_usd": attempt.most_usd,
+        }
         row = (self.run, attempt.path, attempt.step, attempt.item, attempt.key, "open", _json(body))
         texts = self._texts.take()
 
@@ -269,7 +274,12 @@ class Store:
         return (*row, seal(*row))
 
     def _ended_row(self, attempt: Attempt, ending: Ending) -> tuple[Any, ...]:
-        body = {"model": attempt.model, "role": attempt.role, "request": attempt.request, **ending_json(ending)}
+        body = {
+            "model": self._redact(attempt.model),
+            "role": attempt.role,
+            "request": attempt.request,
+            **ending_json(ending),
+        }
         return (self.run, attempt.path, attempt.step, attempt.item, attempt.key, ending.status, _json(body))
 
     def _clean_ending(self, ending: Ending) -> Ending:

@@ -1,6 +1,7 @@
 """Where a run keeps what it asks and is answered: the store of its project, opened before anything is sent."""
 
 import hashlib
+import re
 from decimal import Decimal
 from pathlib import Path
 
@@ -101,7 +102,8 @@ def _origins(providers: Providers | None) -> OriginOf:
     def origin_of(model: str) -> str:
         if providers is None:
             return "offline"
-        return providers.known[providers.of(model)[0]].base_url.rstrip("/")
+        # Who signs in by the address asks the same provider with another password.
+        return re.sub("//[^/@]*@", "//", providers.known[providers.of(model)[0]].base_url.rstrip("/"))
 
     return origin_of
 
