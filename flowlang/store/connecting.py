@@ -2,6 +2,7 @@
 
 import os
 import sqlite3
+import time
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,8 @@ from .place import existing_folder
 
 BUSY_S = 5.0  # writers wait for our lock, so only a reader can be in the way, and never for long
 PAGE_BYTES = 4096
+STATEMENTS = 512  # a batch has one for each number of rows
+_LOOKS_S = 0.1  # between two looks whether the file is still the same
 _ALWAYS = ("trusted_schema=off", "cell_size_check=on", "mmap_size=0", "wal_autocheckpoint=0")
 # Where a log has grown, it is cut again as soon as it has been taken into the file.
 _OF_WRITERS = ("journal_mode=wal", f"journal_size_limit={1024 * 1024}")
@@ -18,7 +21,9 @@ _OF_WRITERS = ("journal_mode=wal", f"journal_size_limit={1024 * 1024}")
 def connect(path: Path, readonly: bool = False, synchronous: str = "full") -> sqlite3.Connection:
     """A connection to a store that is there. Raises sqlite3.Error."""
     uri = f"{path.absolute().as_uri()}?mode={'ro' if readonly else 'rw'}"
-    connection = sqlite3.connect(uri, uri=True, isolation_level=None, check_same_thread=False, timeout=BUSY_S)
+    connection = sqlite3.connect(
+        uri, uri=True, isolation_level=None, check_same_thread=False, timeout=BUSY_S, cached_statements=STATEMENTS
+    )
     connection.text_factory = _read_text
     try:
         of_writers = () if readonly else (f"synchronous={synchronous}", *_OF_WRITERS)
@@ -48,16 +53,23 @@ class Reader:
         self._path = path
         self._connection: sqlite3.Connection | None = None
         self._identity = (0, 0)
+        self._looks_again_at = 0.0
 
     def row(self, statement: str, values: tuple[Any, ...]) -> Any:
         """The first row that a statement gives, or None. Raises sqlite3.Error, and OSError if there is no file."""
+        if self._connection is None or time.monotonic() >= self._looks_again_at:
+            self._look()
+        assert self._connection is not None
+        return self._connection.execute(statement, values).fetchone()
+
+    def _look(self) -> None:
         now = identity(self._path)
+        self._looks_again_at = time.monotonic() + _LOOKS_S
         if self._connection is None or now != self._identity:
             self.close()
             if not existing_folder(self._path.parent):
                 raise OSError("no store")
             self._connection, self._identity = connect(self._path, readonly=True), now
-        return self._connection.execute(statement, values).fetchone()
 
     def close(self) -> None:
         """Lets go of the file; the next question opens it again."""

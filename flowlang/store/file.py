@@ -25,6 +25,7 @@ from .schema import HEADER_BYTES, VERSION, is_ours, migrate, told_version
 NAME = "store.sqlite"
 MOST_LOG_BYTES = 8 * 1024 * 1024  # of the write-ahead log; beyond it, it is taken into the file
 RESERVE_BYTES = 256 * 1024  # kept free for the answers that are on their way when the disk is full
+_LOOKS_AT_LOG = 8  # commits from one look at its size to the next
 _ENDINGS = ("", "-wal", "-shm", "-journal")
 
 T = TypeVar("T")
@@ -46,6 +47,9 @@ class StoreFile:
         self._failed: StoreUnusable | None = None
         self._tell = tell
         self._most_log_bytes = MOST_LOG_BYTES
+        self._commits = 0
+        self._identity = (0, 0)
+        self._is_other = True  # than the file that is open
         self._lock = open_own(folder / "lock", os.O_RDWR | os.O_CREAT)
         try:
             with self.locked():
@@ -61,20 +65,25 @@ class StoreFile:
     @contextmanager
     def locked(self) -> Iterator[None]:
         """Alone among all processes. Raises OSError, and StoreUnusable."""
-        path = self.folder / "lock"
-        while True:
-            fcntl.flock(self._lock, fcntl.LOCK_EX)
-            # Somebody may have taken the folder away and made it anew: then others hold another lock.
-            with suppress(FileNotFoundError):
-                if identity(path) == _identity_of(self._lock):
-                    break
-            new = open_own(path, os.O_RDWR | os.O_CREAT)
-            os.close(self._lock)
-            self._lock = new
+        fcntl.flock(self._lock, fcntl.LOCK_EX)
         try:
+            if self._was_replaced():
+                self._lock_anew()
             yield
         finally:
             fcntl.flock(self._lock, fcntl.LOCK_UN)
+
+    def _lock_anew(self) -> None:
+        """Where somebody has taken the folder away and made it anew, others hold another lock: that is ours, too."""
+        path = self.folder / "lock"
+        while True:
+            with suppress(FileNotFoundError):
+                if identity(path) == _identity_of(self._lock):
+                    return
+            new = open_own(path, os.O_RDWR | os.O_CREAT)
+            fcntl.flock(new, fcntl.LOCK_EX)
+            os.close(self._lock)
+            self._lock = new
 
     def write(self, work: Callable[[sqlite3.Connection], T]) -> T:
         """Does the work in one transaction, which is on the disk when this returns; mends the file if it must.
@@ -145,7 +154,7 @@ class StoreFile:
         except BaseException:
             connection.close()
             raise
-        self._identity = identity(self.path)
+        self._identity, self._is_other = identity(self.path), False
         return connection
 
     def _read_header(self) -> None:
@@ -237,7 +246,7 @@ class StoreFile:
     def _written(self, work: Callable[[sqlite3.Connection], T]) -> T:
         if self._failed is not None:
             raise self._failed
-        if self._was_replaced():
+        if self._is_other:
             with suppress(sqlite3.Error):
                 self.connection.close()
             self.connection = self._opened(is_first=False)
@@ -267,7 +276,9 @@ class StoreFile:
             with suppress(sqlite3.Error):
                 connection.execute("rollback")
             raise
-        self._take_in_log()
+        self._commits += 1
+        if self._commits % _LOOKS_AT_LOG == 0:
+            self._take_in_log()
         return result
 
     def _with_reserve(self, work: Callable[[sqlite3.Connection], T], error: Exception) -> T:
@@ -313,9 +324,10 @@ class StoreFile:
     def _was_replaced(self) -> bool:
         """Whether another process has mended the file meanwhile, or somebody has taken it away."""
         try:
-            return identity(self.path) != self._identity
+            self._is_other = identity(self.path) != self._identity
         except OSError:
-            return True
+            self._is_other = True
+        return self._is_other
 
     def _make_reserve(self) -> None:
         path = self.folder / "reserve"

@@ -16,6 +16,7 @@ from typing import Any
 from ..models.chat import ChatMessage, Reply
 from ..record import record
 from .alive import Alive
+from .batch import Batch
 from .connecting import Reader, connect
 from .cut_off import OpenCall, close_cut_off, object_in
 from .file import NAME, StoreFile
@@ -74,7 +75,9 @@ class Store:
 
         def work(connection: sqlite3.Connection) -> tuple[int, tuple[OpenCall, ...]]:
             lost = close_cut_off(connection, self._alive)
-            self._put_texts(connection, texts)
+            batch = Batch(connection)
+            self._put_texts(batch, texts)
+            batch.put()
             row = (name, started, None, None, told)
             made = connection.execute(
                 "insert into runs (flow, started_at, ended_at, outcome, body, seal) values (?, ?, ?, ?, ?, ?)",
@@ -91,7 +94,8 @@ class Store:
         """Notes how the run came out; `body` is added to what it began with."""
         number, ended, told_last = self.run, self._wall(), redacted(body, self._redact)
 
-        def work(connection: sqlite3.Connection) -> None:
+        def work(batch: Batch) -> None:
+            connection = batch.connection
             found = connection.execute("select flow, started_at, body from runs where id = ?", (number,)).fetchone()
             if found is None:
                 return
@@ -107,7 +111,7 @@ class Store:
     def step_ended(self, path: str, step: str, body: Mapping[str, Any]) -> None:
         """Notes how a step of the run came out."""
         row = (self.run, path, step, self._clean(body))
-        self._later(lambda connection: _insert_step(connection, row))
+        self._later(lambda batch: batch.add("steps", (*row, seal(*row))))
 
     # ── Answers ──
 
@@ -125,7 +129,7 @@ class Store:
     def note_conversation(self, key: bytes, reply: Reply, turns: tuple[ChatMessage, ...]) -> "asyncio.Future[Any]":
         """Keeps the answer to a question together with the turns of tools that led to it."""
         row = self._answer_row(key, redacted_reply(reply, self._redact), redacted_turns(turns, self._redact))
-        return self._done(lambda connection: _run(connection, _PUT, row))
+        return self._done(lambda batch: batch.add("answers", row))
 
     # ── Calls ──
 
@@ -146,16 +150,16 @@ class Store:
         row = self._ended_row(attempt, self._clean_ending(ending))
         texts = self._texts.take()
 
-        def work(connection: sqlite3.Connection) -> None:
-            self._put_texts(connection, texts)
-            connection.execute(_CALL, (*row, seal(*row)))
+        def work(batch: Batch) -> None:
+            self._put_texts(batch, texts)
+            batch.new_call((*row, seal(*row)))
 
         self._later(work)
 
     def note_hit(self, path: str, step: str, item: int | None, key: bytes, of_run: int) -> None:
         """Notes a question that was answered from before."""
         row = (self.run, path, step, item, key, "ok", f'{{"cached":true,"of_run":{of_run}}}')
-        self._later(lambda connection: _run(connection, _CALL, (*row, seal(*row))))
+        self._later(lambda batch: batch.new_call((*row, seal(*row))))
 
     def end_call(self, call: int, attempt: Attempt, ending: Ending, keeps: bool) -> "asyncio.Future[Any]":
         """Notes how a call ended, and keeps its answer if it may ever be used again. Done: it is on the disk."""
@@ -163,14 +167,10 @@ class Store:
         row = self._ended_row(attempt, ending)
         answer = self._answer_row(attempt.key, ending.reply) if keeps and ending.reply is not None else None
 
-        def work(connection: sqlite3.Connection) -> None:
-            changed = connection.execute(
-                "update calls set status = ?, body = ?, seal = ? where id = ?", (row[5], row[6], seal(*row), call)
-            )
-            if not changed.rowcount:  # its row was lost with a damaged file
-                connection.execute(_CALL, (*row, seal(*row)))
+        def work(batch: Batch) -> None:
+            batch.add("calls", (call, *row, seal(*row)))
             if answer is not None:
-                connection.execute(_PUT, answer)
+                batch.add("answers", answer)
 
         future = self._done(work)
         if answer is not None:
@@ -206,7 +206,8 @@ class Store:
     def note_dialect(self, origin: str, model: str, body: str) -> None:
         """Notes how an endpoint wants to be asked."""
         statement = "insert or replace into dialects (origin, model, body) values (?, ?, ?)"
-        self._later(lambda connection: _run(connection, statement, (origin, model, body)))
+        row = (self._redact(origin), self._redact(model), self._redact(body))
+        self._later(lambda batch: batch.connection.execute(statement, row))
 
     # ── The end ──
 
@@ -235,9 +236,7 @@ class Store:
 
     # ── The rest ──
 
-    def _claiming(
-        self, attempt: Attempt, usable: Callable[[Kept], bool], waits: bool
-    ) -> Callable[[sqlite3.Connection], Any]:
+    def _claiming(self, attempt: Attempt, usable: Callable[[Kept], bool], waits: bool) -> "_Claim":
         body = {
             "model": self._redact(attempt.model),
             "role": attempt.role,
@@ -247,25 +246,31 @@ class Store:
         row = (self.run, attempt.path, attempt.step, attempt.item, attempt.key, "open", _json(body))
         texts = self._texts.take()
 
-        def work(connection: sqlite3.Connection) -> int | Kept | Busy:
-            self._put_texts(connection, texts)
-            kept = _kept_in(attempt.key, connection.execute(_FIND, (attempt.key,)).fetchone())
+        def work(batch: Batch) -> int | Kept | Busy:
+            self._put_texts(batch, texts)
+            kept = _kept_in(attempt.key, batch.answer(attempt.key))
             if kept is not None and usable(kept):
                 return kept
-            others = "select id, run from calls where key = ? and status = 'open' and run != ?"
-            for call, run in connection.execute(others, (attempt.key, self.run)).fetchall():
-                if waits and self._alive.is_alive(run):
+            for call, run in batch.open_calls(attempt.key):
+                if waits and run != self.run and self._alive.is_alive(run):
                     return Busy(call)
-            return connection.execute(_CALL, (*row, seal(*row))).lastrowid or 0
+            return batch.new_call((*row, seal(*row)))
 
-        return work
+        return _Claim(attempt.key, work)
 
-    def _put_texts(self, connection: sqlite3.Connection, texts: Mapping[bytes, bytes]) -> None:
+    def _carry_out(self, connection: sqlite3.Connection, works: list[Callable[[Batch], Any]]) -> list[Any]:
+        batch = Batch(connection)
+        batch.look_up([work.key for work in works if isinstance(work, _Claim)])
+        results = [work(batch) for work in works]
+        batch.put()
+        return results
+
+    def _put_texts(self, batch: Batch, texts: Mapping[bytes, bytes]) -> None:
         for digest, data in texts.items():
             is_large = len(data) > BLOB_BYTES
             if is_large:
                 write_blob(self.folder, digest, data)
-            connection.execute("insert or ignore into texts values (?, ?)", (digest, None if is_large else data))
+            batch.add("texts", (digest, None if is_large else data))
 
     def _answer_row(
         self, key: bytes, reply: Reply, turns: tuple[ChatMessage, ...] = ()
@@ -297,15 +302,27 @@ class Store:
         else:
             self.unsaved += 1
 
-    def _done(self, work: Callable[[sqlite3.Connection], Any]) -> "asyncio.Future[Any]":
-        if self._writer is None:
-            self._writer = Writer(self._file)
-        return self._writer.done(work)
+    def _done(self, work: Callable[[Batch], Any]) -> "asyncio.Future[Any]":
+        return self._writing().done(work)
 
-    def _later(self, work: Callable[[sqlite3.Connection], None]) -> None:
+    def _later(self, work: Callable[[Batch], Any]) -> None:
+        self._writing().later(work)
+
+    def _writing(self) -> Writer:
         if self._writer is None:
-            self._writer = Writer(self._file)
-        self._writer.later(work)
+            self._writer = Writer(self._file, self._carry_out)
+        return self._writer
+
+
+@record
+class _Claim:
+    """The work of claiming a call; what is known of its question is looked up before."""
+
+    key: bytes
+    work: Callable[[Batch], int | Kept | Busy]
+
+    def __call__(self, batch: Batch) -> int | Kept | Busy:
+        return self.work(batch)
 
 
 def open_store(folder: Path, redact: Redact, tell: Callable[[str], None], wall: Clock = time.time) -> Store:
@@ -314,8 +331,6 @@ def open_store(folder: Path, redact: Redact, tell: Callable[[str], None], wall: 
 
 
 _FIND = "select made_at, run, body, seal from answers where key = ?"
-_PUT = "insert or replace into answers (key, made_at, run, body, seal) values (?, ?, ?, ?, ?)"
-_CALL = "insert into calls (run, path, step, item, key, status, body, seal) values (?, ?, ?, ?, ?, ?, ?, ?)"
 
 
 def _kept_in(key: bytes, row: tuple[Any, ...] | None) -> Kept | None:
@@ -328,11 +343,3 @@ def _kept_in(key: bytes, row: tuple[Any, ...] | None) -> Kept | None:
             reply, turns = read_reply(body)
             return Kept(reply, made_at, run, turns)
     return None
-
-
-def _run(connection: sqlite3.Connection, statement: str, values: tuple[Any, ...]) -> None:
-    connection.execute(statement, values)
-
-
-def _insert_step(connection: sqlite3.Connection, row: tuple[Any, ...]) -> None:
-    connection.execute("insert into steps (run, path, step, body, seal) values (?, ?, ?, ?, ?)", (*row, seal(*row)))

@@ -16,7 +16,8 @@ from typing import Any
 from .file import StoreFile
 from .problems import StoreUnusable, unusable
 
-Work = Callable[[sqlite3.Connection], Any]
+Work = Callable[..., Any]
+CarryOut = Callable[[sqlite3.Connection, list[Work]], list[Any]]  # all work of one transaction: what each gives back
 _Job = tuple[Work, "asyncio.Future[Any] | None"]
 _LOOKS_S = 0.002
 
@@ -28,8 +29,9 @@ class Writer:
     gives no thread, the loop writes itself, and waits for the disk.
     """
 
-    def __init__(self, file: StoreFile) -> None:
+    def __init__(self, file: StoreFile, carry_out: CarryOut) -> None:
         self._file = file
+        self._carry_out = carry_out
         self._queue: deque[_Job] = deque()
         self._wake = threading.Event()
         self._is_closing = False
@@ -92,8 +94,7 @@ class Writer:
         results: list[Any] = []
 
         def work(connection: sqlite3.Connection) -> None:
-            results.clear()
-            results.extend([one(connection) for one, _ in batch])
+            results[:] = self._carry_out(connection, [one for one, _ in batch])
 
         if self.failure is None:
             try:

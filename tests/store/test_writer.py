@@ -20,6 +20,10 @@ def insert(number: int) -> Any:
     return work
 
 
+def each(connection: sqlite3.Connection, works: list[Any]) -> list[Any]:
+    return [work(connection) for work in works]
+
+
 def rows(file: StoreFile) -> int:
     count: int = file.connection.execute("select count(*) from dialects").fetchone()[0]
     return count
@@ -36,7 +40,7 @@ def test_many_wait_for_few_transactions_and_each_hears_its_own_result(tmp_path: 
     file._transaction = lambda work: (transactions.append(1), transaction(work))[1]  # type: ignore[method-assign]
 
     async def whole() -> list[int]:
-        writer = Writer(file)
+        writer = Writer(file, each)
         told = await asyncio.gather(*[writer.done(insert(number)) for number in range(200)])
         await writer.close()
         return told
@@ -53,7 +57,7 @@ def test_a_slip_of_ours_is_told_to_everybody_who_waits_and_nobody_waits_for_ever
         raise ZeroDivisionError
 
     async def whole() -> list[Any]:
-        writer = Writer(file)
+        writer = Writer(file, each)
         first = [writer.done(insert(1)), writer.done(slip), writer.done(insert(2))]
         told = await asyncio.gather(*first, return_exceptions=True)
         told.append((await asyncio.gather(writer.done(insert(3)), return_exceptions=True))[0])
@@ -74,7 +78,7 @@ def test_without_a_thread_the_loop_writes(tmp_path: Path, monkeypatch: pytest.Mo
     file = open_file(tmp_path)
 
     async def whole() -> None:
-        writer = Writer(file)
+        writer = Writer(file, each)
         assert await asyncio.gather(*[writer.done(insert(number)) for number in range(20)]) == list(range(20))
         writer.later(insert(20))
         assert await writer.close()
@@ -88,7 +92,7 @@ def test_who_is_stopped_does_not_wait_for_a_lock_that_somebody_holds(tmp_path: P
     file, other = open_file(tmp_path), open_file(tmp_path)
 
     async def whole() -> bool:
-        writer = Writer(file)
+        writer = Writer(file, each)
         with other.locked():
             writer.later(insert(1))
             is_done = await writer.close(0.05)
@@ -109,7 +113,7 @@ def test_who_gave_up_waiting_leaves_no_noise_behind(tmp_path: Path, caplog: pyte
         raise ZeroDivisionError
 
     async def whole() -> None:
-        writer = Writer(file)
+        writer = Writer(file, each)
         writer.done(slip)
         await writer.close()
         await asyncio.sleep(0)
