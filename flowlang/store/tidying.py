@@ -75,6 +75,8 @@ def tidy(folder: Path, before: float | None, tell: Callable[[str], None]) -> Tid
 
     Runs that are under way keep their answers and all that they have written.
     """
+    if not existing_folder(folder):
+        raise unusable(folder, "it is no folder of yours")
     file = StoreFile(folder, tell)
     alive = Alive(folder)
     at_first = _disk_bytes(folder)
@@ -186,12 +188,13 @@ def _shrunk(connection: sqlite3.Connection) -> str:
 
 
 def _disk_bytes(folder: Path) -> int:
-    """The bytes of all plain files in the store's folder."""
+    """The bytes of all plain files in the store's folder, but for what SQLite shares between processes."""
     total = 0
     for below, folders, files in os.walk(folder, followlinks=False):
         folders[:] = [one for one in folders if existing_folder(Path(below, one))]
         for name in files:
             with suppress(OSError):
                 found = os.lstat(Path(below, name))
-                total += found.st_size if stat.S_ISREG(found.st_mode) else 0
+                if stat.S_ISREG(found.st_mode) and not name.endswith("-shm"):
+                    total += found.st_size
     return total

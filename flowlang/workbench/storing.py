@@ -31,17 +31,15 @@ _VARIABLE = "FLOWLANG_STORE"
 def store_folder(flow: str, given: Given, screen: Screen) -> Path:
     """The folder of the store: as told, else beside `flowlang.toml` or the flow; never on another machine."""
     told = given.flag("store") or screen.environment.get(_VARIABLE, "").strip()
-    if told:
-        return Path(told)
-    root = find_root(Path(flow))
-    if is_far(root):
-        name = hashlib.sha256(str(root.resolve()).encode("utf-8", "surrogateescape")).hexdigest()[:16]
-        folder = platformdirs.user_cache_path("flowlang", appauthor=False) / "stores" / name
-        screen.err(
-            f"`{visible_line(str(root))}` is on another machine, where a store is not safe: it is kept in {folder}"
-        )
-        return folder
-    return root / FOLDER
+    wanted = Path(told) if told else find_root(Path(flow)) / FOLDER
+    if not is_far(wanted):
+        return wanted
+    name = hashlib.sha256(str(wanted.resolve()).encode("utf-8", "surrogateescape")).hexdigest()[:16]
+    folder = platformdirs.user_cache_path("flowlang", appauthor=False) / "stores" / name
+    if not folder.exists():  # said once, when it is begun
+        shown = visible_line(str(wanted))
+        screen.err(f"`{shown}` would be on another machine, where a store is not safe: it is kept in {folder}")
+    return folder
 
 
 def open_keeping(plan: Plan, providers: Providers | None, given: Given, screen: Screen) -> Keeping | None:

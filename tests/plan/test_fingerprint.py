@@ -55,8 +55,12 @@ OTHERS = {
     "a role": with_message(role="assistant"),
     "a text": with_message(parts=("See ", IMAGE, " and tell.")),
     "the place of an image": with_message(parts=("See  and say.", IMAGE)),
-    "another image": with_message(parts=("See ", Media("image", "image/png", "one.png", "b" * 64, b"two"), " and say.")),
-    "a media type": with_message(parts=("See ", Media("image", "image/webp", "one.png", "a" * 64, b"one"), " and say.")),
+    "another image": with_message(
+        parts=("See ", Media("image", "image/png", "one.png", "b" * 64, b"two"), " and say.")
+    ),
+    "a media type": with_message(
+        parts=("See ", Media("image", "image/webp", "one.png", "a" * 64, b"one"), " and say.")
+    ),
     "a call's arguments": with_message(tool_calls=(replace(CALL, arguments="{}"),)),
     "a call's id": with_message(tool_calls=(replace(CALL, id="c2"),)),
     "what a call has beside": with_message(tool_calls=(replace(CALL, rest={}),)),
