@@ -1,9 +1,10 @@
-"""Runs the benchmarks: `python benchmarks/run.py [startup] [check] [each] [wire] [real] [--rounds N]`."""
+"""Runs the benchmarks: `python benchmarks/run.py [startup] [check] [each] [wire] [real] [kept] [--rounds N]`."""
 
 import argparse
 
 import check
 import each
+import kept
 import real
 import startup
 import wire
@@ -14,6 +15,7 @@ SCENARIOS = {
     "each": each.measure,
     "wire": wire.measure,
     "real": real.measure,
+    "kept": kept.measure,
 }
 
 

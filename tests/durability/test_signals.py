@@ -69,12 +69,11 @@ def test_a_run_that_was_killed_is_named_once_with_what_it_may_have_cost(tmp_path
 def test_a_reader_that_hangs_up_is_no_error(tmp_path: Path) -> None:
     with gateway() as url:
         project = Project.new(tmp_path / "p", url)
-        process = project.start()
-        assert process.stdout is not None
-        process.stdout.close()
-        assert process.stderr is not None
-        err = process.stderr.read()
-        assert process.wait() in (0, 141) and "Traceback" not in err
+        with project.start() as process:
+            assert process.stdout is not None and process.stderr is not None
+            process.stdout.close()
+            err = process.stderr.read()
+        assert process.returncode in (0, 141) and "Traceback" not in err
         assert len(project.run().out) > 0
 
 
