@@ -10,6 +10,11 @@ def config_folder() -> Path:
     return Path(platformdirs.user_config_path("flowlang"))
 
 
+def store_folder_for(name: str) -> Path:
+    """Where the store of a project is kept that is on another machine itself."""
+    return Path(platformdirs.user_cache_path("flowlang", appauthor=False)) / "stores" / name
+
+
 def log_folder() -> Path:
     """Where reports of our own mistakes are kept."""
     return Path(platformdirs.user_log_path("flowlang"))

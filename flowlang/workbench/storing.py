@@ -5,8 +5,6 @@ import re
 from decimal import Decimal
 from pathlib import Path
 
-import platformdirs
-
 from .. import __version__
 from ..language.checked import CheckedFlow
 from ..models.providers import Providers
@@ -22,6 +20,7 @@ from ..store.place import FOLDER, is_far, open_folder
 from ..store.problems import StoreUnusable
 from ..store.store import open_store
 from .given import Given
+from .own_folders import store_folder_for
 from .refusal import Refusal
 from .screen import Screen
 
@@ -35,7 +34,7 @@ def store_folder(flow: str, given: Given, screen: Screen) -> Path:
     if not is_far(wanted):
         return wanted
     name = hashlib.sha256(str(wanted.resolve()).encode("utf-8", "surrogateescape")).hexdigest()[:16]
-    folder = platformdirs.user_cache_path("flowlang", appauthor=False) / "stores" / name
+    folder = store_folder_for(name)
     if not folder.exists():  # said once, when it is begun
         shown = visible_line(str(wanted))
         screen.err(f"`{shown}` would be on another machine, where a store is not safe: it is kept in {folder}")
