@@ -15,7 +15,8 @@ STATEMENTS = 512  # a batch has one for each number of rows
 _LOOKS_S = 0.1  # between two looks whether the file is still the same
 _ALWAYS = ("trusted_schema=off", "cell_size_check=on", "mmap_size=0", "wal_autocheckpoint=0")
 # Where a log has grown, it is cut again as soon as it has been taken into the file.
-_OF_WRITERS = ("journal_mode=wal", f"journal_size_limit={1024 * 1024}")
+# macOS needs to be asked for what fsync means elsewhere.
+_OF_WRITERS = ("journal_mode=wal", "fullfsync=on", "checkpoint_fullfsync=on", f"journal_size_limit={1024 * 1024}")
 
 
 def connect(path: Path, readonly: bool = False, synchronous: str = "full") -> sqlite3.Connection:

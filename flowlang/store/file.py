@@ -336,7 +336,7 @@ class StoreFile:
         with suppress(OSError, StoreUnusable):
             handle = open_own(path, os.O_RDWR | os.O_CREAT | os.O_EXCL)
             try:
-                os.posix_fallocate(handle, 0, RESERVE_BYTES)
+                _fill(handle)
             except OSError:
                 path.unlink()
             finally:
@@ -351,6 +351,14 @@ def _take_in(connection: sqlite3.Connection) -> bool:
     finally:
         connection.execute("pragma busy_timeout=5000")
     return not busy and frames == done
+
+
+def _fill(handle: int) -> None:
+    """Takes the room of the reserve, without writing where the system can do that."""
+    if hasattr(os, "posix_fallocate"):
+        os.posix_fallocate(handle, 0, RESERVE_BYTES)
+    else:
+        os.write(handle, os.urandom(RESERVE_BYTES))
 
 
 def _identity_of(handle: int) -> tuple[int, int]:

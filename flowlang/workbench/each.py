@@ -1,5 +1,6 @@
 """`flowlang run FLOW --each ROWS`: the flow once for every row, a line of JSON for each."""
 
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
@@ -21,6 +22,7 @@ from ..show.redaction import redacted_value
 from ..show.reports import as_github
 from ..show.rows import rows_summary, tell_failed_rows, tell_passed_over, tell_rows_end
 from ..show.terminal import visible, visible_line
+from .changed import told_changes
 from .given import Given
 from .hiding import hide_inputs
 from .opening import piped_in, refuse_no_text, tell_wrong_inputs
@@ -59,7 +61,7 @@ def run_rows(
     secrets: Secrets,
 ) -> int:
     """Runs the flow for every row, writes a line for each in their order, tells how it went; returns the exit code."""
-    path, tally = given.flag("output"), Tally()
+    path, tally, began_at = given.flag("output"), Tally(), time.time()
     result, events = _open_result(path), open_events(given.flag("events"))
     # Lines that appear on the terminal all the time, and a view that is redrawn there, cannot both be read.
     choice = given.flag("console") or "auto"
@@ -84,6 +86,7 @@ def run_rows(
     unkept = not_kept(means.keeping)
     code = ran.stopped_by or (STORE if unkept is not None else tally.exit_code())
     _tell(tally, code, plan, given, screen, out)
+    screen.err(told_changes(plan, began_at))
     if ran.stopped_by:
         screen.err(how_to_go_on(means.keeping))
         return code

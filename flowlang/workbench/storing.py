@@ -73,7 +73,7 @@ def how_to_go_on(keeping: Keeping | None) -> str:
 
 def not_kept(keeping: Keeping | None) -> Refusal | None:
     """What is wrong at the end of a run after which not all could be kept."""
-    if keeping is None or (problem := keeping.store.failure) is None:
+    if keeping is None or not keeping.finds or (problem := keeping.store.failure) is None:
         return None
     saved, unsaved = keeping.store.saved, keeping.store.unsaved
     kept = f"{count(saved, 'answer')} saved, {unsaved} received but not saved"

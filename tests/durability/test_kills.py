@@ -10,9 +10,9 @@ from .project import Figures, Project, gateway, kill, stopped_and_repeated
 from .strace import injecting, needs_strace
 
 # Of the calls that change a disk or ask somebody, how often at most each happens in a run.
-WRITES = ("pwrite64", "write", "fdatasync,fsync", "rename", "unlink", "sendto")
+WRITES = ("pwrite64", "write", "fdatasync,fsync", "rename,renameat,renameat2", "unlink,unlinkat", "sendto")
 MOST = 400
-_SAMPLED = {"rename": (1, 2), "write": (1, 2), "pwrite64": (1, 80)}
+_SAMPLED = {"rename,renameat,renameat2": (1, 2), "write": (1, 2), "pwrite64": (1, 80)}
 SEED = 2026
 
 

@@ -5,12 +5,14 @@ import signal
 import subprocess
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from flowlang.store.connecting import connect
+from tests.gateway import Gateway
 
-from .project import CALLS, KEY, WIDTH, Project, gateway, judged
+from .project import CALLS, KEY, WIDTH, Project, answer, gateway, judged
 from .strace import injecting, needs_strace
 
 
@@ -89,6 +91,27 @@ def test_few_open_files_and_no_thread_are_enough(tmp_path: Path) -> None:
         none = other.run(before=injecting("clone3,clone", "error=EAGAIN"))
         assert none.code == 0, none.err
         assert len(gate.log) == CALLS and project.report() == other.report()
+
+
+def test_a_flow_that_is_edited_while_it_runs_is_run_as_it_was(tmp_path: Path) -> None:
+    edited: list[Path] = []
+
+    def answer_and_edit(request: dict[str, Any]) -> str:
+        for path in edited:
+            path.write_text(path.read_text().replace("Begin.", "Begin anew."))
+        edited.clear()
+        return answer(request)
+
+    with (gate := Gateway(answer_and_edit)) as url:
+        reference = Project.new(tmp_path / "a", url)
+        assert "changed since" not in reference.run().err
+        project = Project.new(tmp_path / "b", url)
+        edited.append(project.home / "twenty.flow")
+        ended = project.run()
+        assert ended.code == 0 and "1 file changed since the start (twenty.flow)" in ended.err
+        assert project.report() == reference.report()
+        gate.forget()
+        assert project.run().code == 0 and len(gate.log) == CALLS
 
 
 def test_no_key_is_in_any_file_of_a_project(tmp_path: Path) -> None:

@@ -150,6 +150,27 @@ def test_a_file_that_another_process_has_mended_is_opened_anew(tmp_path: Path) -
     file.close()
 
 
+def test_who_has_the_damaged_file_open_leaves_the_log_of_the_new_one_alone(tmp_path: Path) -> None:
+    one, two = open_file(tmp_path / "s"), open_file(tmp_path / "s")
+    two.write(insert)
+    with two.locked():
+        two.connection.close()
+        two._mend()
+        two.connection = two._opened(is_first=False, mends=False)
+    two.write(lambda connection: connection.execute("insert into dialects values ('b', 'b', '{}')"))
+    log = Path(f"{two.path}-wal")
+    assert log.stat().st_size > 0
+    one.connection.close()  # the last one that had the old file open: it must not take "its" log away
+    assert log.stat().st_size > 0
+    one._is_other = True
+    one.close()
+    shutil.copytree(tmp_path / "s", tmp_path / "killed")
+    two.close()
+    other = open_file(tmp_path / "killed")
+    assert other.connection.execute("select count(*) from dialects where origin = 'b'").fetchone() == (1,)
+    other.close()
+
+
 def test_a_folder_that_was_taken_away_and_made_anew_has_one_lock_again(tmp_path: Path) -> None:
     file = open_file(tmp_path / "s")
     shutil.rmtree(tmp_path / "s")
