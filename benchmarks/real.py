@@ -6,6 +6,7 @@ question to the end of the last answer; wall, cpu and memory are those of the wh
 
 import json
 import random
+import shutil
 import sys
 import tempfile
 from collections.abc import Callable, Mapping
@@ -48,8 +49,8 @@ class Place:
     gateway: StandIn
     at_once: int
 
-    def flow(self, text: str, *flags: str) -> Callable[[], Run]:
-        """A run of the flow through the command line."""
+    def flow(self, text: str, *flags: str, keeps: bool = False) -> Callable[[], Run]:
+        """A run of the flow through the command line, with an empty store unless it `keeps` that of the run before."""
         (self.home / "real.flow").write_text(text, encoding="utf-8")
         settings = f"""\
 [project]
@@ -71,7 +72,13 @@ at_once = {self.at_once}
             "-o",
             "result.json",
         )
-        return lambda: self._run(command)
+
+        def run() -> Run:
+            if not keeps:
+                shutil.rmtree(self.home / ".flowlang", ignore_errors=True)
+            return self._run(command)
+
+        return run
 
     def bare(self, calls: Calls, model: str = MODEL, shared: str = "", tries: int = 1) -> Callable[[], Run]:
         """The same calls by the bare client; `shared` names a file whose text begins every prompt."""

@@ -1,4 +1,4 @@
-"""Runs the benchmarks: `python benchmarks/run.py [startup] [check] [each] [wire] [real] [--rounds N]`.
+"""Runs the benchmarks: `python benchmarks/run.py [startup] [check] [each] [wire] [real] [kept] [--rounds N]`.
 
 `S1` to `S10` is one scenario of `real`.
 """
@@ -8,6 +8,7 @@ from functools import partial
 
 import check
 import each
+import kept
 import real
 import startup
 import wire
@@ -18,6 +19,7 @@ SCENARIOS = {
     "each": each.measure,
     "wire": wire.measure,
     "real": real.measure,
+    "kept": kept.measure,
 }
 ONE_BY_ONE = {name: partial(real.measure_one, name) for name in real.SCENARIOS}
 

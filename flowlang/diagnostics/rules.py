@@ -72,6 +72,7 @@ _RULES = (
     Rule("unmet-expectation", "an `expect` of the limits or of a test does not hold", when="run"),
     Rule("missing-recording", "a test needs an answer that nothing gives", when="run"),
     Rule("limit-reached", "the run came to one of its limits", when="run"),
+    Rule("store-failed", "answers cannot be kept, or not any more", when="run"),
 )
 
 RULES: Mapping[str, Rule] = {rule.name: rule for rule in _RULES}

@@ -43,7 +43,14 @@ def parts_of(request: ChatRequest, origin: str) -> dict[str, Any]:
 
 
 def _head(request: ChatRequest, origin: str) -> str:
-    return json.dumps([KEY_VERSION, parts_of(request, origin)], sort_keys=True, separators=(",", ":"))
+    """All but the messages. What a schema is called is left out: it is the step's name, and no part of the question."""
+    schema = None if request.schema is None else json.dumps([request.strict, request.schema], ensure_ascii=False)
+    # A number is sent as one, a text like it as a text.
+    parameters = [
+        [name, _plain(value), isinstance(value, Decimal)] for name, value in sorted(request.parameters.items())
+    ]
+    parts = [KEY_VERSION, origin, request.model, parameters, schema, _tools_of(request), request.sample]
+    return json.dumps(parts, separators=(",", ":"))
 
 
 def _schema_of(request: ChatRequest) -> Any:

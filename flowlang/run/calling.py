@@ -91,7 +91,7 @@ class Gate:
                 return self._from_before(keeping, question, found)
             async with keeping.alone(question.key, reuse) as waited:
                 if isinstance(found, Busy):
-                    await keeping.until_over(found)
+                    await keeping.until_over(found, budget.check_time)
                     found = keeping.find(question.key, reuse)
                 elif waited:
                     found = keeping.find(question.key, reuse)

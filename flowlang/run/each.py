@@ -94,7 +94,7 @@ class Tally:
             return self.stopped
         if self.failed and not self.good and len(self.codes) == 1:
             (only,) = self.codes
-            return only if only in (PROVIDER, LIMIT, NOT_ALLOWED) else FAILED
+            return only if only in (PROVIDER, LIMIT, STORE, NOT_ALLOWED) else FAILED
         return FAILED if self.failed else DONE
 
     def outcome(self) -> str:

@@ -25,4 +25,4 @@ OF_RULE = {
 }
 
 # Rules after which no further call can do better: everything stops at the first one.
-FINAL = frozenset(("missing-key",))
+FINAL = frozenset(("missing-key", "store-failed"))

@@ -96,12 +96,15 @@ class Keeping:
         return kept if kept is not None and self.serves(kept, reuse) else None
 
     def serves(self, kept: Kept, reuse: Reuse) -> bool:
-        """Whether an answer from before may be used. A clock that was set back makes none too old."""
+        """Whether an answer from before may be used.
+
+        A clock that was set back makes none too old, unless by more than the age: then nobody knows how old it is.
+        """
         if kept.run in self._repeated and reuse.since != "this run":
             return True
         if kept.run == self.store.run:
             return reuse.since != "never"
-        return reuse.since == "ever" and (reuse.age_s is None or self._wall() - kept.made_at <= reuse.age_s)
+        return reuse.since == "ever" and (reuse.age_s is None or abs(self._wall() - kept.made_at) <= reuse.age_s)
 
     @asynccontextmanager
     async def alone(self, key: bytes, reuse: Reuse) -> AsyncIterator[bool]:
@@ -128,9 +131,10 @@ class Keeping:
         except StoreUnusable as problem:
             raise StoreFailed(problem) from None
 
-    async def until_over(self, busy: Busy) -> None:
-        """Waits until a call of another process has ended."""
+    async def until_over(self, busy: Busy, check: Callable[[], None]) -> None:
+        """Waits until a call of another process has ended; `check` raises where there is no time left for it."""
         while not self.store.is_over(busy.call):
+            check()
             await self._sleep(LOOKS_S)
 
     def attempt(

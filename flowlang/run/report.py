@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from .event import CallFinished, Event, Noted, RunFinished, StepFailed, StepFinished, StepSkipped
-from .exit import DONE, FAILED, INTERRUPTED, LIMIT, NOT_ALLOWED, OF_RULE, PROVIDER
+from .exit import DONE, FAILED, INTERRUPTED, LIMIT, NOT_ALLOWED, OF_RULE, PROVIDER, STORE
 from .outcome import FAILED_BEFORE
 
 
@@ -59,9 +59,10 @@ def fold(events: Iterable[Event]) -> Report:
             case CallFinished():
                 calls += not event.cached
                 unpriced += bool(event.tokens_in or event.tokens_out) and event.cost_usd is None
-                tokens_in += event.tokens_in
-                tokens_out += event.tokens_out
-                tokens_cached += event.tokens_cached
+                if not event.cached:  # of an answer from before, they were paid then
+                    tokens_in += event.tokens_in
+                    tokens_out += event.tokens_out
+                    tokens_cached += event.tokens_cached
             case RunFinished():
                 end = event
     lost = [one for one in failures if _is_lost(one, went_on)]
@@ -109,7 +110,7 @@ def _exit_code(outcome: str, failed: list[StepFailed], lost: bool) -> int:
     if outcome == "interrupted":
         return INTERRUPTED
     codes = {OF_RULE.get(one.rule, FAILED) for one in failed if one.rule != FAILED_BEFORE}
-    for code in (NOT_ALLOWED, LIMIT, PROVIDER):
+    for code in (NOT_ALLOWED, STORE, LIMIT, PROVIDER):
         if code in codes:
             return code
     return FAILED if failed or lost or outcome == "failed" else LIMIT if outcome == "limit" else DONE

@@ -96,8 +96,6 @@ def _next(report: Report, flow: str, plan: Plan) -> str:
     match report.outcome:
         case "limit" if any(_has_limits(below) for below in plan.with_those_below()):
             return f"\nto go further, raise `limits` in {flow} and run it again"
-        case "interrupted":
-            return "\nthe same command starts it again"
         case "failed" if first := _asked_for_nothing(report, plan):
             return f"\nwhat it was asked: flowlang preview {flow} {visible_line(first)} …"
         case _:

@@ -5,6 +5,9 @@ import os
 from contextlib import suppress
 from pathlib import Path
 
+from .place import existing_folder, open_own, own_folder
+from .problems import StoreUnusable
+
 
 class Alive:
     """The locks of one process's run, and its look at those of others."""
@@ -14,23 +17,29 @@ class Alive:
         self._held: dict[int, int] = {}
 
     def hold(self, run: int) -> None:
-        """Says that this run is under way, until the process ends or `let_go`. Raises OSError."""
+        """Says that this run is under way, until the process ends or `let_go`. Raises OSError, StoreUnusable."""
         if run in self._held:
             return
-        self._folder.mkdir(mode=0o700, exist_ok=True)
-        handle = os.open(self._folder / str(run), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+        own_folder(self._folder)
+        handle = open_own(self._folder / str(run), os.O_RDWR | os.O_CREAT)
         # Where somebody put a store aside, a run of it may have the number still: then it speaks for both.
         with suppress(BlockingIOError):
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         self._held[run] = handle
 
+    def holds(self, run: int) -> bool:
+        """Whether it is this process that is running it."""
+        return run in self._held
+
     def is_alive(self, run: int) -> bool:
         """Whether some process, this one included, is running it."""
         if run in self._held:
             return True
+        if not existing_folder(self._folder):
+            return False
         try:
-            handle = os.open(self._folder / str(run), os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW)
-        except OSError:
+            handle = open_own(self._folder / str(run), os.O_RDWR)
+        except StoreUnusable:
             return False
         try:
             fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
@@ -42,8 +51,9 @@ class Alive:
 
     def forget(self, run: int) -> None:
         """Takes away what a run that is over has left."""
-        with suppress(OSError):
-            (self._folder / str(run)).unlink()
+        if existing_folder(self._folder):
+            with suppress(OSError):
+                (self._folder / str(run)).unlink()
 
     def let_go_of(self, run: int) -> None:
         """Says that one run is over."""

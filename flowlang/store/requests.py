@@ -5,16 +5,19 @@ BLOB_BYTES is a file of its own in `blobs/`.
 """
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
+from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
 from ..language.values import Media
-from ..models.chat import ChatMessage, ChatRequest
+from ..models.chat import ChatMessage, ChatRequest, Reply, ToolCall
 from ..plan.fingerprint import parts_of
+from .place import existing_folder, open_own, own_folder, sync_folder
+from .problems import StoreUnusable
 
 SHORT = 1_000  # characters; a longer text stands by itself
 BLOB_BYTES = 64 * 1024
@@ -35,6 +38,8 @@ class Texts:
     def told(self, request: ChatRequest, origin: str) -> dict[str, Any]:
         """The request as JSON. Long texts are objects with the `text`'s digest, media with their own."""
         parts = parts_of(request, origin)
+        for name in ("origin", "model", "parameters"):
+            parts[name] = redacted(parts[name], self._redact)
         parts["schema"] = None if parts["schema"] is None else self.text(parts["schema"])
         parts["tools"] = [self.text(one) for one in parts["tools"]]
         parts["messages"] = [self._message(message) for message in request.messages]
@@ -63,7 +68,7 @@ class Texts:
     def media(self, media: Media) -> dict[str, Any]:
         """What stands for an image or audio."""
         self._add(bytes.fromhex(media.digest), media.data)
-        return {"media": media.digest, "kind": media.kind, "type": media.media_type, "name": media.name}
+        return {"media": media.digest, "kind": media.kind, "type": media.media_type, "name": self._redact(media.name)}
 
     def _add(self, digest: bytes, data: bytes) -> None:
         if digest not in self._known:
@@ -78,20 +83,55 @@ class Texts:
             "parts": [self.media(part) if isinstance(part, Media) else self.text(part) for part in message.parts],
         }
         if message.tool_calls:
-            told["calls"] = [[call.name, self._redact(call.arguments)] for call in message.tool_calls]
+            told["calls"] = [[self._redact(call.name), self._redact(call.arguments)] for call in message.tool_calls]
         return told
 
 
+def redacted(value: Any, redact: Redact) -> Any:
+    """JSON data without any secret in its texts. Not its text as JSON: a secret may look like a number in it."""
+    if isinstance(value, str):
+        return redact(value)
+    if isinstance(value, Mapping):
+        return {redact(str(name)): redacted(one, redact) for name, one in value.items()}
+    return [redacted(one, redact) for one in value] if isinstance(value, list | tuple) else value
+
+
+def redacted_reply(reply: Reply, redact: Redact) -> Reply:
+    """An answer without any secret, also in what its provider says beside it."""
+    return replace(
+        reply,
+        text=redact(reply.text),
+        model=redact(reply.model),
+        tool_calls=tuple(_redacted_call(call, redact) for call in reply.tool_calls),
+    )
+
+
+def redacted_turns(turns: Iterable[ChatMessage], redact: Redact) -> tuple[ChatMessage, ...]:
+    """Turns of tools without any secret."""
+    return tuple(
+        replace(
+            turn,
+            parts=tuple(redact(part) if isinstance(part, str) else part for part in turn.parts),
+            tool_calls=tuple(_redacted_call(call, redact) for call in turn.tool_calls),
+            tool_call_id=redact(turn.tool_call_id),
+        )
+        for turn in turns
+    )
+
+
+def _redacted_call(call: ToolCall, redact: Redact) -> ToolCall:
+    return ToolCall(redact(call.id), redact(call.name), redact(call.arguments), redacted(call.rest, redact))
+
+
 def write_blob(folder: Path, digest: bytes, data: bytes) -> None:
-    """Writes a large text as a file of its own; it is there whole, or not at all. Raises OSError."""
+    """Writes a large text as a file of its own; it is there whole, or not at all. Raises OSError, StoreUnusable."""
     path = blob_path(folder, digest)
-    if path.exists():
+    own_folder(own_folder(path.parent.parent) / path.parent.name)
+    if os.path.lexists(path) and read_blob(folder, digest) is not None:
         return
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     new = path.with_name(f".{uuid4().hex}")
     try:
-        handle = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
-        with os.fdopen(handle, "wb") as file:
+        with os.fdopen(open_own(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL), "wb") as file:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
@@ -100,11 +140,9 @@ def write_blob(folder: Path, digest: bytes, data: bytes) -> None:
         with suppress(OSError):
             new.unlink()
         raise
-    handle = os.open(path.parent, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+    sync_folder(path.parent)
+    sync_folder(path.parent.parent)
+    sync_folder(folder)
 
 
 def blob_path(folder: Path, digest: bytes) -> Path:
@@ -115,8 +153,12 @@ def blob_path(folder: Path, digest: bytes) -> Path:
 
 def read_blob(folder: Path, digest: bytes) -> bytes | None:
     """A large text; None if it is gone, or not what it was."""
+    path = blob_path(folder, digest)
+    if not existing_folder(path.parent.parent) or not existing_folder(path.parent):
+        return None
     try:
-        data = blob_path(folder, digest).read_bytes()
-    except OSError:
+        with os.fdopen(open_own(path, os.O_RDONLY), "rb") as file:
+            data = file.read()
+    except (OSError, StoreUnusable):
         return None
     return data if sha256(data).digest() == digest else None

@@ -9,22 +9,27 @@ import sqlite3
 import time
 from collections.abc import Callable, Mapping
 from contextlib import closing, suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from ..models.chat import ChatMessage, Reply
 from ..record import record
 from .alive import Alive
-from .file import NAME, StoreFile, connect
+from .batch import Batch
+from .connecting import Reader, connect
+from .cut_off import OpenCall, close_cut_off, object_in
+from .file import NAME, StoreFile
 from .problems import StoreUnusable
-from .requests import BLOB_BYTES, Redact, Texts, write_blob
+from .requests import BLOB_BYTES, Redact, Texts, redacted, redacted_reply, redacted_turns, write_blob
 from .rows import Attempt, Ending, Kept, ending_json, read_reply, reply_json
 from .sealed import seal
 from .writer import Writer
 
 Clock = Callable[[], float]
 _json = json.JSONEncoder(ensure_ascii=True, separators=(",", ":")).encode
-_BAD = (sqlite3.Error, ValueError, TypeError)
+_BAD = (ValueError, TypeError, AttributeError)
+LEAVES_S = 0.6  # for what is still to be written when a run is stopped: whoever stops it waits for a second
 
 
 @record
@@ -34,18 +39,6 @@ class Busy:
     call: int
 
 
-@record
-class OpenCall:
-    """A call that was open when its run was cut off: it may have been billed. `most_usd` is what it may have cost."""
-
-    run: int
-    path: str
-    step: str
-    item: int | None
-    model: str
-    most_usd: str | None
-
-
 class Store:
     """A store in use by one run. Made by `open_store`, closed by `close`.
 
@@ -53,17 +46,19 @@ class Store:
     nothing could be written any more.
     """
 
-    def __init__(self, file: StoreFile, redact: Redact, wall: Clock) -> None:
+    def __init__(self, file: StoreFile, redact: Redact, tell: Callable[[str], None], wall: Clock) -> None:
         self.folder = file.folder
         self.run = 0
         self.saved = 0
         self.unsaved = 0
         self._file = file
+        self._tell = tell
         self._wall = wall
         self._redact = redact
         self._texts = Texts(redact)
         self._alive = Alive(file.folder)
-        self._reader: sqlite3.Connection | None = None
+        self._reader = Reader(file.path)
+        self._damaged = 0
         self._writer: Writer | None = None
 
     # ── The run ──
@@ -71,16 +66,34 @@ class Store:
     def begin_run(self, flow: str, body: Mapping[str, Any]) -> tuple[OpenCall, ...]:
         """Gives the run its number; returns the calls of runs that were cut off, each told once.
 
-        In a session of many runs it begins the next one. Raises StoreUnusable.
+        Raises StoreUnusable.
         """
+        self.run, lost = self._file.write(self._beginning(flow, body))
+        return lost
+
+    async def begin_next_run(self, flow: str, body: Mapping[str, Any]) -> tuple[OpenCall, ...]:
+        """The same in a session of many runs, whose calls may still be writing."""
+        if self._writer is None:
+            return self.begin_run(flow, body)
+        work = self._beginning(flow, body)
+        begun: tuple[int, tuple[OpenCall, ...]] = await self._done(lambda batch: work(batch.connection))
+        self.run = begun[0]
+        return begun[1]
+
+    def _beginning(
+        self, flow: str, body: Mapping[str, Any]
+    ) -> Callable[[sqlite3.Connection], tuple[int, tuple[OpenCall, ...]]]:
         started = self._wall()
-        told = _json(body)
+        told = self._clean(body)
+        name = flow.encode("utf-8", "backslashreplace").decode()  # a name of a file need not be UTF-8
         texts = self._texts.take()
 
         def work(connection: sqlite3.Connection) -> tuple[int, tuple[OpenCall, ...]]:
-            lost = self._cut_off(connection)
-            self._put_texts(connection, texts)
-            row = (flow, started, None, None, told)
+            lost = close_cut_off(connection, self._alive)
+            batch = Batch(connection)
+            self._put_texts(batch, texts)
+            batch.put()
+            row = (name, started, None, None, told)
             made = connection.execute(
                 "insert into runs (flow, started_at, ended_at, outcome, body, seal) values (?, ?, ?, ?, ?, ?)",
                 (*row, seal(*row)),
@@ -89,19 +102,19 @@ class Store:
             self._alive.hold(number)
             return number, lost
 
-        self.run, lost = self._file.write(work)
-        return lost
+        return work
 
     def end_run(self, outcome: str, body: Mapping[str, Any]) -> None:
         """Notes how the run came out; `body` is added to what it began with."""
-        number, ended = self.run, self._wall()
+        number, ended, told_last = self.run, self._wall(), redacted(body, self._redact)
 
-        def work(connection: sqlite3.Connection) -> None:
+        def work(batch: Batch) -> None:
+            connection = batch.connection
             found = connection.execute("select flow, started_at, body from runs where id = ?", (number,)).fetchone()
             if found is None:
                 return
             flow, started, told = found
-            row = (flow, started, ended, outcome, _json({**_object(told), **body}))
+            row = (flow, started, ended, outcome, _json({**object_in(told), **told_last}))
             connection.execute(
                 "update runs set ended_at = ?, outcome = ?, body = ?, seal = ? where id = ?",
                 (ended, outcome, row[4], seal(*row), number),
@@ -115,26 +128,26 @@ class Store:
 
     def step_ended(self, path: str, step: str, body: Mapping[str, Any]) -> None:
         """Notes how a step of the run came out."""
-        row = (self.run, path, step, self._redact(_json(body)))
-        self._later(lambda connection: _insert_step(connection, row))
+        row = (self.run, path, step, self._clean(body))
+        self._later(lambda batch: batch.add("steps", (*row, seal(*row))))
 
     # ── Answers ──
 
     def find(self, key: bytes) -> Kept | None:
         """The answer to exactly this question, if there is one. What is damaged counts as none."""
         try:
-            if self._reader is None:
-                self._reader = connect(self.folder / NAME, readonly=True)
-            row = self._reader.execute(_FIND, (key,)).fetchone()
-        except sqlite3.Error:
-            self._close_reader()
+            row = self._reader.row(_FIND, (key,))
+        except (sqlite3.Error, OSError):
+            self._reader.close()
             return None
-        return _kept_in(key, row)
+        kept = _kept_in(key, row)
+        self._damaged += kept is None and row is not None
+        return kept
 
     def note_conversation(self, key: bytes, reply: Reply, turns: tuple[ChatMessage, ...]) -> "asyncio.Future[Any]":
         """Keeps the answer to a question together with the turns of tools that led to it."""
-        row = self._answer_row(key, reply, turns)
-        return self._done(lambda connection: _run(connection, _PUT, row))
+        row = self._answer_row(key, redacted_reply(reply, self._redact), redacted_turns(turns, self._redact))
+        return self._done(lambda batch: batch.add("answers", row))
 
     # ── Calls ──
 
@@ -144,57 +157,40 @@ class Store:
         Unless an answer that is `usable` has come in meanwhile, or, where the caller `waits` for others, another
         process is asking: then that. Raises StoreUnusable.
         """
+        if self._file.full is not None:
+            raise self._file.full
         told: Any = await self._done(self._claiming(attempt, usable, waits))
         assert isinstance(told, int | Kept | Busy)
         return told
 
     def note_call(self, attempt: Attempt, ending: Ending) -> None:
         """Notes a call that has ended, of which nothing needs to be found again: a hit, an offline answer."""
-        body = {"model": attempt.model, "role": attempt.role, "request": attempt.request, **ending_json(ending)}
-        row = (
-            attempt.run or self.run,
-            attempt.path,
-            attempt.step,
-            attempt.item,
-            attempt.key,
-            ending.status,
-            self._clean(body),
-        )
+        row = self._ended_row(attempt, self._clean_ending(ending))
         texts = self._texts.take()
 
-        def work(connection: sqlite3.Connection) -> None:
-            self._put_texts(connection, texts)
-            connection.execute(_CALL, (*row, seal(*row)))
+        def work(batch: Batch) -> None:
+            self._put_texts(batch, texts)
+            batch.new_call((*row, seal(*row)))
 
         self._later(work)
 
     def note_hit(self, path: str, step: str, item: int | None, key: bytes, of_run: int) -> None:
         """Notes a question that was answered from before."""
         row = (self.run, path, step, item, key, "ok", f'{{"cached":true,"of_run":{of_run}}}')
-        self._later(lambda connection: _run(connection, _CALL, (*row, seal(*row))))
+        self._later(lambda batch: batch.new_call((*row, seal(*row))))
 
     def end_call(self, call: int, attempt: Attempt, ending: Ending, keeps: bool) -> "asyncio.Future[Any]":
         """Notes how a call ended, and keeps its answer if it may ever be used again. Done: it is on the disk."""
-        body = {"model": attempt.model, "role": attempt.role, "request": attempt.request, **ending_json(ending)}
-        row = (
-            attempt.run or self.run,
-            attempt.path,
-            attempt.step,
-            attempt.item,
-            attempt.key,
-            ending.status,
-            self._clean(body),
-        )
-        answer = (
-            self._answer_row(attempt.key, ending.reply, run=attempt.run) if keeps and ending.reply is not None else None
-        )
+        ending = self._clean_ending(ending)
+        row = self._ended_row(attempt, ending)
+        answer = None
+        if keeps and ending.reply is not None:
+            answer = self._answer_row(attempt.key, ending.reply, run=attempt.run)
 
-        def work(connection: sqlite3.Connection) -> None:
-            connection.execute(
-                "update calls set status = ?, body = ?, seal = ? where id = ?", (row[5], row[6], seal(*row), call)
-            )
+        def work(batch: Batch) -> None:
+            batch.add("calls", (call, *row, seal(*row)))
             if answer is not None:
-                connection.execute(_PUT, answer)
+                batch.add("answers", answer)
 
         future = self._done(work)
         if answer is not None:
@@ -204,11 +200,9 @@ class Store:
     def is_over(self, call: int) -> bool:
         """Whether a call of another process has ended, or nobody is left to end it."""
         try:
-            if self._reader is None:
-                self._reader = connect(self.folder / NAME, readonly=True)
-            row = self._reader.execute("select status, run from calls where id = ?", (call,)).fetchone()
-        except sqlite3.Error:
-            self._close_reader()
+            row = self._reader.row("select status, run from calls where id = ?", (call,))
+        except (sqlite3.Error, OSError):
+            self._reader.close()
             return True
         return row is None or row[0] != "open" or not self._alive.is_alive(row[1])
 
@@ -232,87 +226,72 @@ class Store:
     def note_dialect(self, origin: str, model: str, body: str) -> None:
         """Notes how an endpoint wants to be asked."""
         statement = "insert or replace into dialects (origin, model, body) values (?, ?, ?)"
-        self._later(lambda connection: _run(connection, statement, (origin, model, body)))
+        row = (self._redact(origin), self._redact(model), self._redact(body))
+        self._later(lambda batch: batch.connection.execute(statement, row))
 
     # ── The end ──
 
     @property
     def failure(self) -> StoreUnusable | None:
-        """Why nothing can be written any more."""
-        return self._writer.failure if self._writer is not None else None
+        """Why nothing can be written any more, or nothing more may be begun since the disk is full."""
+        return (self._writer.failure if self._writer is not None else None) or self._file.full
 
     async def close(self) -> None:
-        """Ends when all is on the disk, or cannot be."""
-        if self._writer is not None:
-            await self._writer.close()
-        self.close_now()
+        """Ends when all is on the disk, or cannot be; where the run was stopped, not much later than now."""
+        task = asyncio.current_task()
+        is_stopped = task is not None and task.cancelling() > 0
+        if self._writer is None or await self._writer.close(LEAVES_S if is_stopped else None):
+            self.close_now()
+        else:
+            self._alive.let_go()  # the thread has the file; it ends with the process
+        if self._damaged:
+            told = "1 answer" if self._damaged == 1 else f"{self._damaged} answers"
+            self._tell(f"the store was damaged: {told} could not be used and had to be asked for again")
 
     def close_now(self) -> None:
         """Closes what is open; for a store that has written nothing since its run began."""
-        self._close_reader()
+        self._reader.close()
         self._file.close()
         self._alive.let_go()
 
     # ── The rest ──
 
-    def _claiming(
-        self, attempt: Attempt, usable: Callable[[Kept], bool], waits: bool
-    ) -> Callable[[sqlite3.Connection], Any]:
-        body = {"model": attempt.model, "role": attempt.role, "request": attempt.request, "most_usd": attempt.most_usd}
-        row = (
-            attempt.run or self.run,
-            attempt.path,
-            attempt.step,
-            attempt.item,
-            attempt.key,
-            "open",
-            self._clean(body),
-        )
+    def _claiming(self, attempt: Attempt, usable: Callable[[Kept], bool], waits: bool) -> "_Claim":
+        body = {
+            "model": self._redact(attempt.model),
+            "role": attempt.role,
+            "request": attempt.request,
+            "most_usd": attempt.most_usd,
+        }
+        own = attempt.run or self.run
+        row = (own, attempt.path, attempt.step, attempt.item, attempt.key, "open", _json(body))
         texts = self._texts.take()
 
-        def work(connection: sqlite3.Connection) -> int | Kept | Busy:
-            self._put_texts(connection, texts)
-            kept = _kept_in(attempt.key, connection.execute(_FIND, (attempt.key,)).fetchone())
+        def work(batch: Batch) -> int | Kept | Busy:
+            self._put_texts(batch, texts)
+            kept = _kept_in(attempt.key, batch.answer(attempt.key))
             if kept is not None and usable(kept):
                 return kept
-            others = "select id, run from calls where key = ? and status = 'open' and run != ?"
-            for call, run in connection.execute(others, (attempt.key, attempt.run or self.run)).fetchall():
-                if waits and self._alive.is_alive(run):
+            for call, run in batch.open_calls(attempt.key):
+                if waits and not self._alive.holds(run) and self._alive.is_alive(run):
                     return Busy(call)
-            return connection.execute(_CALL, (*row, seal(*row))).lastrowid or 0
+            return batch.new_call((*row, seal(*row)))
 
-        return work
+        return _Claim(attempt.key, work)
 
-    def _cut_off(self, connection: sqlite3.Connection) -> tuple[OpenCall, ...]:
-        """Closes the runs that nobody runs any more; the calls that were open when they ended."""
-        found: list[OpenCall] = []
-        columns = "id, flow, started_at, body"
-        for run, flow, started, told in connection.execute(
-            f"select {columns} from runs where outcome is null"
-        ).fetchall():
-            if self._alive.is_alive(run):
-                continue
-            row = (flow, started, None, "cut off", told)
-            connection.execute("update runs set outcome = ?, seal = ? where id = ?", ("cut off", seal(*row), run))
-            calls = "select id, path, step, item, key, body from calls where run = ? and status = 'open'"
-            for call, path, step, item, key, body in connection.execute(calls, (run,)).fetchall():
-                sealed = (run, path, step, item, key, "unknown", body)
-                connection.execute("update calls set status = 'unknown', seal = ? where id = ?", (seal(*sealed), call))
-                known = _object(body)
-                found.append(OpenCall(run, path, step, item, str(known.get("model", "")), known.get("most_usd")))
-            self._alive.forget(run)
-        return tuple(found)
+    def _carry_out(self, connection: sqlite3.Connection, works: list[Callable[[Batch], Any]]) -> list[Any]:
+        batch = Batch(connection)
+        batch.look_up([work.key for work in works if isinstance(work, _Claim)])
+        results = [work(batch) for work in works]
+        batch.put()
+        return results
 
-    def _put_texts(self, connection: sqlite3.Connection, texts: Mapping[bytes, bytes]) -> None:
+    def _put_texts(self, batch: Batch, texts: Mapping[bytes, bytes]) -> None:
         for digest, data in texts.items():
             is_large = len(data) > BLOB_BYTES
             if is_large:
-                try:
-                    write_blob(self.folder, digest, data)
-                except OSError as error:
-                    reason = (error.strerror or "unknown reason").lower()
-                    raise StoreUnusable(f"the store `{self.folder}` cannot be used: {reason}") from None
-            connection.execute("insert or ignore into texts values (?, ?)", (digest, None if is_large else data))
+                write_blob(self.folder, digest, data)
+            batch.add("texts", (digest, None if is_large else data))
 
     def _answer_row(
         self, key: bytes, reply: Reply, turns: tuple[ChatMessage, ...] = (), *, run: int = 0
@@ -320,8 +299,22 @@ class Store:
         row = (key, self._wall(), run or self.run, reply_json(reply, turns))
         return (*row, seal(*row))
 
+    def _ended_row(self, attempt: Attempt, ending: Ending) -> tuple[Any, ...]:
+        body = {
+            "model": self._redact(attempt.model),
+            "role": attempt.role,
+            "request": attempt.request,
+            **ending_json(ending),
+        }
+        own = attempt.run or self.run
+        return (own, attempt.path, attempt.step, attempt.item, attempt.key, ending.status, _json(body))
+
+    def _clean_ending(self, ending: Ending) -> Ending:
+        reply = None if ending.reply is None else redacted_reply(ending.reply, self._redact)
+        return replace(ending, reply=reply, error=self._redact(ending.error))
+
     def _clean(self, body: Mapping[str, Any]) -> str:
-        return self._redact(_json(body))
+        return _json(redacted(body, self._redact))
 
     def _count(self, future: "asyncio.Future[Any]") -> None:
         if future.cancelled():
@@ -331,31 +324,35 @@ class Store:
         else:
             self.unsaved += 1
 
-    def _done(self, work: Callable[[sqlite3.Connection], Any]) -> "asyncio.Future[Any]":
-        if self._writer is None:
-            self._writer = Writer(self._file)
-        return self._writer.done(work)
+    def _done(self, work: Callable[[Batch], Any]) -> "asyncio.Future[Any]":
+        return self._writing().done(work)
 
-    def _later(self, work: Callable[[sqlite3.Connection], None]) -> None:
-        if self._writer is None:
-            self._writer = Writer(self._file)
-        self._writer.later(work)
+    def _later(self, work: Callable[[Batch], Any]) -> None:
+        self._writing().later(work)
 
-    def _close_reader(self) -> None:
-        if self._reader is not None:
-            with suppress(sqlite3.Error):
-                self._reader.close()
-            self._reader = None
+    def _writing(self) -> Writer:
+        if self._writer is None:
+            self._writer = Writer(self._file, self._carry_out)
+        return self._writer
+
+
+@record
+class _Claim:
+    """The work of claiming a call; what is known of its question is looked up before."""
+
+    key: bytes
+    work: Callable[[Batch], int | Kept | Busy]
+
+    def __call__(self, batch: Batch) -> int | Kept | Busy:
+        return self.work(batch)
 
 
 def open_store(folder: Path, redact: Redact, tell: Callable[[str], None], wall: Clock = time.time) -> Store:
     """The store in a folder that is there. Raises StoreUnusable."""
-    return Store(StoreFile(folder, tell), redact, wall)
+    return Store(StoreFile(folder, tell), redact, tell, wall)
 
 
 _FIND = "select made_at, run, body, seal from answers where key = ?"
-_PUT = "insert or replace into answers (key, made_at, run, body, seal) values (?, ?, ?, ?, ?)"
-_CALL = "insert into calls (run, path, step, item, key, status, body, seal) values (?, ?, ?, ?, ?, ?, ?, ?)"
 
 
 def _kept_in(key: bytes, row: tuple[Any, ...] | None) -> Kept | None:
@@ -368,19 +365,3 @@ def _kept_in(key: bytes, row: tuple[Any, ...] | None) -> Kept | None:
             reply, turns = read_reply(body)
             return Kept(reply, made_at, run, turns)
     return None
-
-
-def _run(connection: sqlite3.Connection, statement: str, values: tuple[Any, ...]) -> None:
-    connection.execute(statement, values)
-
-
-def _insert_step(connection: sqlite3.Connection, row: tuple[Any, ...]) -> None:
-    connection.execute("insert into steps (run, path, step, body, seal) values (?, ?, ?, ?, ?)", (*row, seal(*row)))
-
-
-def _object(body: object) -> dict[str, Any]:
-    with suppress(ValueError, TypeError):
-        told = json.loads(body)  # type: ignore[arg-type]
-        if isinstance(told, dict):
-            return told
-    return {}

@@ -10,84 +10,105 @@ import sqlite3
 import threading
 from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 from .file import StoreFile
-from .problems import StoreUnusable
+from .problems import StoreUnusable, unusable
 
-Work = Callable[[sqlite3.Connection], Any]
+Work = Callable[..., Any]
+CarryOut = Callable[[sqlite3.Connection, list[Work]], list[Any]]  # all work of one transaction: what each gives back
+_Job = tuple[Work, "asyncio.Future[Any] | None"]
+_LOOKS_S = 0.002
 
 
 class Writer:
     """Writes to a store until it is closed. All but the thread itself is used from one event loop.
 
-    After a failure nothing more is written, and everybody who waits, then or later, is told of it.
+    After a failure nothing more is written, and everybody who waits, then or later, is told of it. Where the system
+    gives no thread, the loop writes itself, and waits for the disk.
     """
 
-    def __init__(self, file: StoreFile) -> None:
+    def __init__(self, file: StoreFile, carry_out: CarryOut) -> None:
         self._file = file
-        self._queue: deque[tuple[Work, asyncio.Future[Any] | None]] = deque()
+        self._carry_out = carry_out
+        self._queue: deque[_Job] = deque()
         self._wake = threading.Event()
         self._is_closing = False
         self.failure: StoreUnusable | None = None
         self._loop = asyncio.get_running_loop()
-        self._thread = threading.Thread(target=self._run, name="store", daemon=True)
-        self._thread.start()
+        self._thread: threading.Thread | None = threading.Thread(target=self._run, name="store", daemon=True)
+        try:
+            self._thread.start()
+        except RuntimeError:
+            self._thread = None
 
     def done(self, work: Work) -> "asyncio.Future[Any]":
         """What the work gives back, once it is on the disk. The work itself is in good hands at once."""
         future: asyncio.Future[Any] = self._loop.create_future()
         if self.failure is not None:
-            future.set_exception(self.failure)
-            return future
-        self._queue.append((work, future))
-        self._wake.set()
+            _refuse(future, self.failure)
+        else:
+            self._take((work, future))
         return future
 
     def later(self, work: Work) -> None:
         """Has it written; nobody waits for it."""
         if self.failure is None:
-            self._queue.append((work, None))
-            self._wake.set()
+            self._take((work, None))
 
-    async def close(self) -> None:
-        """Ends when all that was handed over is on the disk, or cannot be."""
+    async def close(self, most_s: float | None = None) -> bool:
+        """Ends when all that was handed over is on the disk, or cannot be; False if that took too long."""
         self._is_closing = True
         self._wake.set()
-        # A thread of its own to wait in: a signal must find the loop awake.
-        while self._thread.is_alive():
-            await asyncio.sleep(0.002)
+        if self._thread is None:
+            self._write_all()
+        until = None if most_s is None else self._loop.time() + most_s
+        # Not by joining the thread: a signal must find the loop awake.
+        while self._thread is not None and self._thread.is_alive():
+            if until is not None and self._loop.time() > until:
+                return False
+            await asyncio.sleep(_LOOKS_S)
+        return True
+
+    def _take(self, job: _Job) -> None:
+        self._queue.append(job)
+        if self._thread is not None:
+            self._wake.set()
+        elif len(self._queue) == 1:
+            self._loop.call_soon(self._write_all)
 
     def _run(self) -> None:
         while True:
             self._wake.wait()
             self._wake.clear()
-            while self._queue:
-                batch = [self._queue.popleft() for _ in range(len(self._queue))]
-                self._write(batch)
-            if self._is_closing:
+            self._write_all()
+            if self._is_closing and not self._queue:
                 return
 
-    def _write(self, batch: "list[tuple[Work, asyncio.Future[Any] | None]]") -> None:
+    def _write_all(self) -> None:
+        while self._queue:
+            self._write([self._queue.popleft() for _ in range(len(self._queue))])
+
+    def _write(self, batch: list[_Job]) -> None:
         results: list[Any] = []
 
         def work(connection: sqlite3.Connection) -> None:
-            results.clear()
-            results.extend([one(connection) for one, _ in batch])
+            results[:] = self._carry_out(connection, [one for one, _ in batch])
 
-        problem: StoreUnusable | None = self.failure
-        if problem is None:
+        if self.failure is None:
             try:
                 self._file.write(work)
             except StoreUnusable as error:
-                problem = self.failure = error
-        waiting = [
-            (future, None if problem else result)
-            for (_, future), result in zip(batch, results or [None] * len(batch), strict=True)
-            if future is not None
-        ]
+                self.failure = error
+            except BaseException as error:  # a slip of ours: whoever waits must hear of it, or waits for ever
+                self.failure = unusable(self._file.path, f"{type(error).__name__}: {error}")
+        problem = self.failure
+        told = results if problem is None else [None] * len(batch)
+        waiting = [(future, one) for (_, future), one in zip(batch, told, strict=True) if future is not None]
         if waiting:
-            self._loop.call_soon_threadsafe(_tell, waiting, problem)
+            with suppress(RuntimeError):  # the loop is over, and with it everybody who waited
+                self._loop.call_soon_threadsafe(_tell, waiting, problem)
 
 
 def _tell(waiting: "list[tuple[asyncio.Future[Any], Any]]", problem: StoreUnusable | None) -> None:
@@ -95,6 +116,11 @@ def _tell(waiting: "list[tuple[asyncio.Future[Any], Any]]", problem: StoreUnusab
         if future.done():
             continue
         if problem is not None:
-            future.set_exception(problem)
+            _refuse(future, problem)
         else:
             future.set_result(result)
+
+
+def _refuse(future: "asyncio.Future[Any]", problem: StoreUnusable) -> None:
+    future.set_exception(problem)
+    future.exception()  # it has been told: whoever waits hears of it, and nobody need wait

@@ -259,6 +259,24 @@ MODELS = Command(
     examples=("flowlang models", "flowlang models gemini-3-1-pro", "flowlang models --json"),
 )
 
+CACHE = Command(
+    name="cache",
+    words=(Word("WHAT", "size, prune or clear"),),
+    flags=(
+        STORE,
+        Flag("older", "prune: what was made before this time, as in 12h, 30d or 8w; 30d by default", "AGE"),
+        Flag("yes", "clear: don't ask"),
+    ),
+    about="""
+    Answers are kept so that nothing is asked and paid for twice; runs, so that one can look back at them.
+
+    `size` says how much is kept, and since when. `prune` forgets answers and runs of long ago, and texts that nothing
+    refers to any more. `clear` forgets everything, and asks first. Runs that are under way keep what is theirs, and
+    nothing outside the store's folder is touched.
+    """,
+    examples=("flowlang cache size", "flowlang cache prune --older 7d", "flowlang cache clear --yes"),
+)
+
 EXPLAIN = Command(
     name="explain",
     words=(Word("RULE", "the rule, as in error[unknown-name]; without it, all rules are listed", needed=False),),
@@ -288,8 +306,23 @@ COMPLETION = Command(
     ),
 )
 
-_COMMANDS = (
-    *(NEW, CHECK, RUN, WATCH, TEST, TRUST, PLAN, PREVIEW),
-    *(FMT, GRAPH, DESCRIBE, MODELS, EXPLAIN, COMPLETION),
-)
-ALL = {command.name: command for command in _COMMANDS}
+ALL = {
+    command.name: command
+    for command in (
+        NEW,
+        CHECK,
+        RUN,
+        WATCH,
+        TEST,
+        TRUST,
+        PLAN,
+        PREVIEW,
+        FMT,
+        GRAPH,
+        DESCRIBE,
+        MODELS,
+        CACHE,
+        EXPLAIN,
+        COMPLETION,
+    )
+}

@@ -1,5 +1,6 @@
 """`flowlang run FLOW --each ROWS`: the flow once for every row, a line of JSON for each."""
 
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
@@ -21,6 +22,7 @@ from ..show.redaction import redacted_value
 from ..show.reports import as_github
 from ..show.rows import rows_summary, tell_failed_rows, tell_passed_over, tell_rows_end
 from ..show.terminal import visible, visible_line
+from .changed import told_changes
 from .given import Given
 from .hiding import hide_inputs
 from .opening import piped_in, refuse_no_text, tell_wrong_inputs
@@ -28,6 +30,7 @@ from .placing import open_events, open_lines
 from .refusal import Refusal
 from .running import carry_out
 from .screen import Screen
+from .storing import how_to_go_on, not_kept
 from .viewing import start_view
 
 
@@ -58,7 +61,7 @@ def run_rows(
     secrets: Secrets,
 ) -> int:
     """Runs the flow for every row, writes a line for each in their order, tells how it went; returns the exit code."""
-    path, tally = given.flag("output"), Tally()
+    path, tally, began_at = given.flag("output"), Tally(), time.time()
     result, events = _open_result(path), open_events(given.flag("events"))
     # Lines that appear on the terminal all the time, and a view that is redrawn there, cannot both be read.
     choice = given.flag("console") or "auto"
@@ -80,8 +83,15 @@ def run_rows(
             if file is not None:
                 with suppress(OSError):
                     file.close()
-    code = ran.stopped_by or tally.exit_code()
+    unkept = not_kept(means.keeping)
+    code = ran.stopped_by or (STORE if unkept is not None else tally.exit_code())
     _tell(tally, code, plan, given, screen, out)
+    screen.err(told_changes(plan, began_at))
+    if ran.stopped_by:
+        screen.err(how_to_go_on(means.keeping))
+        return code
+    if unkept is not None:
+        raise unkept
     if tally.unwritten is not None:
         slip = tally.unwritten
         raise Refusal(OF_RULE.get(slip.rule, STORE), slip.message, slip.hints, slip.rule)

@@ -14,6 +14,7 @@ COMMANDS: tuple[tuple[str, str], ...] = (
     ("graph", "draw a flow's steps"),
     ("describe", "read a flow back in plain sentences"),
     ("models", "list the models that are known, and what they cost"),
+    ("cache", "say how much is kept of runs and answers, or forget it"),
     ("explain", "explain a rule that `check` names"),
     ("completion", "print the completion script for a shell"),
 )

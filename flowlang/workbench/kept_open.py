@@ -58,12 +58,12 @@ class KeptOpen:
     _warming: Warming = field(default_factory=Warming)
     _waits: dict[int, int] = field(default_factory=dict)  # runs whose lock is held, by the session's own count
 
-    def means(self, ready: Ready, fresh: frozenset[str] | None) -> Means:
+    async def means(self, ready: Ready, fresh: frozenset[str] | None) -> Means:
         """What the next run has at hand, which begins now. `fresh` steps are asked again, None stands for all.
 
         Raises Refusal where nothing can be kept.
         """
-        keeping = self._keeping(ready, fresh)
+        keeping = await self._keeping(ready, fresh)
         self.results.run += 1
         secrets = hidden_by(self.screen)
         tools = hide_from_tools(self._held(self.results.around(ready.tools.perform, ready.tools.digests)), secrets)
@@ -103,11 +103,12 @@ class KeptOpen:
 
     # ── The store ──
 
-    def _keeping(self, ready: Ready, fresh: frozenset[str] | None) -> Keeping:
+    async def _keeping(self, ready: Ready, fresh: frozenset[str] | None) -> Keeping:
         offline = ready.providers is None
         try:
             store = self._store = self._store or self._opened(ready, offline)
-            lost = store.begin_run(flow_key(ready.flow), described(ready.flow, ready.inputs, store, ready.given))
+            told = described(ready.flow, ready.inputs, store, ready.given)
+            lost = await store.begin_next_run(flow_key(ready.flow), told)
         except StoreUnusable as problem:
             raise Refusal(STORE, problem.message, problem.hints, "store-failed") from None
         self.screen.err(told_lost(lost))

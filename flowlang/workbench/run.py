@@ -1,5 +1,6 @@
 """`flowlang run FLOW`: runs it. Whatever can be found wrong is found before anything is sent."""
 
+import time
 from contextlib import suppress
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from ..show.reports import as_github
 from ..show.terminal import visible, visible_line
 from .answering import open_means
 from .asking import hide_keys
+from .changed import told_changes
 from .given import Given
 from .hiding import hidden_by
 from .opening import defaults_of, fetch_from, open_inputs, open_settings, pick_step
@@ -26,11 +28,13 @@ from .placing import open_events, refuse_unless_writable, write_result
 from .refusal import Refusal
 from .running import run_plan
 from .screen import Screen
+from .storing import how_to_go_on, not_kept
 from .viewing import start_view
 
 
 def perform(given: Given, flow: CheckedFlow, screen: Screen) -> int:
     """Runs the flow, prints its result, tells what went wrong, and returns the run's exit code."""
+    began_at = time.time()
     only = pick_step(flow, given.flag("only") or "") if given.has("only") else None
     settings = open_settings(flow.source.path, screen)
     hide_keys(settings, screen)
@@ -56,10 +60,17 @@ def perform(given: Given, flow: CheckedFlow, screen: Screen) -> int:
             with suppress(OSError):
                 events.close()
     report = fold(ran.events)
-    code = ran.stopped_by or report.exit_code
+    unkept = not_kept(means.keeping)
+    code = ran.stopped_by or (STORE if unkept is not None else report.exit_code)
     result = redacted_result(ran.result, secrets) if ran.result is not None else None
     slip = _give_back(result, plan, out, given, screen) if result is not None else None
     _tell(report, code, plan, given, screen)
+    screen.err(told_changes(plan, began_at))
+    if ran.stopped_by:
+        screen.err(how_to_go_on(means.keeping))
+        return code
+    if unkept is not None:
+        raise unkept
     if ran.unwritten:
         raise Refusal(STORE, f"the events could not be written: {ran.unwritten}", rule="bad-file")
     if slip is not None:

@@ -329,7 +329,7 @@ class Session:
         if self.board.run == 0:
             fresh = self.fresh
         try:
-            means = self.kept.means(ready, fresh)
+            means = await self.kept.means(ready, fresh)
         except Refusal as refusal:
             self._trouble(NotReady(self.screen.redact(told(refusal, False)), refusal.code))
             return

@@ -1,7 +1,9 @@
 """Where a run keeps what it asks and is answered: the store of its project, opened before anything is sent."""
 
 import hashlib
+import re
 from collections.abc import Mapping
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -11,16 +13,18 @@ from ..language.values import Value
 from ..models.providers import Providers
 from ..plan.graph import Plan
 from ..project import find_root
+from ..run.budget import dollars
 from ..run.exit import STORE
 from ..run.keeping import Keeping, OriginOf
 from ..show.numbers import count
 from ..show.terminal import visible_line
+from ..store.cut_off import OpenCall
 from ..store.frozen import frozen
 from ..store.place import FOLDER, is_far, open_folder
 from ..store.problems import StoreUnusable
-from ..store.store import OpenCall, Store, open_store
+from ..store.store import Store, open_store
 from .given import Given
-from .own_folders import stores_folder
+from .own_folders import store_folder_for
 from .refusal import Refusal
 from .screen import Screen
 
@@ -30,17 +34,15 @@ _VARIABLE = "FLOWLANG_STORE"
 def store_folder(flow: str, given: Given, screen: Screen) -> Path:
     """The folder of the store: as told, else beside `flowlang.toml` or the flow; never on another machine."""
     told = given.flag("store") or screen.environment.get(_VARIABLE, "").strip()
-    if told:
-        return Path(told)
-    root = find_root(Path(flow))
-    if is_far(root):
-        name = hashlib.sha256(str(root.resolve()).encode("utf-8", "surrogateescape")).hexdigest()[:16]
-        folder = stores_folder() / name
-        screen.err(
-            f"`{visible_line(str(root))}` is on another machine, where a store is not safe: it is kept in {folder}"
-        )
-        return folder
-    return root / FOLDER
+    wanted = Path(told) if told else find_root(Path(flow)) / FOLDER
+    if not is_far(wanted):
+        return wanted
+    name = hashlib.sha256(str(wanted.resolve()).encode("utf-8", "surrogateescape")).hexdigest()[:16]
+    folder = store_folder_for(name)
+    if not folder.exists():  # said once, when it is begun
+        shown = visible_line(str(wanted))
+        screen.err(f"`{shown}` would be on another machine, where a store is not safe: it is kept in {folder}")
+    return folder
 
 
 def open_keeping(
@@ -82,6 +84,26 @@ def described(flow: CheckedFlow, inputs: Mapping[str, Value], store: Store, give
     }
 
 
+def how_to_go_on(keeping: Keeping | None) -> str:
+    """What a run that was stopped has saved, and what goes on from there."""
+    if keeping is None or not keeping.finds:
+        return "the same command starts it again"
+    return f"{count(keeping.store.saved, 'answer')} saved: the same command goes on from there"
+
+
+def not_kept(keeping: Keeping | None) -> Refusal | None:
+    """What is wrong at the end of a run after which not all could be kept."""
+    if keeping is None or not keeping.finds or (problem := keeping.store.failure) is None:
+        return None
+    saved, unsaved = keeping.store.saved, keeping.store.unsaved
+    kept = f"{count(saved, 'answer')} saved, {unsaved} received but not saved"
+    if problem.is_full:
+        hint = "make room, and run the same command again: it asks only for what is missing"
+        return Refusal(STORE, f"disk full: {kept}", (hint, *problem.hints), "store-failed")
+    hint = "the same command, run again, asks only for what is missing"
+    return Refusal(STORE, f"{problem.message}: {kept}", (hint, *problem.hints), "store-failed")
+
+
 def flow_key(flow: CheckedFlow) -> str:
     """The name by which the store knows a flow: its path in the project."""
     path = Path(flow.source.path)
@@ -100,7 +122,8 @@ def origins(providers: Providers | None) -> OriginOf:
     def origin_of(model: str) -> str:
         if providers is None:
             return "offline"
-        return providers.known[providers.of(model)[0]].base_url.rstrip("/")
+        # Who signs in by the address asks the same provider with another password.
+        return re.sub("//[^/@]*@", "//", providers.known[providers.of(model)[0]].base_url.rstrip("/"))
 
     return origin_of
 
@@ -111,9 +134,10 @@ def told_lost(lost: tuple[OpenCall, ...]) -> str:
     for run in dict.fromkeys(one.run for one in lost):
         calls = [one for one in lost if one.run == run]
         places = ", ".join(_named(one) for one in calls[:5]) + (", …" if len(calls) > 5 else "")
-        lines.append(
-            f"run {run} was cut off: {count(len(calls), 'call')} may have been billed without an answer ({places})"
-        )
+        told = [Decimal(one.most_usd) for one in calls if one.most_usd is not None]
+        cost = f", for at most {dollars(sum(told, Decimal(0)))}" if len(told) == len(calls) and any(told) else ""
+        what = count(len(calls), "call")
+        lines.append(f"run {run} was cut off: {what} may have been billed without an answer{cost} ({places})")
     return "\n".join(lines)
 
 

@@ -9,6 +9,7 @@ import pytest
 
 from flowlang.models import transport as subject
 from flowlang.models.chat import ChatMessage, ChatRequest, Chunk, Reply
+from flowlang.models.dialects import NOTHING, Known
 from flowlang.models.errors import ModelError
 from flowlang.models.providers import Endpoint
 from flowlang.models.transport import Transport
@@ -19,11 +20,18 @@ KEY = "sk-canary-123456"
 PEM = Path(__file__).resolve().parents[1] / "run" / "weather.test.pem"
 
 
-def asked(url: str, times: int = 1, text: str = "Say hello.", environment: dict[str, str] | None = None) -> list[Reply]:
+def asked(
+    url: str,
+    times: int = 1,
+    text: str = "Say hello.",
+    environment: dict[str, str] | None = None,
+    dialects: Known = NOTHING,
+) -> list[Reply]:
     """The replies to a question that is asked so many times, one after the other."""
 
     async def ask() -> list[Reply]:
-        transport = Transport({"x": Endpoint("x", url, KEY)}, lambda model: ("x", model), 4, environment or {})
+        endpoints = {"x": Endpoint("x", url, KEY)}
+        transport = Transport(endpoints, lambda model: ("x", model), 4, environment or {}, dialects=dialects)
         chunks: list[Chunk] = []
         request = ChatRequest("gpt-5-4", (ChatMessage("user", (text,)),))
         try:
@@ -46,6 +54,15 @@ def test_a_connection_is_used_again() -> None:
     with gateway as url:
         asked(url, 5)
         assert (len(gateway.log), gateway.connections) == (5, 1)
+
+
+def test_what_an_endpoint_refused_in_an_earlier_run_is_not_tried_again() -> None:
+    kept: dict[tuple[str, str], str] = {}
+    gateway = Gateway(refuses={"stream_options": "400"})
+    with gateway as url:
+        for _ in range(2):
+            asked(url, dialects=Known(kept, lambda origin, model, body: kept.update({(origin, model): body})))
+        assert [seen.status for seen in gateway.log] == [400, 200, 200]
 
 
 def test_the_body_is_the_one_that_preview_shows() -> None:
