@@ -112,7 +112,13 @@ class Store:
     def step_ended(self, path: str, step: str, body: Mapping[str, Any]) -> None:
         """Notes how a step of the run came out."""
         row = (self.run, path, step, self._redact(_json(body)))
-        self._later(lambda connection: _insert_step(connection, row))
+        texts = self._texts.take()
+
+        def work(connection: sqlite3.Connection) -> None:
+            self._put_texts(connection, texts)
+            _insert_step(connection, row)
+
+        self._later(work)
 
     # ── Answers ──
 
@@ -156,9 +162,9 @@ class Store:
 
         self._later(work)
 
-    def note_hit(self, path: str, step: str, item: int | None, key: bytes, of_run: int) -> None:
+    def note_hit(self, path: str, step: str, item: int | None, key: bytes, of_run: int, began_s: float = 0.0) -> None:
         """Notes a question that was answered from before."""
-        row = (self.run, path, step, item, key, "ok", f'{{"cached":true,"of_run":{of_run}}}')
+        row = (self.run, path, step, item, key, "ok", f'{{"cached":true,"of_run":{of_run},"began_s":{began_s:.4f}}}')
         self._later(lambda connection: _run(connection, _CALL, (*row, seal(*row))))
 
     def end_call(self, call: int, attempt: Attempt, ending: Ending, keeps: bool) -> "asyncio.Future[Any]":
