@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 
 from ..diagnostics.diagnostic import Diagnostic
 from ..plan.graph import Plan
+from ..record import record
 from ..run.event import StepFailed
 from ..run.report import Report
 from .github import as_code, listed
@@ -12,6 +13,9 @@ from .snippet import tell
 from .terminal import visible_line
 
 MOST_OF_A_STEP = 3  # failures of one step that are told in full
+
+_NO_USE = ("bad-answer", "cut-off", "wrong-value")  # what is wrong with an answer
+_NO_ANSWER = ("bad-request", "content-refused", "refused", "tool-failed", "unreachable")
 
 OUTCOMES = {"done": "done", "failed": "failed", "limit": "stopped by a limit", "interrupted": "interrupted"}
 
@@ -34,7 +38,21 @@ def tell_failures(report: Report, width: int, colour: bool) -> str:
     return "".join(tell(one, width, colour) + "\n\n" for one in failures(report))
 
 
-def last_line(report: Report, exit_code: int, flow: str, offline: bool, plan: Plan) -> str:
+@record
+class KeptRun:
+    """The number under which a run was kept; `store` goes behind commands that look for it, mostly nothing."""
+
+    number: int
+    store: str = ""
+
+    def commands(self, step: str = "", first: str = "") -> str:
+        """What to do `first`, and what to type next: to see what was asked and answered, and to do what is missing."""
+        show = f"flowlang show {self.number}{f' {step}' if step else ''}{self.store}"
+        what = f"run {self.number}: {first}what it asked and was answered"
+        return f"{what}: {show}     again: flowlang retry {self.number}{self.store}"
+
+
+def last_line(report: Report, exit_code: int, flow: str, offline: bool, plan: Plan, kept: KeptRun | None = None) -> str:
     """What ran, how much it asked, how long it took, how it came out, and what to type next.
 
     `flow` is its file as it was named.
@@ -61,7 +79,7 @@ def last_line(report: Report, exit_code: int, flow: str, offline: bool, plan: Pl
         parts.append(f"{count(len(report.lost), 'item')} lost")
     if offline:
         parts.append("offline: no language model was asked")
-    return ", ".join(parts) + _next(report, flow, plan)
+    return ", ".join(parts) + _next(report, flow, plan, kept)
 
 
 def run_summary(report: Report, flow: str, exit_code: int) -> str:
@@ -91,9 +109,13 @@ def _diagnostic(failed: StepFailed) -> Diagnostic:
     return Diagnostic(failed.rule, message, failed.place.source, failed.place.span, failed.hints)
 
 
-def _next(report: Report, flow: str, plan: Plan) -> str:
+def _next(report: Report, flow: str, plan: Plan, kept: KeptRun | None) -> str:
+    if kept is not None and report.outcome != "done":
+        limits = f"to go further, raise `limits` in {flow}; " if _stopped_by_limits(report, plan) else ""
+        step = visible_line(_asked_for_nothing(report, plan, (*_NO_USE, *_NO_ANSWER)))
+        return f"\n{kept.commands(step, limits)}"
     match report.outcome:
-        case "limit" if any(_has_limits(below) for below in plan.with_those_below()):
+        case "limit" if _stopped_by_limits(report, plan):
             return f"\nto go further, raise `limits` in {flow} and run it again"
         case "interrupted":
             return "\nthe same command starts it again"
@@ -103,15 +125,19 @@ def _next(report: Report, flow: str, plan: Plan) -> str:
             return ""
 
 
+def _stopped_by_limits(report: Report, plan: Plan) -> bool:
+    return report.outcome == "limit" and any(_has_limits(below) for below in plan.with_those_below())
+
+
 def _has_limits(plan: Plan) -> bool:
     limits = plan.flow.limits
     return limits.cost_usd is not None or limits.calls is not None or limits.time_s is not None
 
 
-def _asked_for_nothing(report: Report, plan: Plan) -> str:
-    """The first step whose answer was no use, as `preview` names it; what asks no model has nothing to see."""
+def _asked_for_nothing(report: Report, plan: Plan, rules: Sequence[str] = _NO_USE) -> str:
+    """The first step that failed by one of these rules, as `preview` names it; what asks no model is none."""
     for one in (*report.failed, *report.lost):
-        if one.rule in ("bad-answer", "cut-off", "wrong-value"):
+        if one.rule in rules:
             outer = one.path.partition("[")[0]  # in the flow that this step runs, for an item or round of its own
             node = plan.nodes.get(outer)
             inside = node.sub if outer and node is not None else plan
