@@ -1,7 +1,7 @@
 """Two runs side by side, as people and as programs read it."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -10,10 +10,11 @@ from .comparing import Change, RunsDiff, StepDiff, line_diff
 from .numbers import count, duration, money
 from .past import moment, outcome_words
 from .terminal import visible, visible_line
-from .told import laid_out
+from .told import laid_out, prefix_length
 
 MOST_OF_A_STEP = 3  # items of a step that are told in full, where not all are asked for
 MOST_LINES = 40  # of one difference, where not all are asked for
+MOST_OF_A_LINE = 240  # characters, where not all are asked for
 MOST_IN_LINE = 60  # characters of a value that stands beside the other
 _RED, _GREEN, _BOLD, _PLAIN = "\x1b[31m", "\x1b[32m", "\x1b[1m", "\x1b[0m"
 
@@ -98,12 +99,28 @@ def _change(old: str | None, new: str | None, in_full: bool, colour: bool) -> It
         yield f": {visible_line(old)} → {visible_line(new)}\n"
         return
     lines = line_diff(laid_out(old), laid_out(new))
-    cut = lines if in_full else lines[:MOST_LINES]
+    cut = lines if in_full else _fitted(lines[:MOST_LINES])
     yield "\n"
     for line in cut:
         yield f"    {_painted(visible(line), colour)}\n"
     if len(lines) > len(cut):
         yield f"    … {count(len(lines) - len(cut), 'more line')}\n"
+
+
+def _fitted(lines: Sequence[str]) -> list[str]:
+    """The lines, those too long to be read cut to where they begin to differ from their neighbour."""
+    fitted: list[str] = []
+    for place, line in enumerate(lines):
+        if len(line) <= MOST_OF_A_LINE:
+            fitted.append(line)
+            continue
+        other = lines[place - 1] if line[0] == "+" and place else lines[place + 1] if place + 1 < len(lines) else ""
+        is_pair = {line[0], other[:1]} == {"-", "+"}
+        start = max(0, prefix_length(line[1:], other[1:]) - MOST_OF_A_LINE // 4) if is_pair else 0
+        text = line[1 + start : 1 + start + MOST_OF_A_LINE]
+        end = "…" if 1 + start + MOST_OF_A_LINE < len(line) else ""
+        fitted.append(f"{line[0]}{'…' if start else ''}{text}{end}")
+    return fitted
 
 
 def _painted(line: str, colour: bool) -> str:

@@ -7,6 +7,7 @@ from ..plan.graph import Plan
 from ..record import record
 from ..run.event import StepFailed
 from ..run.report import Report
+from ..store.past import name_of
 from .github import as_code, listed
 from .numbers import count, duration
 from .snippet import tell
@@ -14,28 +15,11 @@ from .terminal import visible_line
 
 MOST_OF_A_STEP = 3  # failures of one step that are told in full
 
+THE_ANSWER = "the answer: "  # how a hint begins that has a part of one
 _NO_USE = ("bad-answer", "cut-off", "wrong-value")  # what is wrong with an answer
 _NO_ANSWER = ("bad-request", "content-refused", "refused", "tool-failed", "unreachable")
 
 OUTCOMES = {"done": "done", "failed": "failed", "limit": "stopped by a limit", "interrupted": "interrupted"}
-
-
-def failures(report: Report) -> list[Diagnostic]:
-    """Each failure as a report at the line of the step that met it; of many alike, the first few."""
-    told: list[Diagnostic] = []
-    for one in (*report.failed, *report.lost):
-        same = [other for other in (*report.failed, *report.lost) if (other.path, other.step) == (one.path, one.step)]
-        if same.index(one) < MOST_OF_A_STEP:
-            told.append(_diagnostic(one))
-        elif same.index(one) == MOST_OF_A_STEP:
-            message = f"{count(len(same) - MOST_OF_A_STEP, 'more item')} of step `{one.step}` failed like this"
-            told.append(Diagnostic(one.rule, message, one.place.source, one.place.span))
-    return told
-
-
-def tell_failures(report: Report, width: int, colour: bool) -> str:
-    """The failures, each with its line; empty if there is none."""
-    return "".join(tell(one, width, colour) + "\n\n" for one in failures(report))
 
 
 @record
@@ -50,6 +34,27 @@ class KeptRun:
         show = f"flowlang show {self.number}{f' {step}' if step else ''}{self.store}"
         what = f"run {self.number}: {first}what it asked and was answered"
         return f"{what}: {show}     again: flowlang retry {self.number}{self.store}"
+
+
+def failures(report: Report, kept: KeptRun | None = None) -> list[Diagnostic]:
+    """Each failure as a report at the line of the step that met it; of many alike, the first few.
+
+    Of a run that was kept, an answer that did not fit can be seen whole, and it is said how.
+    """
+    told: list[Diagnostic] = []
+    for one in (*report.failed, *report.lost):
+        same = [other for other in (*report.failed, *report.lost) if (other.path, other.step) == (one.path, one.step)]
+        if same.index(one) < MOST_OF_A_STEP:
+            told.append(_diagnostic(one, kept))
+        elif same.index(one) == MOST_OF_A_STEP:
+            message = f"{count(len(same) - MOST_OF_A_STEP, 'more item')} of step `{one.step}` failed like this"
+            told.append(Diagnostic(one.rule, message, one.place.source, one.place.span))
+    return told
+
+
+def tell_failures(report: Report, width: int, colour: bool, kept: KeptRun | None = None) -> str:
+    """The failures, each with its line; empty if there is none."""
+    return "".join(tell(one, width, colour) + "\n\n" for one in failures(report, kept))
 
 
 def last_line(report: Report, exit_code: int, flow: str, offline: bool, plan: Plan, kept: KeptRun | None = None) -> str:
@@ -99,14 +104,19 @@ def summary_page(flow: str, rows: Sequence[tuple[str, str]], found: Sequence[Dia
     return "\n".join([f"### flowlang run {as_code(flow)}", "", *table, "", *listed(found)]) + "\n"
 
 
-def _diagnostic(failed: StepFailed) -> Diagnostic:
+def _diagnostic(failed: StepFailed, kept: KeptRun | None) -> Diagnostic:
     where = []
     if failed.item is not None:
         where.append(f"item {failed.item}")
     if failed.path:
         where.append(f"in {failed.path.replace('/', '.')}")
     message = failed.message + (f" ({', '.join(where)})" if where else "")
-    return Diagnostic(failed.rule, message, failed.place.source, failed.place.span, failed.hints)
+    hints = failed.hints
+    if kept is not None and hints and hints[-1].startswith(THE_ANSWER):
+        item = f" --item {failed.item}" if failed.item is not None else ""
+        name = name_of(failed.path, failed.step, by_row=False)
+        hints = (*hints[:-1], f"{hints[-1]}     all of it: flowlang show {kept.number} {name}{item}{kept.store}")
+    return Diagnostic(failed.rule, message, failed.place.source, failed.place.span, hints)
 
 
 def _next(report: Report, flow: str, plan: Plan, kept: KeptRun | None) -> str:

@@ -8,7 +8,7 @@ from ..store.past import Exchange
 from .markup import fitted_line, safe, safe_line
 from .numbers import count
 from .past import figures, place_words
-from .told import Teller, ToldMessage, laid_out, shared
+from .told import Teller, ToldMessage, laid_out, prefix_length, shared
 
 LONG = 2_000  # characters; a text that long is shown once, and linked to
 _GIST = 110
@@ -130,23 +130,11 @@ def _common(first: Sequence[Piece], pieces: Sequence[Piece]) -> tuple[int, Seque
             same += len(other) if isinstance(other, str) else 0
             continue
         if isinstance(one, str) and isinstance(other, str):
-            more = _prefix(one, other)
+            more = prefix_length(one, other)
             rest: list[Piece] = [other[more:], *pieces[place + 1 :]]
             return (same + more, rest) if same + more >= LONG else (0, pieces)
         return (same, pieces[place:]) if same >= LONG else (0, pieces)
     return (same, pieces[len(first) :]) if same >= LONG else (0, pieces)
-
-
-def _prefix(one: str, other: str) -> int:
-    """The length of what two texts begin with; by halves, since each comparison is one look at memory."""
-    low, high = 0, min(len(one), len(other))
-    while low < high:
-        middle = (low + high + 1) // 2
-        if one[low:middle] == other[low:middle]:
-            low = middle
-        else:
-            high = middle - 1
-    return low
 
 
 def _way(one: Exchange, teller: Teller) -> str:

@@ -162,6 +162,18 @@ def shared(before: Sequence[ToldMessage], after: Sequence[ToldMessage]) -> int:
     return same
 
 
+def prefix_length(one: str, other: str) -> int:
+    """How many characters two texts begin with that are the same; by halves, each a single look at memory."""
+    low, high = 0, min(len(one), len(other))
+    while low < high:
+        middle = (low + high + 1) // 2
+        if one[low:middle] == other[low:middle]:
+            low = middle
+        else:
+            high = middle - 1
+    return low
+
+
 def laid_out(text: str) -> str:
     """JSON over several lines; any other text as it is."""
     if text[:1] not in "{[" or len(text) > _MOST_LAID_OUT:

@@ -121,7 +121,7 @@ def _too_large(mistake: ValueMistake) -> Refusal:
 def _tell(report: Report, code: int, plan: Plan, given: Given, screen: Screen, keeping: Keeping | None) -> None:
     path, offline = plan.flow.source.path, given.has("offline")
     kept = kept_of(keeping, path, given, screen)
-    screen.err(tell_failures(report, screen.width, screen.colour_err))
+    screen.err(tell_failures(report, screen.width, screen.colour_err, kept))
     if code != DONE or given.flag("console") != "none":
         screen.err(last_line(report, code, visible_line(path), offline, plan, kept))
     if screen.github:

@@ -7,7 +7,7 @@ import pytest
 from flowlang.models.chat import ChatRequest
 from flowlang.plan.build import build
 from flowlang.plan.graph import Defaults
-from flowlang.show.ending import KeptRun, last_line
+from flowlang.show.ending import KeptRun, failures, last_line
 from tests.run.scripted import flow_of, run
 
 TOPIC = """
@@ -70,3 +70,15 @@ def test_of_a_limit_it_is_said_which_one_to_raise(tmp_path: Path) -> None:
 
 def test_a_run_that_ended_well_names_nothing(tmp_path: Path) -> None:
     assert "flowlang" not in ending('step a\n  prompt: "A"', tmp_path, KeptRun(7))
+
+
+@pytest.mark.parametrize(("text", "words"), [(TOPIC, "7 topic"), (INNER, "7 sorted.topic")])
+def test_the_whole_of_a_wrong_answer_is_a_command_away(text: str, words: str, tmp_path: Path) -> None:
+    def nonsense(request: ChatRequest) -> str:
+        return "nonsense"
+
+    found = run(flow_of(text, tmp_path), nonsense)
+    (told,) = failures(found.report, KeptRun(7))
+    assert told.hints[-1] == f"the answer: nonsense     all of it: flowlang show {words}"
+    (told,) = failures(found.report)
+    assert told.hints[-1] == "the answer: nonsense"
