@@ -31,9 +31,9 @@ a { color: var(--accent); text-underline-offset: .15em; text-decoration-thicknes
 .pill { display: inline-block; padding: .05rem .6rem; border-radius: 1rem; font-size: .875rem; font-weight: 600;
   border: 1px solid currentColor; vertical-align: .2em; margin-left: .5rem; letter-spacing: 0; }
 .good { color: var(--good); } .bad { color: var(--bad); } .warn { color: var(--warn); } .mute { color: var(--soft); }
-.facts { display: grid; grid-template-columns: repeat(auto-fit, minmax(8.5rem, 1fr)); gap: 1px; margin: 1.75rem 0 0;
+.facts { display: flex; flex-wrap: wrap; gap: 1px; margin: 1.75rem 0 0;
   background: var(--line); border: 1px solid var(--line); border-radius: .6rem; overflow: hidden; }
-.facts div { background: var(--sheet); padding: .8rem 1rem .75rem; }
+.facts div { flex: 1 1 7.5rem; background: var(--sheet); padding: .8rem 1rem .75rem; }
 .facts b { display: block; font-size: 1.4rem; line-height: 1.25; font-weight: 600; letter-spacing: -0.01em;
   font-variant-numeric: tabular-nums; }
 .facts span { color: var(--soft); font-size: .8125rem; }
@@ -102,12 +102,15 @@ footer { color: var(--soft); font-size: .8125rem; padding-top: 3rem; padding-bot
 @media (max-width: 40rem) {
   main, header, footer { padding-left: 1rem; padding-right: 1rem; }
   header { padding-top: 1.5rem; } h1 { font-size: 1.5rem; } h2 { margin-top: 2.25rem; }
-  .facts { grid-template-columns: repeat(2, 1fr); } .facts b { font-size: 1.15rem; }
+  .facts div { flex-basis: 40%; } .facts b { font-size: 1.15rem; }
   .sheet { padding: .8rem; } .wide { display: none; } summary .took { margin-left: 0; padding-left: 1.2rem; }
   summary .gist { flex-basis: 100%; padding-left: 1.2rem; } dd summary { flex-wrap: nowrap; }
 }
 @media print {
-  :root { --paper: #fff; --sheet: #fff; --sunk: #f5f5f5; --ink: #000; --soft: #444; --line: #ccc; }
+  :root { color-scheme: light; --paper: #fff; --sheet: #fff; --sunk: #f5f5f5; --ink: #000; --soft: #444; --line: #ccc;
+    --accent: #35618e; --good: #2f6a48; --bad: #9d2d22; --warn: #815709; --before: #9aa1a9; --wash: #eef3f8; }
+  * { print-color-adjust: exact; }
+  .graph svg { min-width: 0 !important; } .scroll { overflow: visible; }
   body { font-size: 10.5pt; } header { padding-top: 0; } main, header, footer { max-width: none; padding: 0; }
   pre { max-height: none; overflow: visible; } h2, h3, summary { break-after: avoid; }
   tr, .failure, .facts, .lane { break-inside: avoid; } a { color: inherit; text-decoration: none; }
