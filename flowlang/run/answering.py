@@ -393,12 +393,22 @@ async def perform(
     gate: Gate,
     timeout_s: float,
 ) -> str | None:
-    """A tool's result, None for nothing; tells that it was called. Raises ToolFailed."""
+    """A tool's result, None for nothing; tells that it was called. Raises ToolFailed.
+
+    Where the run that this one repeats has the result already, the tool is not called again.
+    """
+    results = gate.keeping.results if gate.keeping is not None else None
     started, status = gate.clock(), "failed"
+    where = (asker.path, asker.step, asker.item, tool, takes)
+    if results is not None and (before := results.take(*where)) is not None:
+        emit(ToolCalled(asker.path, asker.step, asker.item, tool.name, "from before", 0.0))
+        return before.text
     try:
         async with asyncio.timeout(timeout_s):
             result = await perform_tool(tool, takes, secrets)
         status = "ok"
+        if results is not None:
+            results.keep(*where, result)
         return result
     except TimeoutError:
         hint = "`timeout:` of the step sets how long it may take"

@@ -57,6 +57,7 @@ class Gate:
         self.complete = complete
         self.emit = emit
         self.clock = clock
+        self.began = clock()
         self.at_once = at_once
         self.place = place
         self.warming = warming or Warming()
@@ -123,7 +124,8 @@ class Gate:
         self.cached += 1
         self.emit(CallStarted(asker.path, asker.step, asker.item, request.model))
         self.emit(_finished(asker, request, "ok", kept.reply, Decimal(0) if self.prices is not None else None, 0.0))
-        keeping.store.note_hit(asker.path, asker.step, asker.item, question.key, kept.run)
+        began_s = self.clock() - self.began
+        keeping.store.note_hit(asker.path, asker.step, asker.item, question.key, kept.run, began_s)
         return replace(kept.reply, turns=kept.turns) if kept.turns else kept.reply
 
     async def keep_conversation(self, request: ChatRequest, reply: Reply, turns: tuple[ChatMessage, ...]) -> None:
@@ -207,7 +209,7 @@ class Gate:
                 self.saved_usd = (self.saved_usd or Decimal(0)) + saved
             event = _finished(asker, request, status, reply, cost, self.clock() - started)
             if noted is not None:
-                noted.ended(event, reply, error, hung_up)
+                noted.ended(event, reply, error, hung_up, started - self.began)
             self.emit(event)
 
         started = self.clock()
@@ -306,7 +308,7 @@ class _Noted:
         self._call = claimed
         return None
 
-    def ended(self, event: CallFinished, reply: Reply | None, error: str, hung_up: bool) -> None:
+    def ended(self, event: CallFinished, reply: Reply | None, error: str, hung_up: bool, began_s: float) -> None:
         """Notes how it came out. Nobody knows what became of a call that was left, so it did not just fail."""
         status = "unknown" if hung_up and event.status == "failed" else event.status
         ending = Ending(
@@ -318,6 +320,7 @@ class _Noted:
             None if event.cost_usd is None else str(event.cost_usd),
             error,
             reply,
+            began_s,
         )
         if self._call:
             future = self._keeping.ended(self._call, self._attempt, ending)

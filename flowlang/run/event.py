@@ -74,7 +74,7 @@ class ToolCalled:
     step: str
     item: int | None
     tool: str
-    status: str
+    status: str  # "ok", "failed", "from before" where a repeated run had its result
     seconds: float
 
 

@@ -20,7 +20,8 @@ from ..record import record
 from ..store.problems import StoreUnusable
 from ..store.rows import Attempt, Ending, Kept
 from ..store.store import Busy, Store
-from .event import Event, Noted, RunFinished, StepFailed, StepFinished, StepSkipped
+from .event import Event, Noted, RowFinished, RunFinished, StepFailed, StepFinished, StepSkipped
+from .tool_results import ToolResults
 
 LOOKS_S = 0.2  # between two looks at what another process is asking
 _FINISHED = ("stop", "tool_calls")  # how an answer ends that may be used again
@@ -69,6 +70,7 @@ class Keeping:
         wall: Callable[[], float] = time.time,
     ) -> None:
         self.store = store
+        self.results = ToolResults(store)
         self.finds = finds  # False offline: nothing is paid for, and the model's oddities are to be seen
         self._origin_of = origin_of
         self._repeated = repeated
@@ -166,10 +168,14 @@ class Keeping:
                 self.store.step_ended(event.path, event.step, {"outcome": "skipped", "because": event.because})
             case StepFailed():
                 told = {"outcome": "failed", "item": event.item, "rule": event.rule, "message": event.message}
-                place = {"file": event.place.source.path, "start": event.place.span.start}
+                span = event.place.span
+                place = {"file": event.place.source.path, "start": span.start, "end": span.end}
                 self.store.step_ended(event.path, event.step, {**told, "place": place, "hints": event.hints})
             case Noted():
                 self.store.step_ended(event.path, event.step, {"outcome": "noted", "message": event.message})
+            case RowFinished() if event.rule:
+                told = {"outcome": "row failed", "row": event.row, "rule": event.rule, "message": event.message}
+                self.store.step_ended(event.path, "", told)
             case RunFinished():
                 cost = None if event.cost_usd is None else str(event.cost_usd)
                 told = {"calls": event.calls, "cached": event.cached, "cost_usd": cost}

@@ -4,8 +4,10 @@ from collections.abc import Iterable, Sequence
 
 from ..diagnostics.diagnostic import Diagnostic
 from ..plan.graph import Plan
+from ..record import record
 from ..run.event import StepFailed
 from ..run.report import Report
+from ..store.past import name_of
 from .github import as_code, listed
 from .numbers import count, duration
 from .snippet import tell
@@ -13,28 +15,49 @@ from .terminal import visible_line
 
 MOST_OF_A_STEP = 3  # failures of one step that are told in full
 
+THE_ANSWER = "the answer: "  # how a hint begins that has a part of one
+_NO_USE = ("bad-answer", "cut-off", "wrong-value")  # what is wrong with an answer
+_NO_ANSWER = ("bad-request", "content-refused", "refused", "tool-failed", "unreachable")
+
 OUTCOMES = {"done": "done", "failed": "failed", "limit": "stopped by a limit", "interrupted": "interrupted"}
 
 
-def failures(report: Report) -> list[Diagnostic]:
-    """Each failure as a report at the line of the step that met it; of many alike, the first few."""
+@record
+class KeptRun:
+    """The number under which a run was kept; `store` goes behind commands that look for it, mostly nothing."""
+
+    number: int
+    store: str = ""
+
+    def commands(self, step: str = "", first: str = "") -> str:
+        """What to do `first`, and what to type next: to see what was asked and answered, and to do what is missing."""
+        show = f"flowlang show {self.number}{f' {step}' if step else ''}{self.store}"
+        what = f"run {self.number}: {first}what it asked and was answered"
+        return f"{what}: {show}     again: flowlang retry {self.number}{self.store}"
+
+
+def failures(report: Report, kept: KeptRun | None = None) -> list[Diagnostic]:
+    """Each failure as a report at the line of the step that met it; of many alike, the first few.
+
+    Of a run that was kept, an answer that did not fit can be seen whole, and it is said how.
+    """
     told: list[Diagnostic] = []
     for one in (*report.failed, *report.lost):
         same = [other for other in (*report.failed, *report.lost) if (other.path, other.step) == (one.path, one.step)]
         if same.index(one) < MOST_OF_A_STEP:
-            told.append(_diagnostic(one))
+            told.append(_diagnostic(one, kept))
         elif same.index(one) == MOST_OF_A_STEP:
             message = f"{count(len(same) - MOST_OF_A_STEP, 'more item')} of step `{one.step}` failed like this"
             told.append(Diagnostic(one.rule, message, one.place.source, one.place.span))
     return told
 
 
-def tell_failures(report: Report, width: int, colour: bool) -> str:
+def tell_failures(report: Report, width: int, colour: bool, kept: KeptRun | None = None) -> str:
     """The failures, each with its line; empty if there is none."""
-    return "".join(tell(one, width, colour) + "\n\n" for one in failures(report))
+    return "".join(tell(one, width, colour) + "\n\n" for one in failures(report, kept))
 
 
-def last_line(report: Report, exit_code: int, flow: str, offline: bool, plan: Plan) -> str:
+def last_line(report: Report, exit_code: int, flow: str, offline: bool, plan: Plan, kept: KeptRun | None = None) -> str:
     """What ran, how much it asked, how long it took, how it came out, and what to type next.
 
     `flow` is its file as it was named.
@@ -62,7 +85,7 @@ def last_line(report: Report, exit_code: int, flow: str, offline: bool, plan: Pl
         parts.append(f"{count(len(report.lost), 'item')} lost")
     if offline:
         parts.append("offline: no language model was asked")
-    return ", ".join(parts) + _next(report, flow, plan)
+    return ", ".join(parts) + _next(report, flow, plan, kept)
 
 
 def run_summary(report: Report, flow: str, exit_code: int) -> str:
@@ -82,19 +105,28 @@ def summary_page(flow: str, rows: Sequence[tuple[str, str]], found: Sequence[Dia
     return "\n".join([f"### flowlang run {as_code(flow)}", "", *table, "", *listed(found)]) + "\n"
 
 
-def _diagnostic(failed: StepFailed) -> Diagnostic:
+def _diagnostic(failed: StepFailed, kept: KeptRun | None) -> Diagnostic:
     where = []
     if failed.item is not None:
         where.append(f"item {failed.item}")
     if failed.path:
         where.append(f"in {failed.path.replace('/', '.')}")
     message = failed.message + (f" ({', '.join(where)})" if where else "")
-    return Diagnostic(failed.rule, message, failed.place.source, failed.place.span, failed.hints)
+    hints = failed.hints
+    if kept is not None and hints and hints[-1].startswith(THE_ANSWER):
+        item = f" --item {failed.item}" if failed.item is not None else ""
+        name = name_of(failed.path, failed.step, by_row=False)
+        hints = (*hints[:-1], f"{hints[-1]}     all of it: flowlang show {kept.number} {name}{item}{kept.store}")
+    return Diagnostic(failed.rule, message, failed.place.source, failed.place.span, hints)
 
 
-def _next(report: Report, flow: str, plan: Plan) -> str:
+def _next(report: Report, flow: str, plan: Plan, kept: KeptRun | None) -> str:
+    if kept is not None and report.outcome != "done":
+        limits = f"to go further, raise `limits` in {flow}; " if _stopped_by_limits(report, plan) else ""
+        step = visible_line(_asked_for_nothing(report, plan, (*_NO_USE, *_NO_ANSWER)))
+        return f"\n{kept.commands(step, limits)}"
     match report.outcome:
-        case "limit" if any(_has_limits(below) for below in plan.with_those_below()):
+        case "limit" if _stopped_by_limits(report, plan):
             return f"\nto go further, raise `limits` in {flow} and run it again"
         case "failed" if first := _asked_for_nothing(report, plan):
             return f"\nwhat it was asked: flowlang preview {flow} {visible_line(first)} …"
@@ -102,15 +134,19 @@ def _next(report: Report, flow: str, plan: Plan) -> str:
             return ""
 
 
+def _stopped_by_limits(report: Report, plan: Plan) -> bool:
+    return report.outcome == "limit" and any(_has_limits(below) for below in plan.with_those_below())
+
+
 def _has_limits(plan: Plan) -> bool:
     limits = plan.flow.limits
     return limits.cost_usd is not None or limits.calls is not None or limits.time_s is not None
 
 
-def _asked_for_nothing(report: Report, plan: Plan) -> str:
-    """The first step whose answer was no use, as `preview` names it; what asks no model has nothing to see."""
+def _asked_for_nothing(report: Report, plan: Plan, rules: Sequence[str] = _NO_USE) -> str:
+    """The first step that failed by one of these rules, as `preview` names it; what asks no model is none."""
     for one in (*report.failed, *report.lost):
-        if one.rule in ("bad-answer", "cut-off", "wrong-value"):
+        if one.rule in rules:
             outer = one.path.partition("[")[0]  # in the flow that this step runs, for an item or round of its own
             node = plan.nodes.get(outer)
             inside = node.sub if outer and node is not None else plan

@@ -38,7 +38,10 @@ class Attempt:
 
 @record
 class Ending:
-    """How a call came out: `status` as in the event `call_finished`. Money as text, in US dollars."""
+    """How a call came out: `status` as in the event `call_finished`. Money as text, in US dollars.
+
+    `began_s`: how long the run had been under way when it began.
+    """
 
     status: str
     seconds: float
@@ -48,6 +51,7 @@ class Ending:
     cost_usd: str | None = None
     error: str = ""
     reply: Reply | None = None
+    began_s: float = 0.0
 
 
 def reply_json(reply: Reply, turns: tuple[ChatMessage, ...] = ()) -> str:
@@ -90,6 +94,7 @@ def read_reply(body: str) -> tuple[Reply, tuple[ChatMessage, ...]]:
 def ending_json(ending: Ending) -> dict[str, Any]:
     """How a call came out, as a part of its row's body."""
     told: dict[str, Any] = {
+        "began_s": round(ending.began_s, 4),
         "seconds": round(ending.seconds, 4),
         "tokens_in": ending.tokens_in,
         "tokens_out": ending.tokens_out,

@@ -129,7 +129,13 @@ class Store:
     def step_ended(self, path: str, step: str, body: Mapping[str, Any]) -> None:
         """Notes how a step of the run came out."""
         row = (self.run, path, step, self._clean(body))
-        self._later(lambda batch: batch.add("steps", (*row, seal(*row))))
+        texts = self._texts.take()
+
+        def work(batch: Batch) -> None:
+            self._put_texts(batch, texts)
+            batch.add("steps", (*row, seal(*row)))
+
+        self._later(work)
 
     # ── Answers ──
 
@@ -174,9 +180,9 @@ class Store:
 
         self._later(work)
 
-    def note_hit(self, path: str, step: str, item: int | None, key: bytes, of_run: int) -> None:
+    def note_hit(self, path: str, step: str, item: int | None, key: bytes, of_run: int, began_s: float = 0.0) -> None:
         """Notes a question that was answered from before."""
-        row = (self.run, path, step, item, key, "ok", f'{{"cached":true,"of_run":{of_run}}}')
+        row = (self.run, path, step, item, key, "ok", f'{{"cached":true,"of_run":{of_run},"began_s":{began_s:.4f}}}')
         self._later(lambda batch: batch.new_call((*row, seal(*row))))
 
     def end_call(self, call: int, attempt: Attempt, ending: Ending, keeps: bool) -> "asyncio.Future[Any]":

@@ -1,6 +1,6 @@
 """Who answers in a run: the providers of the project, or the built-in model."""
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from ..language.values import Value
@@ -29,9 +29,18 @@ if TYPE_CHECKING:
 
 
 def open_means(
-    plan: Plan, inputs: Mapping[str, Value], settings: Settings, tools: Toolbox, given: Given, screen: Screen
+    plan: Plan,
+    inputs: Mapping[str, Value],
+    settings: Settings,
+    tools: Toolbox,
+    given: Given,
+    screen: Screen,
+    repeats: Sequence[int] = (),
 ) -> Means:
-    """What a run with these inputs has at hand, its store included. Ends the command if nobody is there to be asked."""
+    """What a run with these inputs has at hand, its store included. Ends the command if nobody is there to be asked.
+
+    `repeats`: the numbers of the runs that it repeats.
+    """
     at_once, max_cost = given.number("at-once", 1) or AT_ONCE, max_cost_of(given)
     secrets = hidden_by(screen)
     perform_tool = hide_from_tools(tools.perform, secrets)
@@ -41,7 +50,7 @@ def open_means(
         odd = settings.offline
         model = offline_model(OfflineSettings(odd.latency, odd.failure_rate, odd.cut_off_rate))
         complete = hide_from_model(model, secrets)
-        keeping = open_keeping(plan, inputs, None, given, screen)
+        keeping = open_keeping(plan, inputs, None, given, screen, repeats)
         return Means(
             complete,
             perform_tool=perform_tool,
@@ -55,7 +64,7 @@ def open_means(
     refuse_unless_answered(plan, providers, screen)
     prices = prices_of(settings, providers)
     refuse_unless_priced(plan, prices, max_cost, screen)
-    keeping = open_keeping(plan, inputs, providers, given, screen)
+    keeping = open_keeping(plan, inputs, providers, given, screen, repeats)
     transport = _transport(plan, providers, at_once, screen, keeping)
     return Means(
         complete=hide_from_model(transport.complete, secrets),

@@ -37,8 +37,9 @@ class Command:
     """One command; the module of its name has `perform(given, screen)`, which returns the exit code.
 
     `opens_flow`: its first word is a flow, which is opened before anything else and goes to `perform` as well;
-    `takes_inputs`: the inputs of that flow are flags beside its own; `keeps_looking`: it opens the flow itself, which
-    may have mistakes, and `perform(words, screen)` gets the words as they were typed.
+    `takes_inputs`: the inputs of that flow are flags beside its own. `opens_run`: its first word is an earlier run,
+    whose flow is opened in the same way, and of whose inputs only the secret ones are flags. `keeps_looking`: it opens
+    the flow itself, which may have mistakes, and `perform(words, screen)` gets the words as they were typed.
     """
 
     name: str
@@ -47,5 +48,6 @@ class Command:
     about: str = ""
     examples: tuple[str, ...] = ()
     opens_flow: bool = False
+    opens_run: bool = False
     takes_inputs: bool = False
     keeps_looking: bool = False

@@ -24,6 +24,8 @@ def perform(words: Sequence[str], screen: Screen) -> int:
     if asks_for_help and (path is None or not command.takes_inputs):
         screen.out(_load("manual").manual(command, screen.width))
         return DONE
+    if command.opens_run:
+        return _exit_code(_load(name).perform(rest, command, screen))
     if command.keeps_looking and not asks_for_help:
         return _exit_code(_load(name).perform(rest, screen))
     if path is None:

@@ -64,10 +64,19 @@ class _One(click.Command):
 
     def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
         if not incomplete.startswith("-"):
+            if self.command.words and self.command.words[0].name == "RUN":
+                return [one for one in _runs() if one.value.startswith(incomplete)]
             return [CompletionItem(incomplete, type="file")]
         flags = [*_inputs(self.command, ctx.args), *((flag.name, flag.about) for flag in self.command.flags)]
         found = [CompletionItem(f"--{name}", help=" ".join(about.split())) for name, about in flags]
         return [one for one in found if one.value.startswith(incomplete)]
+
+
+def _runs() -> list[CompletionItem]:
+    """The newest runs, by number."""
+    from .past import runs_here  # no other word needs the store
+
+    return [CompletionItem("last"), *(CompletionItem(str(number), help=about) for number, about in runs_here())]
 
 
 def _inputs(command: Command, words: Sequence[str]) -> list[tuple[str, str]]:

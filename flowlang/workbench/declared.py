@@ -7,6 +7,23 @@ INPUTS = Flag("inputs", "values for many inputs at once: a JSON object with a ke
 
 STORE = Flag("store", "the folder for answers and runs; .flowlang beside flowlang.toml or the flow by default", "DIR")
 
+EVENTS = Flag("events", "write every event of the run to this file, as JSON Lines", "FILE")
+REPORT = Flag("report", "write a page about the run to this file when it is over: html=FILE", "KIND=FILE")
+CONSOLE = Flag(
+    "console",
+    "how progress is told: live (redrawn), plain (lines), none; auto chooses",
+    "VIEW",
+    choices=("auto", "live", "plain", "none"),
+)
+OUT = Flag("out", "the folder for the files that the flow writes; out by default", "DIR")
+OUTPUT = Flag("output", "write the result to this file, not to the screen", "FILE", "-o")
+JSON = Flag("json", "the result as one JSON object, a key per output")
+ALLOW = Flag("allow", "allow one thing for this run: host=…, command=…, python=… or read=…", "KIND=NAME")
+TRUSTED = Flag("trust", "trust the project's own files with what they ask for, for this run")
+MAX_COST = Flag("max-cost", "the most that the run may cost, in US dollars; all rows together with --each", "USD")
+AT_ONCE = Flag("at-once", "the most calls that are open at the same time", "N")
+OFFLINE = Flag("offline", "send nothing anywhere: a built-in model, which is no language model, answers")
+
 CHECK = Command(
     name="check",
     words=(
@@ -97,29 +114,25 @@ RUN = Command(
     name="run",
     words=(FLOW,),
     flags=(
-        Flag("offline", "send nothing anywhere: a built-in model, which is no language model, answers"),
+        OFFLINE,
         Flag("only", "only this step, and what it needs; its value is the result", "STEP"),
-        Flag("out", "the folder for the files that the flow writes; out by default", "DIR"),
-        Flag("output", "write the result to this file, not to the screen", "FILE", "-o"),
-        Flag("json", "the result as one JSON object, a key per output"),
+        OUT,
+        OUTPUT,
+        JSON,
         INPUTS,
         Flag(
             "each", "run once for every row of this table (CSV, JSON, JSON Lines, -); a line of JSON for each", "FILE"
         ),
-        Flag("allow", "allow one thing for this run: host=…, command=…, python=… or read=…", "KIND=NAME"),
-        Flag("trust", "trust the project's own files with what they ask for, for this run"),
-        Flag("max-cost", "the most that the run may cost, in US dollars; all rows together with --each", "USD"),
-        Flag("at-once", "the most calls that are open at the same time", "N"),
+        ALLOW,
+        TRUSTED,
+        MAX_COST,
+        AT_ONCE,
         Flag("fresh", "ask again what was answered before: everything, or one step", "[STEP]"),
         STORE,
         Flag("no-store", "keep nothing of this run, and use nothing from before"),
-        Flag("events", "write every event of the run to this file, as JSON Lines", "FILE"),
-        Flag(
-            "console",
-            "how progress is told: live (redrawn), plain (lines), none; auto chooses",
-            "VIEW",
-            choices=("auto", "live", "plain", "none"),
-        ),
+        EVENTS,
+        REPORT,
+        CONSOLE,
     ),
     about="""
     The flow's inputs are flags: `flowlang run brief.flow --help` lists them. A value @report.pdf is read from that
@@ -178,6 +191,92 @@ WATCH = Command(
     ),
     takes_inputs=True,
     keeps_looking=True,
+)
+
+_RUN_WORD = Word("RUN", "the run: its number, last, or last-1 for the one before", needed=False)
+
+RETRY = Command(
+    name="retry",
+    words=(Word("RUN", "the run: its number, or last; by default the last one that did not end well", needed=False),),
+    flags=(
+        OFFLINE,
+        OUT,
+        OUTPUT,
+        JSON,
+        ALLOW,
+        TRUSTED,
+        MAX_COST,
+        AT_ONCE,
+        STORE,
+        EVENTS,
+        REPORT,
+        CONSOLE,
+    ),
+    about="""
+    Runs a flow again with the inputs that an earlier run had, also if their files have changed since or are gone. What
+    was answered in that run is not asked again, and what its tools have done is not done again: only what failed, was
+    left out or was cut off. The flow is taken as it is now.
+
+    A secret is never kept: give it again, by its name. With --each the file of the rows must be as it was.
+    """,
+    examples=("flowlang retry", "flowlang retry 7", "flowlang retry 7 --max-cost 0.50 -o results.json"),
+    opens_run=True,
+    takes_inputs=True,
+)
+
+RUNS = Command(
+    name="runs",
+    flags=(
+        Flag("flow", "only the runs of this flow", "FLOW"),
+        Flag("limit", "so many of them; 20 by default", "N"),
+        Flag("json", "print them as a JSON list, for programs"),
+        STORE,
+    ),
+    about="""
+    The runs that were kept in this project, newest first: when, which flow, how it came out, how many calls it made
+    and how many answers it had from before, what it cost and how long it took.
+    """,
+    examples=("flowlang runs", "flowlang runs --flow brief.flow --limit 5"),
+)
+
+SHOW = Command(
+    name="show",
+    words=(_RUN_WORD, Word("STEP", "a step of it, as claims, or outer.inner in a flow that a step runs", needed=False)),
+    flags=(
+        Flag("item", "of a step that repeats: only this item, or round", "N"),
+        Flag("row", "of a run with --each: only this row", "N"),
+        Flag("json", "print it as a JSON object, for programs"),
+        Flag("html", "write a page about the run to this file: its graph, its time, every request and answer", "FILE"),
+        STORE,
+    ),
+    about="""
+    Of a run: what it was given, the commit of the flow, each step with how it came out and what it cost, and what went
+    wrong. With a step: each message that was sent for it, each answer, and each error. Nothing is sent anywhere.
+    """,
+    examples=(
+        "flowlang show",
+        "flowlang show 7",
+        "flowlang show 7 claims --item 2",
+        "flowlang show last --html report.html",
+    ),
+)
+
+DIFF = Command(
+    name="diff",
+    words=(
+        Word("RUN", "the earlier run: its number, last, or last-1"),
+        Word("OTHER", "the later run; last by default", needed=False),
+    ),
+    flags=(
+        Flag("step", "only this step, with all of its items", "STEP"),
+        Flag("json", "print the differences as a JSON object, for programs"),
+        STORE,
+    ),
+    about="""
+    What is different between two runs: inputs, the text of the flow, and for each step the model, the parameters, the
+    messages and the answers; then calls, tokens, cost and time. Nothing is sent anywhere.
+    """,
+    examples=("flowlang diff last-1", "flowlang diff 6 7", "flowlang diff 6 7 --step claims"),
 )
 
 TEST = Command(
@@ -309,20 +408,7 @@ COMPLETION = Command(
 ALL = {
     command.name: command
     for command in (
-        NEW,
-        CHECK,
-        RUN,
-        WATCH,
-        TEST,
-        TRUST,
-        PLAN,
-        PREVIEW,
-        FMT,
-        GRAPH,
-        DESCRIBE,
-        MODELS,
-        CACHE,
-        EXPLAIN,
-        COMPLETION,
+        *(NEW, CHECK, RUN, WATCH, RETRY, TEST, TRUST, PLAN, PREVIEW, RUNS, SHOW, DIFF, CACHE),
+        *(FMT, GRAPH, DESCRIBE, MODELS, EXPLAIN, COMPLETION),
     )
 }

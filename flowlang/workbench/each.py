@@ -14,6 +14,7 @@ from ..run.event import Emit
 from ..run.exit import DONE, OF_RULE, STORE, WRONG_INPUT
 from ..run.fetched import Fetch
 from ..run.files import FileMistake
+from ..run.keeping import Keeping
 from ..run.means import Means
 from ..run.row_inputs import RowInputs, read_row_inputs
 from ..run.secrets import Secrets
@@ -22,10 +23,12 @@ from ..show.redaction import redacted_value
 from ..show.reports import as_github
 from ..show.rows import rows_summary, tell_failed_rows, tell_passed_over, tell_rows_end
 from ..show.terminal import visible, visible_line
+from .again import Again
 from .changed import told_changes
 from .given import Given
 from .hiding import hide_inputs
 from .opening import piped_in, refuse_no_text, tell_wrong_inputs
+from .past import kept_of
 from .placing import open_events, open_lines
 from .refusal import Refusal
 from .running import carry_out
@@ -34,13 +37,14 @@ from .storing import how_to_go_on, not_kept
 from .viewing import start_view
 
 
-def open_rows(flow: CheckedFlow, given: Given, screen: Screen, fetch: Fetch) -> RowInputs:
+def open_rows(flow: CheckedFlow, given: Given, screen: Screen, fetch: Fetch, again: Again | None = None) -> RowInputs:
     """The rows, and what is given beside them; tells what is wrong with the whole of it and ends."""
     refuse_no_text(given)
     rows_file = given.flag("each") or ""
-    rows = read_row_inputs(
-        flow, given.inputs, piped_in(screen), rows_file, values_file=given.flag("inputs"), fetch=fetch
-    )
+    stdin = piped_in(screen) if again is None else None
+    rows = read_row_inputs(flow, given.inputs, stdin, rows_file, values_file=given.flag("inputs"), fetch=fetch)
+    if again is not None:
+        rows = again.rows(rows)
     if (path := given.flag("output")) is not None and _is_one_file(path, rows_file):
         raise Refusal(
             WRONG_INPUT, f"`-o`: `{path}` holds the rows, and would be lost", ("name another file",), "bad-file"
@@ -85,7 +89,7 @@ def run_rows(
                     file.close()
     unkept = not_kept(means.keeping)
     code = ran.stopped_by or (STORE if unkept is not None else tally.exit_code())
-    _tell(tally, code, plan, given, screen, out)
+    _tell(tally, code, plan, given, screen, out, means.keeping)
     screen.err(told_changes(plan, began_at))
     if ran.stopped_by:
         screen.err(how_to_go_on(means.keeping))
@@ -132,7 +136,9 @@ def _delivery(file: TextIO | None, screen: Screen, secrets: Secrets) -> Callable
     return to_screen if file is None else to_file
 
 
-def _tell(tally: Tally, code: int, plan: Plan, given: Given, screen: Screen, out: Path) -> None:
+def _tell(
+    tally: Tally, code: int, plan: Plan, given: Given, screen: Screen, out: Path, keeping: Keeping | None
+) -> None:
     if tally.files:
         screen.err(f"wrote {count(tally.files, 'file')} below {visible_line(str(out))}")
     if (path := given.flag("output")) is not None:
@@ -140,6 +146,8 @@ def _tell(tally: Tally, code: int, plan: Plan, given: Given, screen: Screen, out
     screen.err(tell_failed_rows(tally, screen.width, screen.colour_err))
     if code != DONE or given.flag("console") != "none":
         screen.err(tell_rows_end(tally, code, given.has("offline")))
+        if code != DONE and (kept := kept_of(keeping, plan.flow.source.path, given, screen)) is not None:
+            screen.err(kept.commands())
     if screen.github:
         found = [one for error in tally.first_failed if (one := diagnostic_of(error)) is not None]
         if found:

@@ -33,7 +33,7 @@ from .ready import Ready
 from .refusal import Refusal
 from .screen import Screen
 from .storing import described, flow_key, origins, store_folder, told_lost
-from .tool_results import ToolResults
+from .tool_memory import ToolMemory
 
 if TYPE_CHECKING:
     from ..models.transport import Transport
@@ -45,7 +45,7 @@ class KeptOpen:
 
     screen: Screen
     staying: Staying
-    results: ToolResults
+    results: ToolMemory
     max_cost_usd: Decimal | None
     at_once: int = AT_ONCE
     runs: list[int] = field(default_factory=list)
@@ -107,7 +107,7 @@ class KeptOpen:
         offline = ready.providers is None
         try:
             store = self._store = self._store or self._opened(ready, offline)
-            told = described(ready.flow, ready.inputs, store, ready.given)
+            told = {**described(ready.flow, ready.inputs, store, ready.given), "repeats": [], "commit": None}
             lost = await store.begin_next_run(flow_key(ready.flow), told)
         except StoreUnusable as problem:
             raise Refusal(STORE, problem.message, problem.hints, "store-failed") from None

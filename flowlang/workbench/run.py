@@ -10,6 +10,7 @@ from ..plan.build import build
 from ..plan.graph import Plan
 from ..run.exit import DONE, LIMIT, OF_RULE, STORE, WRONG_INPUT
 from ..run.files import FileMistake
+from ..run.keeping import Keeping
 from ..run.outcome import Failed, Result
 from ..run.outputs import check_out_dir, shown, write_outputs
 from ..run.report import Report, fold
@@ -17,22 +18,25 @@ from ..show.ending import failures, last_line, run_summary, tell_failures, told_
 from ..show.redaction import redacted_result
 from ..show.reports import as_github
 from ..show.terminal import visible, visible_line
+from .again import Again
 from .answering import open_means
 from .asking import hide_keys
 from .changed import told_changes
 from .given import Given
 from .hiding import hidden_by
 from .opening import defaults_of, fetch_from, open_inputs, open_settings, pick_step
+from .past import kept_of
 from .permitting import open_tools
 from .placing import open_events, refuse_unless_writable, write_result
 from .refusal import Refusal
+from .reporting import reports_of, write_reports
 from .running import run_plan
 from .screen import Screen
 from .storing import how_to_go_on, not_kept
 from .viewing import start_view
 
 
-def perform(given: Given, flow: CheckedFlow, screen: Screen) -> int:
+def perform(given: Given, flow: CheckedFlow, screen: Screen, again: Again | None = None) -> int:
     """Runs the flow, prints its result, tells what went wrong, and returns the run's exit code."""
     began_at = time.time()
     only = pick_step(flow, given.flag("only") or "") if given.has("only") else None
@@ -41,16 +45,22 @@ def perform(given: Given, flow: CheckedFlow, screen: Screen) -> int:
     plan = build(flow, defaults_of(settings), only)
     out = Path(given.flag("out") or "out")
     _refuse_bad_places(plan, out, given)
+    pages = reports_of(given)
     tools, hosts = open_tools(flow, plan, settings, given, screen)
     fetch = fetch_from(hosts)
+    numbers = again.numbers if again is not None else ()
     if given.has("each"):
         from .each import open_rows, run_rows  # most runs have no rows
 
-        rows = open_rows(flow, given, screen, fetch)
-        means = open_means(plan, rows.fixed, settings, tools, given, screen)
-        return run_rows(plan, rows, means, given, screen, out=out, secrets=hidden_by(screen))
-    inputs = open_inputs(flow, given, screen, fetch=fetch)
-    means, secrets = open_means(plan, inputs, settings, tools, given, screen), hidden_by(screen)
+        rows = open_rows(flow, given, screen, fetch, again)
+        means = open_means(plan, rows.fixed, settings, tools, given, screen, numbers)
+        code = run_rows(plan, rows, means, given, screen, out=out, secrets=hidden_by(screen))
+        write_reports(pages, means.keeping, screen)
+        return code
+    inputs = (
+        open_inputs(flow, given, screen, fetch=fetch) if again is None else again.inputs(flow, given, screen, fetch)
+    )
+    means, secrets = open_means(plan, inputs, settings, tools, given, screen, numbers), hidden_by(screen)
     events = open_events(given.flag("events"))
     view = start_view(given.flag("console") or "auto", screen)
     try:
@@ -64,8 +74,9 @@ def perform(given: Given, flow: CheckedFlow, screen: Screen) -> int:
     code = ran.stopped_by or (STORE if unkept is not None else report.exit_code)
     result = redacted_result(ran.result, secrets) if ran.result is not None else None
     slip = _give_back(result, plan, out, given, screen) if result is not None else None
-    _tell(report, code, plan, given, screen)
+    _tell(report, code, plan, given, screen, means.keeping)
     screen.err(told_changes(plan, began_at))
+    write_reports(pages, means.keeping, screen)
     if ran.stopped_by:
         screen.err(how_to_go_on(means.keeping))
         return code
@@ -118,11 +129,12 @@ def _too_large(mistake: ValueMistake) -> Refusal:
     return Refusal(LIMIT, f"the result is too large to be written: {mistake.message}", rule="limit-reached")
 
 
-def _tell(report: Report, code: int, plan: Plan, given: Given, screen: Screen) -> None:
+def _tell(report: Report, code: int, plan: Plan, given: Given, screen: Screen, keeping: Keeping | None) -> None:
     path, offline = plan.flow.source.path, given.has("offline")
-    screen.err(tell_failures(report, screen.width, screen.colour_err))
+    kept = kept_of(keeping, path, given, screen)
+    screen.err(tell_failures(report, screen.width, screen.colour_err, kept))
     if code != DONE or given.flag("console") != "none":
-        screen.err(last_line(report, code, visible_line(path), offline, plan))
+        screen.err(last_line(report, code, visible_line(path), offline, plan, kept))
     if screen.github:
         if found := failures(report):
             screen.err(as_github(found), orders=True)

@@ -33,7 +33,7 @@ from .refusal import Refusal
 from .screen import Screen
 from .settling import Settling
 from .telling import told
-from .tool_results import ToolResults
+from .tool_memory import ToolMemory
 from .watched import FolderWatch
 
 MOST_SHOWN = 2_000_000  # characters of an answer that is kept for the view
@@ -111,7 +111,7 @@ class Session:
 
     def __post_init__(self) -> None:
         self.staying = Staying(self._heard, self._left, self.at_once)
-        results = ToolResults(self.loops.tool_began, lambda: self.loops.tool_ended(self.clock()))
+        results = ToolMemory(self.loops.tool_began, lambda: self.loops.tool_ended(self.clock()))
         self.kept = KeptOpen(self.screen, self.staying, results, self.max_cost_usd, self.at_once)
         self.kept.may_start.set()
 

@@ -2,7 +2,8 @@
 
 import hashlib
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -16,13 +17,16 @@ from ..project import find_root
 from ..run.budget import dollars
 from ..run.exit import STORE
 from ..run.keeping import Keeping, OriginOf
+from ..show.graph import nodes_of
 from ..show.numbers import count
 from ..show.terminal import visible_line
 from ..store.cut_off import OpenCall
 from ..store.frozen import frozen
+from ..store.history import History
 from ..store.place import FOLDER, is_far, open_folder
 from ..store.problems import StoreUnusable
 from ..store.store import Store, open_store
+from .commit import ask_git
 from .given import Given
 from .own_folders import store_folder_for
 from .refusal import Refusal
@@ -46,20 +50,27 @@ def store_folder(flow: str, given: Given, screen: Screen) -> Path:
 
 
 def open_keeping(
-    plan: Plan, inputs: Mapping[str, Value], providers: Providers | None, given: Given, screen: Screen
+    plan: Plan,
+    inputs: Mapping[str, Value],
+    providers: Providers | None,
+    given: Given,
+    screen: Screen,
+    repeats: Sequence[int] = (),
 ) -> Keeping | None:
     """The store as the run sees it; None where nothing is to be kept. Ends the command if it cannot be used.
 
     `inputs` are what the run begins with. `providers` is None offline: then a store that cannot be used is no reason
-    not to run.
+    not to run. `repeats`: the runs that this one repeats, the last one first.
     """
     if given.has("no-store"):
         return None
     flow = plan.flow
+    git = ask_git(flow, screen.environment)
     try:
         store = open_store(open_folder(store_folder(flow.source.path, given, screen)), screen.redact, screen.err)
         try:
-            lost = store.begin_run(flow_key(flow), described(flow, inputs, store, given))
+            told = {"repeats": list(repeats), "commit": git.told() if git is not None else None}
+            lost = store.begin_run(flow_key(flow), {**described(flow, inputs, store, given), **told})
         except BaseException:
             store.close_now()
             raise
@@ -68,17 +79,27 @@ def open_keeping(
             return None
         raise Refusal(STORE, problem.message, problem.hints, "store-failed") from None
     screen.err(told_lost(lost))
-    return Keeping(store, origins(providers), fresh=fresh_steps(given), finds=providers is not None)
+    repeated = frozenset(repeats)
+    keeping = Keeping(store, origins(providers), repeated, fresh=fresh_steps(given), finds=providers is not None)
+    _remember_results(keeping, repeats)
+    return keeping
 
 
 def described(flow: CheckedFlow, inputs: Mapping[str, Value], store: Store, given: Given) -> dict[str, Any]:
     """What a run begins with, as the store keeps it."""
     texts = store.texts
+    root = find_root(Path(flow.source.path)).resolve()
     return {
         "version": __version__,
+        "folder": str(root),
         "offline": given.has("offline"),
         "only": given.flag("only"),
-        "each": given.flag("each"),
+        "fresh": list(given.flags.get("fresh", ())),
+        "each": _told_rows(given.flag("each"), root),
+        "graph": [
+            [node.name, node.kind, node.level, list(node.notes), list(node.reads), list(node.waits_for)]
+            for node in nodes_of(flow)
+        ],
         "inputs": {name: frozen(value, texts) for name, value in inputs.items()},
         "sources": {source.path: texts.text(source.text) for source in flow.files},
     }
@@ -102,6 +123,42 @@ def not_kept(keeping: Keeping | None) -> Refusal | None:
         return Refusal(STORE, f"disk full: {kept}", (hint, *problem.hints), "store-failed")
     hint = "the same command, run again, asks only for what is missing"
     return Refusal(STORE, f"{problem.message}: {kept}", (hint, *problem.hints), "store-failed")
+
+
+def _told_rows(path: str | None, root: Path) -> dict[str, Any] | None:
+    """The file of the rows, from the project's folder on if it is in there, and the digest of its bytes."""
+    if path is None:
+        return None
+    if path == "-":
+        return {"path": "-", "digest": None}
+    full = Path(path.removeprefix("@")).resolve()
+    shown = full.relative_to(root).as_posix() if full.is_relative_to(root) else str(full)
+    return {"path": shown, "digest": digest_of(full)}
+
+
+def digest_of(path: Path) -> str | None:
+    """The SHA-256 of a file's bytes in hex; None if it cannot be read."""
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError:
+        return None
+
+
+def _remember_results(keeping: Keeping, repeats: Sequence[int]) -> None:
+    """Hands over what the tools of the repeated runs gave back."""
+    if not repeats:
+        return
+    history = History(keeping.store.folder)
+    try:
+        for run in repeats:
+            keeping.results.remember(
+                replace(one, body={**one.body, "text": history.told(one.body.get("text"))})
+                for one in history.steps(run)
+                if one.body.get("outcome") == "result"
+            )
+    finally:
+        history.close()
 
 
 def flow_key(flow: CheckedFlow) -> str:

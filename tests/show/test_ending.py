@@ -7,7 +7,7 @@ import pytest
 from flowlang.models.chat import ChatRequest
 from flowlang.plan.build import build
 from flowlang.plan.graph import Defaults
-from flowlang.show.ending import last_line
+from flowlang.show.ending import KeptRun, failures, last_line
 from tests.run.scripted import flow_of, run
 
 TOPIC = """
@@ -21,13 +21,13 @@ LET = 'input rows: table\nlet total = rows | take n | sum\nstep say\n  prompt: "
 MANY = 'input n: list of whole number\nstep s\n  repeat for each a in n and each b in n\n  prompt: "{{ a }} {{ b }}"'
 
 
-def ending(text: str, folder: Path, **inputs: object) -> str:
+def ending(text: str, folder: Path, kept: KeptRun | None = None, **inputs: object) -> str:
     def nonsense(request: ChatRequest) -> str:
         return "nonsense"
 
     flow = flow_of(text, folder)
     found = run(flow, nonsense, inputs)  # type: ignore[arg-type]
-    return last_line(found.report, found.report.exit_code, "a.flow", False, build(flow, Defaults()))
+    return last_line(found.report, found.report.exit_code, "a.flow", False, build(flow, Defaults()), kept)
 
 
 @pytest.mark.parametrize(("text", "step"), [(TOPIC, "topic"), (INNER, "sorted.topic")])
@@ -44,3 +44,41 @@ def test_limits_are_to_be_raised_only_where_there_are_some(tmp_path: Path) -> No
     assert "raise `limits` in a.flow" in limited
     endless = ending(MANY, tmp_path, n=tuple(range(101)))
     assert endless.startswith("stopped by a limit") and "raise" not in endless
+
+
+@pytest.mark.parametrize(
+    ("text", "words"), [(TOPIC, "7 topic"), (INNER, "7 sorted.topic"), ("limits\n  calls: 1\n" + LET, "7")]
+)
+def test_a_run_that_was_kept_names_what_goes_on_from_it(text: str, words: str, tmp_path: Path) -> None:
+    inputs = {"rows": ({"n": "many"},)} if "rows" in text else {}
+    told = ending(text, tmp_path, KeptRun(7), **inputs)
+    last = told.splitlines()[-1]
+    assert last == f"run 7: what it asked and was answered: flowlang show {words}     again: flowlang retry 7"
+
+
+def test_a_store_elsewhere_is_named(tmp_path: Path) -> None:
+    told = ending(TOPIC, tmp_path, KeptRun(7, " --store DIR"))
+    assert "flowlang show 7 topic --store DIR " in told and told.endswith("flowlang retry 7 --store DIR")
+
+
+def test_of_a_limit_it_is_said_which_one_to_raise(tmp_path: Path) -> None:
+    limited = 'step a\n  prompt: "A"\nstep b\n  prompt: "B {{ a }}"\nlimits\n  calls: 1'
+    told = ending(limited, tmp_path, KeptRun(7))
+    assert "run 7: to go further, raise `limits` in a.flow; what it asked" in told
+    assert told.endswith("again: flowlang retry 7")
+
+
+def test_a_run_that_ended_well_names_nothing(tmp_path: Path) -> None:
+    assert "flowlang" not in ending('step a\n  prompt: "A"', tmp_path, KeptRun(7))
+
+
+@pytest.mark.parametrize(("text", "words"), [(TOPIC, "7 topic"), (INNER, "7 sorted.topic")])
+def test_the_whole_of_a_wrong_answer_is_a_command_away(text: str, words: str, tmp_path: Path) -> None:
+    def nonsense(request: ChatRequest) -> str:
+        return "nonsense"
+
+    found = run(flow_of(text, tmp_path), nonsense)
+    (told,) = failures(found.report, KeptRun(7))
+    assert told.hints[-1] == f"the answer: nonsense     all of it: flowlang show {words}"
+    (told,) = failures(found.report)
+    assert told.hints[-1] == "the answer: nonsense"

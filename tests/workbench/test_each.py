@@ -30,7 +30,9 @@ def test_a_line_for_each_row_and_the_rows_counted(flowlang, mails: Path):
     assert [list(one) for one in found] == [["reply"], ["reply"], ["reply", "error"], ["reply"]]
     assert found[2]["error"]["message"] == "row 3 (line 4) of `mails.csv`: `mail` is empty, and the flow needs a text"
     assert "note: `id` of mails.csv is no input, and not used" in err
-    assert err.splitlines()[-1].startswith("failed (exit 1): 3 rows done, 1 failed, 6 calls")
+    *_, last, commands = err.splitlines()
+    assert last.startswith("failed (exit 1): 3 rows done, 1 failed, 6 calls")
+    assert commands == "run 1: what it asked and was answered: flowlang show 1     again: flowlang retry 1"
     assert " --> triage.flow:4:7" in err
     assert "topic" not in err
 

@@ -1,5 +1,6 @@
 """What tools have given back in a session: a save is no reason to run a program or ask an address again."""
 
+import hashlib
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -15,7 +16,7 @@ _Key = tuple[str, ...]
 
 
 @dataclass(slots=True)
-class ToolResults:
+class ToolMemory:
     """Results by the tool as it stands in the flow and what it was given. `began` and `ended` hear of real work.
 
     A result of the present run serves the next ones, never the same: there a tool may be called twice on purpose.
@@ -54,9 +55,10 @@ class ToolResults:
 
 def _key(tool: CheckedTool, takes: Mapping[str, Value], digests: Mapping[str, str]) -> _Key:
     """What decides a result. Where a tool stands in its file does not."""
+    taken = hashlib.sha256(repr(sorted(takes.items())).encode("utf-8", "surrogatepass")).hexdigest()
     texts = [tool.target, *(text for _, text in tool.headers), *((tool.body,) if tool.body is not None else ())]
     files = [f"{name} {digest}" for name, digest in sorted(digests.items())]
-    return tool.name, tool.method, tool.function, repr(sorted(takes.items())), *map(_words, texts), *files
+    return tool.name, tool.method, tool.function, taken, *map(_words, texts), *files
 
 
 def _words(text: ast.Text) -> str:

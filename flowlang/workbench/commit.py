@@ -1,0 +1,120 @@
+"""Which commit of git's a flow was at, and whether its files were as they are there.
+
+Git is asked, since only it can read a repository of any age; but it is asked to look up names and nothing else. It
+runs no hook, no watcher and no filter, and reaches no other repository, whatever the settings of this one say. One
+that belongs to somebody else it refuses by itself. Whatever goes wrong, no commit is told, and the run goes on.
+"""
+
+import hashlib
+import os
+import subprocess
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from ..diagnostics.source import SourceFile
+from ..language.checked import CheckedFlow
+from ..project import CONFIGURATION, find_root
+from ..run.process import environment_for_tools, find_program
+
+PATIENCE_S = 2.0
+_COMMAND = ("-c", "core.fsmonitor=false", "-c", "core.hooksPath=/dev/null", "cat-file", "--batch-check=%(objectname)")
+_CLOSED = {
+    "GIT_ALLOW_PROTOCOL": "none",  # an object that is missing is not fetched
+    "GIT_NO_LAZY_FETCH": "1",
+    "GIT_NO_REPLACE_OBJECTS": "1",
+    "GIT_OPTIONAL_LOCKS": "0",
+}
+_STANDARD = "std/"
+
+
+class Asked:
+    """Git under way. Made by `ask_git`; `told` waits for what it says."""
+
+    def __init__(self, process: "subprocess.Popen[bytes]", files: Mapping[str, tuple[str, list[bytes]]]) -> None:
+        self._process = process
+        self._files = files  # by the name for git: the name that is told, and what its bytes may be in the repository
+
+    def told(self) -> dict[str, Any] | None:
+        """The commit's `id`, and the files that are not as they are there (`changed`); None if there is no commit."""
+        names = [name for name in self._files if not name.startswith("\0")]
+        question = "\n".join(["HEAD", *(f"HEAD:{name}" for name in names)]) + "\n"
+        try:
+            said, _ = self._process.communicate(os.fsencode(question), PATIENCE_S)
+        except (OSError, ValueError, subprocess.SubprocessError):
+            self._process.kill()
+            with suppress(OSError, ValueError, subprocess.SubprocessError):
+                self._process.communicate()
+            return None
+        commit, *found = said.decode("ascii", "replace").split("\n")
+        if not _is_id(commit) or self._process.returncode != 0:
+            return None
+        there = dict(zip(names, found, strict=False))
+        changed = [
+            shown for name, (shown, forms) in self._files.items() if there.get(name) not in _ids(forms, len(commit))
+        ]
+        return {"id": commit, "changed": sorted(changed)}
+
+
+def ask_git(flow: CheckedFlow, environment: Mapping[str, str]) -> Asked | None:
+    """Has git look up the flow's files; None where there is no repository, or no git."""
+    folder = _full(flow.source.path).parent
+    top = next((one for one in (folder, *folder.parents) if os.path.lexists(one / ".git")), None)
+    if top is None or (program := find_program("git", environment)) is None:
+        return None
+    if Path(program).resolve().is_relative_to(top.resolve()):
+        return None  # it came with the repository
+    try:
+        process = subprocess.Popen(
+            [program, *_COMMAND],
+            cwd=folder,
+            env={**environment_for_tools(environment), **_CLOSED},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+    except (OSError, ValueError):
+        return None
+    return Asked(process, _files_of(flow, folder, top))
+
+
+def _files_of(flow: CheckedFlow, folder: Path, top: Path) -> dict[str, tuple[str, list[bytes]]]:
+    """The files that make a flow what it is. What git cannot be asked about counts as changed."""
+    root = find_root(Path(flow.source.path))
+    found = {source.path: _forms(source) for source in flow.files if not source.path.startswith(_STANDARD)}
+    with suppress(OSError):
+        settings = root / CONFIGURATION
+        found[str(settings)] = [settings.read_bytes()]
+    files: dict[str, tuple[str, list[bytes]]] = {}
+    for path, forms in found.items():
+        full = _full(path)
+        shown = os.path.relpath(full, root)
+        name = os.path.relpath(full, folder)
+        name = name if name.startswith("../") else f"./{name}"
+        if not full.is_relative_to(top) or "\n" in name:
+            name = f"\0{name}"
+        files[name] = (shown, forms)
+    return files
+
+
+def _full(path: str) -> Path:
+    """The path from the root on, links left as they are."""
+    return Path(os.path.normpath(Path.cwd() / path))
+
+
+def _forms(source: SourceFile) -> list[bytes]:
+    """The bytes of a file as it is here, and with the line ends that git may keep it with."""
+    mark = "\ufeff" if source.bom else ""
+    texts = (mark + source.text.replace("\n", source.newline), mark + source.text)
+    return [text.encode("utf-8", "surrogatepass") for text in texts]
+
+
+def _ids(forms: list[bytes], length: int) -> set[str]:
+    kind = hashlib.sha1 if length == 40 else hashlib.sha256
+    return {kind(b"blob %d\0" % len(data) + data, usedforsecurity=False).hexdigest() for data in forms}
+
+
+def _is_id(word: str) -> bool:
+    return len(word) in (40, 64) and all(letter in "0123456789abcdef" for letter in word)
