@@ -155,7 +155,7 @@ class FlowRun:
         async with asyncio.TaskGroup() as group:
 
             def start(names: tuple[str, ...]) -> None:
-                ready = deque(names)
+                ready = deque(self.hold.ordered(names))
                 while ready:
                     node = nodes[ready.popleft()]
                     settled = self._settled(node)
@@ -165,6 +165,7 @@ class FlowRun:
                         ready += self._ended(node.name, settled, schedule)
 
             async def finish(node: PlannedStep) -> None:
+                await self.hold.turn(node.name)
                 start(self._ended(node.name, await run_step(node, self.ground), schedule))
 
             start(schedule.ready())

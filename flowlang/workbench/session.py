@@ -25,6 +25,7 @@ from ..show.redaction import redacted_events
 from ..show.terminal import visible_line
 from .deciding import Loops, Mode, Need, step_for
 from .disk import Disk
+from .edited import touched_first
 from .hiding import hidden_by
 from .kept_open import KeptOpen
 from .opening import defaults_of
@@ -352,7 +353,8 @@ class Session:
         self.board.begin(ready.flow.source.path, steps, plan.nodes, pinned)
         self.values = {name: value for name, value in self.values.items() if name in ready.plan.nodes}
         self.loops.began(self.clock())
-        hold = Hold(pinned, self._ended)
+        before = self._run.ready.plan if self._run is not None else None
+        hold = Hold(pinned, self._ended, touched_first(before, plan))
         task = asyncio.ensure_future(execute(plan, ready.inputs, means, emit, hold=hold))
         task.add_done_callback(lambda _: self.wake())
         self._run = _Run(ready if only is None else replace(ready, plan=only), content, task)
