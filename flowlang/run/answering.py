@@ -396,7 +396,10 @@ async def perform(
     started, status = gate.clock(), "failed"
     try:
         async with asyncio.timeout(timeout_s):
-            result = await perform_tool(tool, takes, secrets)
+            if gate.between is None:
+                result = await perform_tool(tool, takes, secrets)
+            else:
+                result = await gate.between.performed(asker, tool, takes, lambda: perform_tool(tool, takes, secrets))
         status = "ok"
         return result
     except TimeoutError:

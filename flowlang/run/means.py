@@ -6,7 +6,7 @@ from decimal import Decimal
 
 from ..models.chat import Complete
 from ..models.cost import Prices
-from .calling import AT_ONCE, Gate, PlaceFor, no_place
+from .calling import AT_ONCE, Between, Gate, PlaceFor, no_place
 from .event import Emit
 from .keeping import Keeping
 from .tools import PerformTool, refuse_tools
@@ -36,7 +36,9 @@ class Means:
     at_once: int = AT_ONCE
     offline: bool = False
     keeping: Keeping | None = None
+    between: Between | None = None
 
     def gate(self, emit: Emit, clock: Callable[[], float]) -> Gate:
         """The gate through which all calls of one run go."""
-        return Gate(self.complete, emit, clock, self.at_once, self.prices, self.place, self.warming, self.keeping)
+        at_once, keeping, between = self.at_once, self.keeping, self.between
+        return Gate(self.complete, emit, clock, at_once, self.prices, self.place, self.warming, keeping, between)
