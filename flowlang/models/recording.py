@@ -73,12 +73,13 @@ class Recordings:
     def __init__(self) -> None:
         self._all: dict[tuple[Which, str], Recorded] = {}
         self._alike: dict[tuple[object, ...], list[Recorded]] = defaultdict(list)
-        self._said: dict[str, Recorded] = {}
+        self._said: dict[tuple[str, int], Recorded] = {}
 
     def add(self, one: Recorded, exact: str) -> None:
         """Takes a recording in; one of the same place and request is replaced."""
         before = self._all.get((one.which, exact))
-        self._said.setdefault(exact, one)
+        if not (one.which.run or one.which.tool):
+            self._said.setdefault((exact, one.which.sample), one)
         self._all[one.which, exact] = one
         alike = self._alike[(exact, *one.which.asked_alike())]
         if before is None:
@@ -93,9 +94,9 @@ class Recordings:
         alike = self._alike.get((exact, *which.asked_alike()))
         return alike[0] if alike else None
 
-    def said(self, exact: str) -> Recorded | None:
-        """The answer to a request, whoever asks: for runs that have no tests."""
-        return self._said.get(exact)
+    def said(self, exact: str, sample: int) -> Recorded | None:
+        """The answer to a request, whoever asks: for runs that are no tests."""
+        return self._said.get((exact, sample)) or self._said.get((exact, 0))
 
     def __iter__(self) -> Iterator[Recorded]:
         return iter(self._all.values())

@@ -22,6 +22,7 @@ async def _nothing() -> None:
 class Means:
     """`close` ends what is open once the run has ended. Without `prices` no call costs anything.
 
+    `remark` is what is to be said when a run is over.
     `max_cost_usd` holds beside the flow's own limit, and for all rows of `--each` together.
     """
 
@@ -37,6 +38,7 @@ class Means:
     offline: bool = False
     keeping: Keeping | None = None
     between: Between | None = None
+    remark: Callable[[], str] = str
 
     def gate(self, emit: Emit, clock: Callable[[], float]) -> Gate:
         """The gate through which all calls of one run go."""

@@ -140,7 +140,7 @@ def _reason(tried: Tried, node: PlannedStep | None, miss: Miss, changed: tuple[s
         told.append(f"the tool `{miss.which.tool}` has changed")
     elif "values" in changed:
         told.append("it is called with other values")
-    return " and ".join(told), place
+    return ", and ".join(told), place
 
 
 def _sources(node: PlannedStep | None) -> str:

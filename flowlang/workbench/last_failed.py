@@ -35,9 +35,8 @@ def remember_failed(files: Sequence[FlowFile]) -> None:
         known = _read(root)
         for file in own:
             tried = {(file.tests[number][0].name, file.tests[number][1].name) for number in file.picked}
-            failed = [
-                [one.flow.name, one.test.name] for number in file.picked for one in file.tried[number] if _bad(one)
-            ]
+            bad = [one for number in file.picked for one in file.tried[number] if one.outcome != "passed"]
+            failed = [[one.flow.name, one.test.name] for one in bad]
             failed += [one for one in known.get(_key(file.path), []) if tuple(one) not in tried]
             known[_key(file.path)] = list(map(list, dict.fromkeys(map(tuple, failed))))
         text = json.dumps({path: one for path, one in sorted(known.items()) if one}, indent=1)

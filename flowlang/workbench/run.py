@@ -59,6 +59,7 @@ def perform(given: Given, flow: CheckedFlow, screen: Screen) -> int:
     code = ran.stopped_by or report.exit_code
     result = redacted_result(ran.result, secrets) if ran.result is not None else None
     slip = _give_back(result, plan, out, given, screen) if result is not None else None
+    screen.err(means.remark())
     _tell(report, code, plan, given, screen)
     if ran.unwritten:
         raise Refusal(STORE, f"the events could not be written: {ran.unwritten}", rule="bad-file")

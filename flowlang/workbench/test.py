@@ -142,9 +142,9 @@ def _test_file(file: FlowFile, tested: Tested, given: Given, screen: Screen) -> 
         ask_for(file, lacking, trials, given, screen)
     if records:
         _write(file, recorder, screen)
-    plans = {id(flow): build(flow, file.defaults) for flow in file.flows}
+    plans = {flow.name: build(flow, file.defaults) for flow in file.flows}
     picked = [one for number in file.picked for one in file.tried[number]]
-    picked = explained(picked, [plans[id(one.flow)] for one in picked], recorder, file.command())
+    picked = explained(picked, [plans[one.flow.name] for one in picked], recorder, file.command())
     told = [one.failures for one in picked if one.outcome == "not-recorded"]
     complete = len(file.tried) == len(file.tests) and not told and not live
     warnings = unused_of(recorder, file.flows, file.command()) if complete and not records else []
