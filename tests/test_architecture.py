@@ -54,6 +54,7 @@ LATE: dict[str, set[str]] = {
     "workbench/opening.py": {"flowlang.run.fetch"},
     "workbench/outside.py": {"flowlang.workbench.trusted"},
     "workbench/run.py": {"flowlang.workbench.each"},
+    "workbench/test.py": {"flowlang.workbench.test_asking"},
     "workbench/viewing.py": {"flowlang.show.live"},
     "workbench/commands.py": {"importlib"},
 }

@@ -9,6 +9,7 @@ from ..diagnostics.diagnostic import Diagnostic
 from ..language.types import SecretType
 from ..language.values import Secret
 from ..models.cost import Prices
+from ..models.providers import providers_of
 from ..pipeline import compile_flow, files_beside
 from ..plan.build import build
 from ..run.exit import DIFFERENCES, DONE, FAILED, LIMIT, MISTAKES, NOT_ALLOWED, OF_RULE, PROVIDER, STORE, WRONG_INPUT
@@ -62,7 +63,7 @@ def perform(given: Given, screen: Screen) -> int:
     remember_failed(found)
     _report(tested, screen)
     reports.write(tested, screen)
-    return _exit_code(tested)
+    return _exit_code(tested, asked=given.has("record") or given.has("live"))
 
 
 def _refuse_contradictions(given: Given) -> None:
@@ -184,16 +185,12 @@ def _write(file: FlowFile, recorder: Recorder, screen: Screen) -> None:
     """Writes the recordings. What nothing asks for is dropped, unless some test did not get that far."""
     everything = [one for tried in file.tried.values() for one in tried]
     stuck = any(one.lacks or any(each.rule != "unmet-expectation" for each in one.failures) for one in everything)
-    before = len(file.answers.recordings)
     ordered = recorder.ordered(keeps_unused=stuck)
     if write_answers(file.answers, ordered):
-        dropped = f", {count(before, 'answer')} before" if before else ""
-        screen.err(f"wrote {visible_line(file.answers.shown)}: {count(len(ordered), 'answer')}{dropped}")
+        screen.err(f"wrote {visible_line(file.answers.shown)}: {count(len(ordered), 'recorded answer')}")
 
 
 def _prices(file: FlowFile, screen: Screen) -> Prices:
-    from ..models.providers import providers_of
-
     settings = file.settings
     return prices_of(settings, providers_of(settings.providers, settings.provider, screen.environment))
 
@@ -211,12 +208,12 @@ def _report(tested: Tested, screen: Screen) -> None:
     screen.add_summary(test_page(tested))
 
 
-def _exit_code(tested: Tested) -> int:
+def _exit_code(tested: Tested, asked: bool) -> int:
     outcomes = {one.outcome for one in tested.tried}
     if tested.mistakes:
         return MISTAKES
     codes = {OF_RULE.get(each.rule, FAILED) for one in tested.tried for each in one.failures}
     for code in (STORE, NOT_ALLOWED, LIMIT, PROVIDER, MISTAKES):
-        if code in codes and "failed" in outcomes:
+        if asked and code in codes and "failed" in outcomes:
             return code
     return FAILED if "failed" in outcomes else DIFFERENCES if "not-recorded" in outcomes else DONE

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from ..diagnostics.diagnostic import nearest
 from ..run.exit import WRONG_INPUT
+from ..show.junit import as_junit
 from ..show.terminal import visible_line
 from ..show.tested import Tested
 from ..show.trials import test_page, tests_as_json
@@ -49,7 +50,5 @@ def open_reports(given: Given) -> Reports:
 
 def _text(form: str, tested: Tested) -> str:
     if form == "junit":
-        from ..show.junit import as_junit
-
         return as_junit(tested)
     return test_page(tested) if form == "markdown" else tests_as_json(tested.tried) + "\n"

@@ -130,6 +130,9 @@ test "in the second flow"
         "outcome": "passed",
         "passed": 2,
         "tries": 2,
+        "recorded": 0,
+        "calls": 0,
+        "cost_usd": None,
         "failures": [],
     }
     assert (second["case"], second["outcome"], second["passed"]) == ("row 2 (line 3)", "failed", 0)
