@@ -73,9 +73,8 @@ def _text(name: str, text: str, folder: str, beside: dict[str, str]) -> list[str
         return [f'  {name}: file "{folder}/{file}"']
     if _ODD.search(text) or "\\{{" in text:
         return [f"  {name}: {_json_string(text)} json"]
-    if "\n" not in text and len(text) <= _LONGEST_IN_QUOTES:
-        quoted = text.replace("\\", "\\\\").replace('"', '\\"').replace("\t", "\\t")
-        return [f'  {name}: "{quoted}"']
+    if len(text) <= _LONGEST_IN_QUOTES and not any(sign in text for sign in '\n\t"\\'):
+        return [f'  {name}: "{text}"']
     return _block(name, text) if _fits_block(text) else [f"  {name}: {_json_string(text)} json"]
 
 
