@@ -78,7 +78,7 @@ class Recorder:
         self._redact = redact
         self._new = Recordings()
         self._uses: dict[Turn, dict[tuple[Which, str], _Use]] = {}
-        self._asking: dict[tuple[Which, str], asyncio.Lock] = {}
+        self._asking: dict[tuple[object, ...], asyncio.Lock] = {}
         self._texts: dict[int, str] = {}
 
     def between(self, plan: Plan, turn: Turn, heard: Heard, asks: bool) -> Between:
@@ -111,7 +111,7 @@ class Recorder:
 
     def lock(self, which: Which, printed: str) -> asyncio.Lock:
         """Held while an answer is asked for: who asks the same takes what comes."""
-        return self._asking.setdefault((which, exact(printed)), asyncio.Lock())
+        return self._asking.setdefault((exact(printed), *which.asked_alike()), asyncio.Lock())
 
     def texts_of(self, step: CheckedStep | None) -> str:
         """The print of a step's own texts."""

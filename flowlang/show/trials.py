@@ -109,7 +109,7 @@ test_page.__test__ = False  # type: ignore[attr-defined]
 
 def as_cell(text: str) -> str:
     """A text as code in a cell of a table, which a bar would end."""
-    return as_code(visible_line(text)).replace("|", "\\|")
+    return as_code(text).replace("|", "\\|")
 
 
 def tests_as_json(tried: Sequence[Tried]) -> str:

@@ -94,7 +94,8 @@ def write_answers(file: AnswersFile, ordered: list[Recorded]) -> bool:
     folder = f"{file.name}.d"
     text, beside = write_recordings(ordered, folder)
     place = file.flow.parent
-    if (ordered and text == file.text) or (not ordered and not file.text):
+    # Where nothing has changed the file stays as it is, with whatever comments somebody has put into it.
+    if [one.without_source() for one in file.recordings] == [one.without_source() for one in ordered]:
         return False
     try:
         # The long answers come first: a file that names what is not there is never seen.

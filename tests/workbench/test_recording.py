@@ -1,7 +1,6 @@
 """`flowlang test --record` against the stand-in gateway, and the tests on what was recorded, with nobody to ask."""
 
 import json
-import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -182,6 +181,13 @@ def test_recorded_again_nothing_is_asked_and_the_file_is_the_same(
     assert again.code == 0 and "wrote" not in again.err
     assert (answers(project), len(script.asked)) == (before, asked)
     assert (project / "all.answers").stat().st_mtime_ns == written
+
+
+def test_a_comment_stays_while_nothing_changes(project: Path, record: Record) -> None:
+    record()
+    edit(project, "answer called", "# Why this is so.\nanswer called", "all.answers")
+    before = answers(project)
+    assert record().code == 0 and answers(project) == before
 
 
 def test_recorded_from_nothing_twice_it_is_the_same_bytes_whatever_ids_the_provider_gives(
@@ -429,4 +435,4 @@ def test_what_failed_last_time_is_tried_alone(project: Path, record: Record, flo
     assert "1 test: 1 passed" in flowlang("test", "--failed").out
     nothing = flowlang("test", "--failed")
     assert nothing.code == 2 and "no test is known to have failed" in nothing.err
-    assert os.path.exists(".flowlang/failed-tests.json")
+    assert (project / ".flowlang/failed-tests.json").exists()
