@@ -175,7 +175,7 @@ def test_the_tables_are_read() -> None:
     assert len(FORMS) > 100
     assert headings == {
         *("you write", "type", "setting", "line", "filter", "condition"),
-        *("value", "on the command line", "list", "path", "of"),
+        *("value", "on the command line", "list", "path", "of", "of an answer"),
     }
 
 

@@ -28,7 +28,7 @@ _LONE = re.compile("[\ud800-\udfff]")
 _PLACES = ("place", "round")
 _NUMBERS = ("sample", "run", "try")
 _WORDS = ("flow", "tool")
-_KNOWN = (*_WORDS, *_PLACES, *_NUMBERS, "judge", "request", "tokens", "calls", "text", "failed")
+KNOWN = (*_WORDS, *_PLACES, *_NUMBERS, "judge", "request", "tokens", "calls", "text", "failed")
 
 
 # ── Writing ──
@@ -232,9 +232,9 @@ class _Reader:
         name, *items = tree.children
         assert isinstance(name, Token)
         key, span = name.text, Span(name.start, name.end)
-        if key not in _KNOWN:
-            near = nearest(key, list(_KNOWN))
-            hint = f"did you mean `{near}`?" if near else f"there are {', '.join(_KNOWN)}"
+        if key not in KNOWN:
+            near = nearest(key, list(KNOWN))
+            hint = f"did you mean `{near}`?" if near else f"there are {', '.join(KNOWN)}"
             raise _Slip("unknown-setting", f"a recorded answer has no `{key}`", span, hint)
         if key in self._now.values:
             raise _Slip("duplicate-setting", f"`{key}` stands twice", span, "leave one of them out")

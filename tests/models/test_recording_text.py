@@ -1,12 +1,14 @@
 """Recorded answers as text: what is written is read back, and what was edited into nonsense is told at its place."""
 
+from pathlib import Path
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from flowlang.diagnostics.source import SourceFile
 from flowlang.models.recording import BIGGEST, Recorded, Which
-from flowlang.models.recording_text import read_recordings, write_recordings
+from flowlang.models.recording_text import KNOWN, read_recordings, write_recordings
 
 REQUEST = "5f0c-2a91-81d3-be07-1c2d3e4f"
 
@@ -116,6 +118,12 @@ def test_a_long_answer_stands_beside_the_file() -> None:
 
 
 GOOD = f'answers 1\n\nanswer topic\n  request: {REQUEST}\n  text: "billing"\n'
+
+
+def test_the_reference_has_a_row_for_each_line() -> None:
+    page = (Path(__file__).resolve().parents[2] / "docs/language.md").read_text(encoding="utf-8")
+    table = page.partition("| of an answer | meaning |")[2].partition("\n\n")[0]
+    assert {name for name in KNOWN if f"`{name}:`" not in table} == set()
 
 
 def test_comments_and_layout_mean_nothing() -> None:
