@@ -1,6 +1,7 @@
 """`flowlang test --record` against the stand-in gateway, and the tests on what was recorded, with nobody to ask."""
 
 import json
+import re
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -210,6 +211,9 @@ def test_the_file_tells_places_samples_rounds_runs_tools_and_judges(project: Pat
     assert "answer looked\n  tool: look\n" in text and "answer called\n  tool: look\n" in text
     assert 'answer sum\n  judge: "Is short"\n' in text and 'answer sum\n  judge: "Is polite"\n' in text
     assert "answer votes\n  sample: 2\n  request: " in text and "answer votes\n  sample: 1\n  run: 3\n" in text
+    # Also where a store could answer: each try of a case, and each sample, is a new one.
+    votes = re.findall(r'^answer votes\n(?:  .*\n)*?    \{"answer": (\d+)\}', text, re.M)
+    assert len(votes) == len(set(votes)) == 6
     headers = [line for line in text.split("\n") if line.startswith("answer ")]
     own = [line for line in headers if line not in ("answer better", "answer good")]
     assert own == sorted(own)
