@@ -59,6 +59,7 @@ LATE: dict[str, set[str]] = {
     "workbench/outside.py": {"flowlang.workbench.trusted"},
     "workbench/reporting.py": {"flowlang.show.page"},
     "workbench/run.py": {"flowlang.workbench.each"},
+    "workbench/test.py": {"flowlang.workbench.test_asking"},
     "workbench/viewing.py": {"flowlang.show.live"},
     "workbench/commands.py": {"importlib"},
 }

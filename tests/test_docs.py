@@ -99,7 +99,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def scenes() -> list[object]:
     """What is tried out in one folder: a page from its beginning to its end, or a recipe."""
-    whole = [pytest.param(EXAMPLES["docs/first_flow.md"], id="first_flow")]
+    whole = [pytest.param(EXAMPLES[f"docs/{name}.md"], id=name) for name in ("first_flow", "testing")]
     recipes: dict[str, list[re.Match[str]]] = {}
     for block in EXAMPLES["docs/cookbook.md"]:
         recipes.setdefault(_heading(block), []).append(block)
@@ -198,14 +198,13 @@ def test_a_command_works_in_a_copy_of_the_repository(line: str, folder: Path, mo
     (folder / "mails.csv").write_text("mail\nI was charged twice.\nThe page stays white.\n", encoding="utf-8")
     command, _, piped = line.partition(" < ")
     code, said = run(monkeypatch, *shlex.split(command)[1:], piped=piped or os.devnull)
-    # Two of the examples leave answers of their tests open, and say so.
-    assert code == (8 if line in ("flowlang test flows", "flowlang test flows stdlib") else 0), said
+    assert code == 0, said
 
 
 def test_every_block_says_what_it_is() -> None:
     kinds = {(name, block["kind"]) for name, blocks in EXAMPLES.items() for block in blocks}
     plain = {("README.md", "sh"), *((name, "text") for name in TEXTS)}
-    played = ("docs/first_flow.md", "docs/cookbook.md")
+    played = ("docs/first_flow.md", "docs/cookbook.md", "docs/testing.md")
     strange = {
         (name, kind)
         for name, kind in kinds - plain

@@ -9,14 +9,13 @@ from pathlib import Path
 import pytest
 
 from flowlang.workbench.cli import main
+from tests.record_examples import record
 
 ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "flows/README.md").read_text(encoding="utf-8")
 ROW = re.compile(r"^\| \[([a-z_]+)\]\(\1\) \|[^|]+\|[^|]+\| `flowlang (run [^`]+)` \|$", re.M)
 COMMANDS = dict(ROW.findall(README))
 FOLDERS = sorted(path.name for path in (ROOT / "flows").iterdir() if path.is_dir())
-# Their first tests leave answers open, on purpose: these are part of the language reference.
-NEED_RECORDINGS = ("filing_brief", "triage")
 TOLD_BY_ENVIRONMENT = ("CI", "FORCE_COLOR", "GITHUB_ACTIONS", "NO_COLOR", "OPENAI_API_KEY", "BYTESPIKE_API_KEY")
 
 
@@ -79,8 +78,12 @@ def test_it_runs_with_the_command_of_the_readme(name: str, checkout: Path, capsy
 def test_its_own_tests_pass(name: str, capsys: pytest.CaptureFixture[str]) -> None:
     code = main(["test", f"flows/{name}", "--json"])
     told = capsys.readouterr()
-    results = json.loads(told.out)
-    outcomes = [result["outcome"] for result in results]
-    assert "passed" in outcomes, told.err
-    assert "failed" not in outcomes, told.out
-    assert code == (8 if name in NEED_RECORDINGS else 0)
+    outcomes = {result["outcome"] for result in json.loads(told.out)}
+    assert (code, outcomes) == (0, {"passed"}), told.out
+
+
+def test_recorded_again_the_examples_are_the_same_bytes(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for path, text in record(tmp_path / "again").items():
+        assert text == (ROOT / "flows" / path).read_text(encoding="utf-8"), (
+            f"run python -m tests.record_examples, {path}"
+        )

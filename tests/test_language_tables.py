@@ -175,7 +175,7 @@ def test_the_tables_are_read() -> None:
     assert len(FORMS) > 100
     assert headings == {
         *("you write", "type", "setting", "line", "filter", "condition"),
-        *("value", "on the command line", "list", "path", "of"),
+        *("value", "on the command line", "list", "path", "of", "of an answer"),
     }
 
 
@@ -457,6 +457,8 @@ class Met:
 ONE_STEP = 'step a\n  model: x\n  prompt: "Hello."\noutput a\n'
 A_TOOL = 'tool t\n  command: "git no-such-thing"\n\nstep a\n  call: t\n'
 READER = 'step b\n  model: x\n  prompt: "{{ a }}"\noutput b\n'
+UNASKED = 'test "t"\n  answer a: "x"\n  expect a is "x"\n'
+RECORDED = {"a.answers": 'answers 1\nanswer a\n  request: 0-0-0-0-0\n  text: "x"\n'}
 MET = {
     "missing-input": Met("input x: text\noutput y: x | upper\n", 2),
     "missing-key": Met(ONE_STEP, 4, command="run online"),
@@ -468,10 +470,13 @@ MET = {
     "failed-before": Met(A_TOOL + READER, 1, ["--allow", "command=git"]),
     "unmet-expectation": Met(ONE_STEP + "limits\n  expect a is empty\n", 1),
     "missing-recording": Met(ONE_STEP + 'test "t"\n  expect a is not empty\n', 8, command="test"),
+    "outdated-recording": Met(ONE_STEP + 'test "t"\n  expect a is "x"\n', 8, command="test", files=RECORDED),
+    "unused-recording": Met(ONE_STEP + UNASKED, 0, command="test", files=RECORDED),
     "limit-reached": Met(ONE_STEP + "limits\n  calls: 0\n", 5),
 }
-# Only a provider says no.
+# Only a provider says no, and only a disk.
 MET_ELSEWHERE = {
+    "store-failed": "tests/run/test_keeping.py",
     "refused": "tests/models/test_refusals.py",
     "bad-request": "tests/models/test_refusals.py",
     "content-refused": "tests/models/test_refusals.py",

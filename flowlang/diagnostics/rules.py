@@ -71,6 +71,8 @@ _RULES = (
     Rule("failed-before", "a step cannot run because what it reads failed", when="run"),
     Rule("unmet-expectation", "an `expect` of the limits or of a test does not hold", when="run"),
     Rule("missing-recording", "a test needs an answer that nothing gives", when="run"),
+    Rule("outdated-recording", "a recorded answer is to another request than a test makes now", when="run"),
+    Rule("unused-recording", "no test asks for a recorded answer any more", when="run", severity="warning"),
     Rule("limit-reached", "the run came to one of its limits", when="run"),
     Rule("store-failed", "answers cannot be kept, or not any more", when="run"),
 )

@@ -7,7 +7,7 @@ are names of steps and files, comments and layout.
 
 import json
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from hashlib import sha256
 from typing import Any
@@ -24,8 +24,17 @@ _states: "OrderedDict[tuple[bytes, str], Any]" = OrderedDict()
 
 def key_of(request: ChatRequest, origin: str) -> bytes:
     """The fingerprint of a request to the provider at `origin`, 32 bytes."""
-    seen = sha256(_head(request, origin).encode("utf-8", "surrogatepass"))
-    for message in request.messages:
+    return _hashed(_head(request, origin), request.messages)
+
+
+def key_of_messages(messages: Iterable[ChatMessage]) -> bytes:
+    """The fingerprint of messages alone, 32 bytes."""
+    return _hashed("", messages)
+
+
+def _hashed(head: str, messages: Iterable[ChatMessage]) -> bytes:
+    seen = sha256(head.encode("utf-8", "surrogatepass"))
+    for message in messages:
         seen = _with_message(seen, message)
     return seen.digest()
 
@@ -79,8 +88,8 @@ def _plain(value: object) -> Any:
 def _with_message(seen: Any, message: ChatMessage) -> Any:
     """The hash of all so far and a message. Whatever has no bounds of its own is told with its length behind it."""
     calls = [[one.id, one.name, one.arguments, _jsonable(one.rest)] for one in message.tool_calls]
-    rest = None if not message.rest else _jsonable(message.rest)
-    head = json.dumps([message.role, message.tool_call_id, calls, rest], sort_keys=True)
+    rest = [_jsonable(message.rest)] if message.rest else []
+    head = json.dumps([message.role, message.tool_call_id, calls, *rest], sort_keys=True)
     seen.update(f"\0m{head}\0".encode("utf-8", "surrogatepass"))
     size = 0
     for part in message.parts:

@@ -21,6 +21,8 @@ Plain = str | Decimal | bool | tuple[str, ...]
 OF_THE_RUN = frozenset(("model", "tries", "timeout", "fallback", "cache"))
 TRIES = 4
 TIMEOUT_S = 120.0
+_JUDGE = "Judge the answer above, and nothing else. Does it keep this rule?\n\n"
+_REASON = "\n\nSay whether the rule holds, and give the reason in one sentence."
 
 
 def asks_of(
@@ -150,12 +152,15 @@ def request_of(step: CheckedStep, ask: Ask, scope: Scope, before: tuple[ChatMess
 
 def judge_messages(messages: tuple[ChatMessage, ...], answer: str, rule: str) -> tuple[ChatMessage, ...]:
     """What a judge sees: the messages, the answer and the rule."""
-    question = (
-        "Judge the answer above, and nothing else. Does it keep this rule?\n\n"
-        f"{rule}\n\n"
-        "Say whether the rule holds, and give the reason in one sentence."
-    )
-    return (*messages, ChatMessage("assistant", (answer,)), ChatMessage("user", (question,)))
+    return (*messages, ChatMessage("assistant", (answer,)), ChatMessage("user", (f"{_JUDGE}{rule}{_REASON}",)))
+
+
+def judged_rule(messages: tuple[ChatMessage, ...]) -> str:
+    """The rule of which a judge is asked; empty if it is no judge's question."""
+    for message in reversed(messages):
+        if message.role == "user" and message.text.startswith(_JUDGE):
+            return message.text.removeprefix(_JUDGE).removesuffix(_REASON)
+    return ""
 
 
 def rule_text(ensured: Ensured, scope: Scope) -> Rendered:

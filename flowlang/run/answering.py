@@ -405,7 +405,10 @@ async def perform(
         return before.text
     try:
         async with asyncio.timeout(timeout_s):
-            result = await perform_tool(tool, takes, secrets)
+            if gate.between is None:
+                result = await perform_tool(tool, takes, secrets)
+            else:
+                result = await gate.between.performed(asker, tool, takes, lambda: perform_tool(tool, takes, secrets))
         status = "ok"
         if results is not None:
             results.keep(*where, result)

@@ -1,11 +1,13 @@
 """The one gate through which every model call goes: how many are open, how many may still start, what is told."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass, replace
 from decimal import Decimal
 
+from ..language.checked import CheckedTool
+from ..language.values import Value
 from ..models.chat import ChatMessage, ChatRequest, Chunk, Complete, Reply, Usage
 from ..models.cost import Prices
 from ..models.errors import ContentRefused, CutOff, ModelError, NoRoom, Unreachable
@@ -40,6 +42,19 @@ class Asker:
     role: str = ""  # "judge" for the call of a rule's judge
 
 
+@dataclass(frozen=True, slots=True)
+class Between:
+    """Stands between a run and whoever answers it: finds answers elsewhere, and hears of those that come.
+
+    Each is handed who asks, what, and how to ask for it; `asked` says with that whether answers from before serve.
+    """
+
+    asked: Callable[[Asker, ChatRequest, Callable[[bool], Awaitable[Reply]]], Awaitable[Reply]]
+    performed: Callable[
+        [Asker, CheckedTool, Mapping[str, Value], Callable[[], Awaitable[str | None]]], Awaitable[str | None]
+    ]
+
+
 class Gate:
     """Sends requests to whoever answers, at most `at_once` at the same time."""
 
@@ -53,6 +68,7 @@ class Gate:
         place: PlaceFor = no_place,
         warming: Warming | None = None,
         keeping: Keeping | None = None,
+        between: Between | None = None,
     ) -> None:
         self.complete = complete
         self.emit = emit
@@ -61,6 +77,7 @@ class Gate:
         self.at_once = at_once
         self.place = place
         self.warming = warming or Warming()
+        self.between = between
         self.keeping = keeping  # None: nothing is kept, and nothing is there from before
         self.prices = prices  # None: nothing costs anything
         self.calls = 0
@@ -79,6 +96,16 @@ class Gate:
         """The reply to one request, from before if one serves. Raises ModelError, and LimitReached before anything is
         sent.
         """
+        if self.between is None:
+            return await self._ask(asker, request, timeout_s, budget, reuse)
+
+        async def ask(from_before: bool) -> Reply:
+            serves = reuse if from_before else replace(reuse, since="never")
+            return await self._ask(asker, request, timeout_s, budget, serves)
+
+        return await self.between.asked(asker, request, ask)
+
+    async def _ask(self, asker: Asker, request: ChatRequest, timeout_s: float, budget: Budget, reuse: Reuse) -> Reply:
         keeping = self.keeping
         if keeping is None or not keeping.finds:
             key = keeping.key(request) if keeping is not None else b""

@@ -41,9 +41,13 @@ async def execute(
     *,
     stand_in: StandIn = carry_out,
     clock: Callable[[], float] = time.monotonic,
+    above: Budget | None = None,
     hold: Hold = NOTHING_HELD,
 ) -> Result:
-    """Runs the plan to its end. Cancelled, it stops what is open, says so in the events, and is cancelled."""
+    """Runs the plan to its end. Cancelled, it stops what is open, says so in the events, and is cancelled.
+
+    `above` is the budget of several runs together; without it, this one's is all that `means` allow.
+    """
     started = clock()
     watch = _Watch(emit)
     gate = means.gate(watch.take, clock)
@@ -52,7 +56,7 @@ async def execute(
         emit(RunFinished(outcome, gate.calls, gate.cached, gate.cost_usd, clock() - started, gate.saved_usd))
 
     emit(RunStarted(plan.flow.source.path, tuple(step.name for step in plan.steps()), means.offline))
-    budget = Budget(plan.flow.limits, clock, Budget(CheckedLimits(means.max_cost_usd), clock))
+    budget = Budget(plan.flow.limits, clock, above or Budget(CheckedLimits(means.max_cost_usd), clock))
     run = FlowRun(plan, inputs, "", budget, gate, watch.take, means.perform_tool, stand_in, means.waiting, hold)
     try:
         await run.run()

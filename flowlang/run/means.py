@@ -6,7 +6,7 @@ from decimal import Decimal
 
 from ..models.chat import Complete
 from ..models.cost import Prices
-from .calling import AT_ONCE, Gate, PlaceFor, no_place
+from .calling import AT_ONCE, Between, Gate, PlaceFor, no_place
 from .event import Emit
 from .keeping import Keeping
 from .staying import Staying, StayingGate
@@ -23,8 +23,8 @@ async def _nothing() -> None:
 class Means:
     """`close` ends what is open once the run has ended. Without `prices` no call costs anything.
 
-    `max_cost_usd` holds beside the flow's own limit, and for all rows of `--each` together. `staying` is what the runs
-    of a session share.
+    `remark` is what is to be said when a run is over. `staying` is what the runs of a session share.
+    `max_cost_usd` holds beside the flow's own limit, and for all rows of `--each` together.
     """
 
     complete: Complete
@@ -38,9 +38,12 @@ class Means:
     at_once: int = AT_ONCE
     offline: bool = False
     keeping: Keeping | None = None
+    between: Between | None = None
+    remark: Callable[[], str] = str
     staying: Staying | None = None
 
     def gate(self, emit: Emit, clock: Callable[[], float]) -> Gate:
         """The gate through which all calls of one run go."""
-        of = (self.complete, emit, clock, self.at_once, self.prices, self.place, self.warming, self.keeping)
+        at_once, keeping, between = self.at_once, self.keeping, self.between
+        of = (self.complete, emit, clock, at_once, self.prices, self.place, self.warming, keeping, between)
         return Gate(*of) if self.staying is None else StayingGate(*of).join(self.staying)

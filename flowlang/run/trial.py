@@ -1,30 +1,32 @@
-"""One case of a test, tried: only what its expectations need runs, answered by the test and never by a model.
+"""One case of a test, tried: only what its expectations need runs, on answers that are given, recorded or asked for.
 
 A test can come out in three ways. It fails if an expectation does not hold or a step fails. If all that is wrong is
-that something was to be asked and nothing stands in for it, it is not recorded.
+that something was asked to which no answer is there, it is not recorded; unrecorded.py says why.
 """
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from ..language.checked import CheckedFlow, CheckedLimits, CheckedTest, CheckedTool, Expectation, JudgeLine
-from ..language.expression import Scope, evaluate
-from ..language.values import EMPTY, Secret, Value, ValueMistake, bare
-from ..models.chat import ChatRequest, Complete, EmitChunk, Reply
+from ..language.values import Secret, Value
+from ..models.chat import ChatRequest, EmitChunk, Reply
 from ..models.errors import ModelError
+from ..models.recording import Recorded, Recordings
 from ..plan.build import build
 from ..plan.graph import Defaults, Plan, PlannedStep
-from .event import Event, StepFailed
-from .executor import execute
+from .budget import Budget
+from .event import CallFinished, Event, StepFailed
+from .executor import execute, together
+from .judging import judged
 from .means import Means
-from .outcome import UNMET, Failure, StepFailure
+from .outcome import Failure, StepFailure
+from .recorder import MISSING, Heard, Miss, Recorder, Turn
 from .report import fold
-from .tools import PerformTool, ToolFailed
+from .tools import ToolFailed
 from .trial_values import Case, TestFiles, answers_of, cases_of, inputs_of
-from .unmet import Known, known_of, unmet_by
+from .unmet import known_of, unmet_by
 
-MISSING = "missing-recording"
 MOST_PLACES = 5  # items that are named where many have failed alike
 
 Outcomes = Literal["passed", "failed", "not-recorded"]
@@ -32,7 +34,11 @@ Outcomes = Literal["passed", "failed", "not-recorded"]
 
 @dataclass(frozen=True, slots=True)
 class Tried:
-    """How one case of a test came out; `passed` counts tries, `failures` are those of the first try that did not."""
+    """How one case of a test came out; `passed` counts tries, `failures` are those of the first try that did not.
+
+    `misses` are what that try lacked; `lacks`: some try could do with more answers. `used` are the recorded answers of
+    all tries with the models that they spare, `asked` counts those that came anew, `calls` is what that took.
+    """
 
     flow: CheckedFlow
     test: CheckedTest
@@ -41,38 +47,77 @@ class Tried:
     failures: tuple[Failure, ...]
     passed: int
     tries: int
+    misses: tuple[Miss, ...] = ()
+    lacks: bool = False
+    used: tuple[tuple[str, Recorded], ...] = ()
+    asked: int = 0
+    calls: tuple[CallFinished, ...] = ()
+    seconds: float = 0.0
 
 
-async def nothing_recorded(request: ChatRequest, emit: EmitChunk) -> Reply:
-    """Answers for no model."""
-    raise ModelError("no answer is given", MISSING, retryable=False)
+async def _nothing_answers(request: ChatRequest, emit: EmitChunk) -> Reply:
+    raise ModelError("no answer is recorded", MISSING, retryable=False)
 
 
-async def no_tool_runs(tool: CheckedTool, takes: Mapping[str, Value], secrets: Mapping[str, Secret]) -> str:
-    """Stands in for tools, none of which runs in a test."""
-    raise ToolFailed("no result is given", rule=MISSING, told=False)
+async def _no_tool_runs(tool: CheckedTool, takes: Mapping[str, Value], secrets: Mapping[str, Secret]) -> str:
+    raise ToolFailed("no result is recorded", rule=MISSING, told=False)
+
+
+def recorded_only() -> Means:
+    """What a test has at hand that asks nobody."""
+    return Means(_nothing_answers, perform_tool=_no_tool_runs, offline=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Trials:
+    """How tests are tried. With `means` models are asked for what is not recorded; `above` is the budget of all.
+
+    `cases` are tried at the same time.
+    """
+
+    recorder: Recorder
+    defaults: Defaults = field(default_factory=Defaults)
+    means: Means | None = None
+    above: Budget | None = None
+    clock: Callable[[], float] = lambda: 0.0
+    cases: int = 1
 
 
 async def try_tests(
     flow: CheckedFlow,
-    tests: Iterable[CheckedTest],
+    tests: Iterable[tuple[int, CheckedTest]],
     files: TestFiles,
     told: Callable[[Tried], None],
-    *,
-    complete: Complete = nothing_recorded,
-    perform_tool: PerformTool = no_tool_runs,
+    trials: Trials | None = None,
 ) -> None:
-    """Tries every case of these tests of the flow, in their order, and tells of each when it is done."""
-    whole = build(flow, Defaults())
-    for test in tests:
+    """Tries every case of these tests of the flow, and tells of each in their order.
+
+    A test comes with its number in the file, by which what it uses is ordered.
+    """
+    trials = trials or Trials(Recorder(Recordings()))
+    whole = build(flow, trials.defaults)
+    jobs: list[_OneCase] = []
+    done: dict[int, Tried] = {}
+    for number, test in tests:
         plan = plan_of(whole, test)
         try:
-            cases = cases_of(test, files)
+            for place, case in enumerate(cases_of(test, files)):
+                jobs.append(_OneCase(plan, test, case, files, trials, Turn(number, place, 0)))
         except StepFailure as failed:
-            told(Tried(flow, test, "", "failed", (failed.failure,), 0, test.tries))
-            continue
-        for case in cases:
-            told(await _try_case(plan, test, case, files, complete, perform_tool))
+            done[len(jobs)] = Tried(flow, test, "", "failed", (failed.failure,), 0, test.tries)
+            jobs.append(_OneCase(plan, test, Case("", {}), files, trials, Turn(number, 0, 0)))
+    next_one = 0
+
+    async def work(job: int) -> bool:
+        nonlocal next_one
+        if job not in done:
+            done[job] = await jobs[job].tried()
+        while next_one in done:
+            told(done[next_one])
+            next_one += 1
+        return True
+
+    await together(range(len(jobs)), min(trials.cases, max(1, len(jobs))), work)
 
 
 def plan_of(plan: Plan, test: CheckedTest) -> Plan:
@@ -111,74 +156,114 @@ def _alone(node: PlannedStep) -> PlannedStep:
 # ── One case ──
 
 
-async def _try_case(
-    plan: Plan, test: CheckedTest, case: Case, files: TestFiles, complete: Complete, perform_tool: PerformTool
-) -> Tried:
-    inputs, wrong = inputs_of(plan.flow, test, case, files)
-    if wrong:
-        return Tried(plan.flow, test, case.row, "failed", wrong, 0, test.tries)
-    passed = missing = 0
-    first: tuple[Failure, ...] = ()
-    for _ in range(test.tries):
-        failures = await _try_once(plan, test, case, inputs, files, complete, perform_tool)
-        passed += not failures
-        missing += bool(failures) and _is_missing(failures)
-        if failures and (not first or (_is_missing(first) and not _is_missing(failures))):
-            first = failures
-    if passed >= test.passes:
-        return Tried(plan.flow, test, case.row, "passed", (), passed, test.tries)
-    outcome: Outcomes = "not-recorded" if passed + missing >= test.passes else "failed"
-    if outcome == "failed":
-        first = tuple(one for one in first if one.rule != MISSING) or first
-    return Tried(plan.flow, test, case.row, outcome, first, passed, test.tries)
+@dataclass(frozen=True, slots=True)
+class _OneCase:
+    """A case, and all that trying it takes."""
+
+    plan: Plan
+    test: CheckedTest
+    case: Case
+    files: TestFiles
+    trials: Trials
+    turn: Turn
+
+    async def tried(self) -> Tried:
+        """How the case came out, over all its tries."""
+        test, trials = self.test, self.trials
+        inputs, wrong = inputs_of(self.plan.flow, test, self.case, self.files)
+        if wrong:
+            return Tried(self.plan.flow, test, self.case.row, "failed", wrong, 0, test.tries)
+        started = trials.clock()
+        passed = missing = asked = 0
+        first: tuple[Failure, ...] = ()
+        lacked: tuple[Miss, ...] = ()
+        lacks = False
+        used: list[tuple[str, Recorded]] = []
+        calls: list[CallFinished] = []
+        # Given answers come out the same each time; recorded ones have a number of their own for each try.
+        for run in range(test.tries):
+            heard = Heard()
+            failures, misses = await self._try_once(inputs, replace(self.turn, run=run), heard, calls)
+            used += heard.used
+            lacks = lacks or bool(misses) or any(one.before is not None for one in heard.misses)
+            asked += heard.asked
+            bad = bool(failures or misses)
+            passed += not bad
+            missing += bad and not failures
+            if bad and (not (first or lacked) or (failures and not first)):
+                first, lacked = failures, misses
+        outcome: Outcomes = "passed"
+        if passed < test.passes:
+            outcome = "not-recorded" if passed + missing >= test.passes else "failed"
+        else:
+            first, lacked = (), ()
+        return Tried(
+            self.plan.flow,
+            test,
+            self.case.row,
+            outcome,
+            first,
+            passed,
+            test.tries,
+            lacked,
+            lacks,
+            tuple(used),
+            asked,
+            tuple(calls),
+            trials.clock() - started,
+        )
+
+    async def _try_once(
+        self, inputs: Mapping[str, Value], turn: Turn, heard: Heard, calls: list[CallFinished]
+    ) -> tuple[tuple[Failure, ...], tuple[Miss, ...]]:
+        """What went wrong and what was lacking; both empty for a try that passed."""
+        test, trials = self.test, self.trials
+        events: list[Event] = []
+        between = trials.recorder.between(self.plan, turn, heard, trials.means is not None)
+        means = replace(trials.means or recorded_only(), between=between)
+        result = await execute(
+            self.plan,
+            inputs,
+            means,
+            events.append,
+            stand_in=answers_of(test, self.case, self.files),
+            clock=trials.clock,
+            above=trials.above,
+        )
+        columns = self.case.columns
+        known = known_of(self.plan, {**inputs, **columns}, {**result.outputs, **result.outcomes}, self.case.row)
+        report, own = fold(events), {line.place for line in test.answers}
+        # An answer that does not fit is a slip of the test, also where the step goes on without the item.
+        failed = [*report.failed, *(one for one in report.lost if one.place in own)]
+        failures = _failed([one for one in failed if one.rule != MISSING])
+        for expect in test.expects:
+            if not known.failed.intersection((*expect.reads, *expect.outputs)):
+                failures += unmet_by(expect, known)
+        lacking = {(one.path, one.step, one.item) for one in events if isinstance(one, StepFailed)}
+        misses = [one for one in heard.misses if (one.asker.path, one.asker.step, one.asker.item) in lacking]
+        for judge in test.judges:
+            if not known.failed.intersection((*judge.reads, *judge.outputs)):
+                before = len(heard.misses)
+                found = await judged(
+                    judge, known, self.plan, trials.defaults, means, trials.clock, trials.above, events.append
+                )
+                failures += [one for one in found if one.rule != MISSING]
+                if any(one.rule == MISSING for one in found):
+                    misses += heard.misses[before:]
+        calls += [one for one in events if isinstance(one, CallFinished)]
+        # A recorded answer that does not fit is a slip of who edited it, not something that is not there.
+        failures += [unfit for one in misses if (unfit := _unfit(one)) is not None]
+        misses = [one for one in misses if one.before is None]
+        return tuple(dict.fromkeys(failures)), tuple(dict.fromkeys(misses))
 
 
-def _is_missing(failures: tuple[Failure, ...]) -> bool:
-    return all(one.rule == MISSING for one in failures)
-
-
-async def _try_once(
-    plan: Plan,
-    test: CheckedTest,
-    case: Case,
-    inputs: Mapping[str, Value],
-    files: TestFiles,
-    complete: Complete,
-    perform_tool: PerformTool,
-) -> tuple[Failure, ...]:
-    """What went wrong; empty for a try that passed."""
-    events: list[Event] = []
-    result = await execute(
-        plan,
-        inputs,
-        Means(complete, perform_tool=perform_tool, offline=True),
-        events.append,
-        stand_in=answers_of(test, case, files),
-        clock=lambda: 0.0,
-    )
-    known = known_of(plan, {**inputs, **case.columns}, {**result.outputs, **result.outcomes}, case.row)
-    report, own = fold(events), {line.place for line in test.answers}
-    # An answer that does not fit is a slip of the test, also where the step goes on without the item.
-    failed = [*report.failed, *(one for one in report.lost if one.place in own)]
-    failures = _failed([one for one in failed if one.rule != MISSING])
-    failures += _missing(plan, test, [one for one in events if isinstance(one, StepFailed) and one.rule == MISSING])
-    for expect in test.expects:
-        if not known.failed.intersection((*expect.reads, *expect.outputs)):
-            failures += unmet_by(expect, known)
-    for judge in test.judges:
-        if not known.failed.intersection((*judge.reads, *judge.outputs)):
-            failures.append(_unjudged(judge, known))
-    return tuple(dict.fromkeys(failures))
-
-
-def _unjudged(judge: JudgeLine, known: Known) -> Failure:
-    try:
-        if bare(evaluate(judge.value, Scope(known.values))) is EMPTY:
-            return Failure(UNMET, "there is nothing to judge: the value is empty", judge.place)
-    except ValueMistake as mistake:
-        return Failure("wrong-value", mistake.message, judge.place)
-    hint = "in this version an `expect` line is what a test can rely on"
-    return Failure(MISSING, "no model is asked in a test, so there is no judgement", judge.place, (hint,))
+def _unfit(miss: Miss) -> Failure | None:
+    """What is wrong with the recorded answer after which the model would be asked again."""
+    if miss.before is None or miss.before.source is None:
+        return None
+    message = f"the recorded answer of step `{miss.asker.step}` can't be used: {miss.told.partition('. Answer')[0]}"
+    hint = "put it right here, or delete it and record it anew: flowlang test … --record"
+    return Failure("bad-answer", message, miss.before.source, (hint,))
 
 
 def _failed(failed: list[StepFailed]) -> list[Failure]:
@@ -195,21 +280,3 @@ def _where(places: list[str]) -> str:
     shown = [place for place in places if place][:MOST_PLACES]
     more = f" and {len(places) - MOST_PLACES} more" if len(places) > MOST_PLACES else ""
     return f" ({', '.join(shown)}{more})" if shown else ""
-
-
-def _missing(plan: Plan, test: CheckedTest, failed: list[StepFailed]) -> list[Failure]:
-    """What has to be answered: one report for each step, however often it was asked."""
-    told: dict[str, Failure] = {}
-    for one in failed:
-        names = [part.partition("[")[0] for part in one.path.split("/") if part]
-        dotted = ".".join((*names, one.step))
-        asks = "would call a tool" if _kind_of(plan, names, one.step) == "call" else "would ask a model"
-        message = f"step `{dotted}` {asks}, and this test has no answer for it"
-        told.setdefault(dotted, Failure(MISSING, message, test.place, (f"add a line `answer {dotted}: …`",)))
-    return list(told.values())
-
-
-def _kind_of(plan: Plan | None, names: list[str], step: str) -> str:
-    for name in names:
-        plan = plan.nodes[name].sub if plan is not None else None
-    return plan.nodes[step].kind if plan is not None else ""

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from ..diagnostics.diagnostic import Diagnostic
 from .numbers import count
 from .snippet import summary
+from .terminal import visible_line
 
 MOST_TOLD = 50
 
@@ -27,7 +28,7 @@ def listed(diagnostics: Sequence[Diagnostic]) -> list[str]:
 
 def as_code(text: str) -> str:
     """A text as Markdown code on one line: its fence is longer than any in it."""
-    text = " ".join(text.split())
+    text = visible_line(" ".join(text.split()))
     longest = run = 0
     for character in text:
         run = run + 1 if character == "`" else 0

@@ -34,7 +34,7 @@ def as_json(diagnostics: Iterable[Diagnostic]) -> str:
     return json.dumps([reported(one) for one in diagnostics], indent=2)
 
 
-def as_github(diagnostics: Sequence[Diagnostic]) -> str:
+def as_github(diagnostics: Sequence[Diagnostic], shows_all: str = "`flowlang check`") -> str:
     """A workflow command per report, errors first; where there are too many, the last one counts the rest."""
     ordered = sorted(diagnostics, key=lambda one: one.severity != "error")
     shown, rest = ordered, ordered[:0]
@@ -42,7 +42,7 @@ def as_github(diagnostics: Sequence[Diagnostic]) -> str:
         shown, rest = ordered[: MOST_ANNOTATIONS - 1], ordered[MOST_ANNOTATIONS - 1 :]
     lines = [_annotation(reported(one)) for one in shown]
     if rest:
-        lines.append(f"::{rest[0].severity}::and {len(rest)} more; `flowlang check` shows them all")
+        lines.append(f"::{rest[0].severity}::and {len(rest)} more; {shows_all} shows them all")
     return "\n".join(lines)
 
 

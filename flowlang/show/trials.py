@@ -1,4 +1,4 @@
-"""How tests came out: a line for each, its failures at their lines, and the counts; or JSON for programs."""
+"""How tests came out: a line for each, its failures at their lines, and the counts; JSON, and a page in Markdown."""
 
 import json
 import os
@@ -8,11 +8,14 @@ from typing import TypedDict
 from ..diagnostics.diagnostic import Diagnostic
 from ..run.outcome import Failure
 from ..run.trial import Tried
+from .github import as_code, listed
 from .numbers import count
 from .snippet import tell
 from .terminal import visible_line
+from .tested import Tested
 
 _WORDS = {"passed": "passed", "failed": "failed", "not-recorded": "not recorded"}
+MOST_ROWS = 100  # of the table in Markdown
 _GREEN, _RED, _YELLOW, _PLAIN = "\x1b[32m", "\x1b[1;31m", "\x1b[1;33m", "\x1b[0m"
 _COLOURS = {"passed": _GREEN, "failed": _RED, "not-recorded": _YELLOW}
 
@@ -39,6 +42,9 @@ class ToldTest(TypedDict):
     outcome: str
     passed: int
     tries: int
+    recorded: int
+    calls: int
+    cost_usd: float | None
     failures: list[ToldFailure]
 
 
@@ -61,13 +67,49 @@ def diagnostics_of(tried: Tried) -> list[Diagnostic]:
     return [_diagnostic(one) for one in tried.failures]
 
 
-def counted(tried: Sequence[Tried]) -> str:
-    """The last line: how many tests there were, and how they came out."""
+def counted(tested: Tested) -> str:
+    """The last line: how many tests there were, how they came out, what was recorded and what was paid."""
+    tried = tested.tried
     parts = []
     for outcome, words in _WORDS.items():
         if number := sum(one.outcome == outcome for one in tried):
             parts.append(f"{number:,} {words}")
-    return f"{count(len(tried), 'test')}: {', '.join(parts)}" if parts else "no test was run"
+    line = f"{count(len(tried), 'test')}: {', '.join(parts)}" if parts else "no test was run"
+    return "; ".join([line, *_spent(tested)])
+
+
+def _spent(tested: Tested) -> list[str]:
+    told = []
+    if tested.recorded:
+        saved = f", which saved ${tested.saved_usd:.4f}" if tested.saved_usd else ""
+        told.append(f"{count(tested.recorded, 'recorded answer')}{saved}")
+    if tested.calls:
+        cost = f" for ${tested.cost_usd:.4f}" if tested.cost_usd is not None else ""
+        told.append(f"{count(tested.calls, 'call')}{cost}")
+    return told
+
+
+def test_page(tested: Tested) -> str:
+    """The tests as a page in Markdown: a table, then what went wrong. No text of anyone's is more than code in it."""
+    rows = ["| outcome | flow | test | recorded answers | calls |", "| --- | --- | --- | ---: | ---: |"]
+    ordered = sorted(tested.tried, key=lambda one: one.outcome == "passed")
+    for one in ordered[:MOST_ROWS]:
+        name = one.test.name + (f", {one.case}" if one.case else "")
+        cells = (as_cell(one.flow.source.path), as_cell(name), f"{len(one.used):,}", f"{len(one.calls):,}")
+        rows.append(f"| {_WORDS[one.outcome]} | {' | '.join(cells)} |")
+    if len(ordered) > MOST_ROWS:
+        rows.append(f"| | | and {len(ordered) - MOST_ROWS:,} more | | |")
+    wrong = [*tested.mistakes, *(each for one in tested.tried for each in diagnostics_of(one)), *tested.warnings]
+    told = ["", "What went wrong:", "", *listed(wrong)] if wrong else []
+    return "\n".join(["### flowlang test", "", f"{counted(tested)}.", "", *rows, *told]) + "\n"
+
+
+test_page.__test__ = False  # type: ignore[attr-defined]
+
+
+def as_cell(text: str) -> str:
+    """A text as code in a cell of a table, which a bar would end."""
+    return as_code(text).replace("|", "\\|")
 
 
 def tests_as_json(tried: Sequence[Tried]) -> str:
@@ -86,8 +128,16 @@ def _told(tried: Tried) -> ToldTest:
         "outcome": tried.outcome,
         "passed": tried.passed,
         "tries": tried.tries,
+        "recorded": len(tried.used),
+        "calls": sum(not call.cached for call in tried.calls),
+        "cost_usd": _cost_of(tried),
         "failures": [_told_failure(one) for one in tried.failures],
     }
+
+
+def _cost_of(tried: Tried) -> float | None:
+    costs = [call.cost_usd for call in tried.calls if call.cost_usd is not None]
+    return float(sum(costs)) if costs else None
 
 
 def _told_failure(failure: Failure) -> ToldFailure:

@@ -1,15 +1,19 @@
 """Who answers in a run: the providers of the project, or the built-in model."""
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..language.values import Value
 from ..models.catalog import catalogue_of
+from ..models.chat import Complete
 from ..models.cost import free_models
 from ..models.dialects import NOTHING, Known
 from ..models.providers import Providers
+from ..models.recording import ENDING
 from ..plan.graph import Plan
 from ..run.calling import AT_ONCE
+from ..run.from_recordings import FromRecordings
 from ..run.keeping import Keeping
 from ..run.means import Means
 from ..run.shield import hide_from_model, hide_from_tools
@@ -17,10 +21,13 @@ from ..run.tools import Toolbox
 from ..run.waiting import Waiting
 from ..run.warming import Minimum, Warming
 from ..settings import Settings
+from ..show.numbers import count
+from ..show.terminal import visible_line
 from .asking import models_of, providers_for, refuse_unless_answered
 from .costing import max_cost_of, prices_of, refuse_unless_priced
 from .given import Given
 from .hiding import hidden_by
+from .recording import open_answers
 from .screen import Screen
 from .storing import open_keeping
 
@@ -49,7 +56,8 @@ def open_means(
 
         odd = settings.offline
         model = offline_model(OfflineSettings(odd.latency, odd.failure_rate, odd.cut_off_rate))
-        complete = hide_from_model(model, secrets)
+        recorded = _recorded(plan, model, screen)
+        complete = hide_from_model(recorded.complete, secrets)
         keeping = open_keeping(plan, inputs, None, given, screen, repeats)
         return Means(
             complete,
@@ -59,6 +67,7 @@ def open_means(
             offline=True,
             close=_closing(keeping, None),
             keeping=keeping,
+            remark=lambda: _told_recorded(recorded.count, plan),
         )
     providers = providers_for(settings, screen)
     refuse_unless_answered(plan, providers, screen)
@@ -78,6 +87,24 @@ def open_means(
         at_once=at_once,
         keeping=keeping,
     )
+
+
+def _recorded(plan: Plan, model: Complete, screen: Screen) -> FromRecordings:
+    """The built-in model, behind the recordings of the flow."""
+    answers = open_answers(Path(plan.flow.source.path))
+    if answers.mistakes:
+        name = visible_line(answers.shown)
+        screen.err(
+            f"`{name}` has mistakes and is not used; to see them: flowlang test {visible_line(str(answers.flow))}"
+        )
+    return FromRecordings(answers.recordings, model)
+
+
+def _told_recorded(number: int, plan: Plan) -> str:
+    if not number:
+        return ""
+    name = visible_line(Path(plan.flow.source.path).with_suffix(ENDING).name)
+    return f"{count(number, 'answer')} came from the recordings in {name}, the others from the built-in model"
 
 
 def _closing(keeping: Keeping | None, transport: "Transport | None") -> Callable[[], Awaitable[None]]:

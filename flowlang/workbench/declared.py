@@ -286,19 +286,35 @@ TEST = Command(
     ),
     flags=(
         Flag("match", "only the tests whose name contains this", "TEXT", "-k"),
+        Flag("failed", "only the tests that failed last time"),
+        Flag("record", "ask models for what is missing or outdated, and write it to NAME.answers beside NAME.flow"),
+        Flag("live", "ask models for everything, and write nothing"),
+        Flag("fresh", "with --record: ask for everything again"),
         Flag("json", "the results as a JSON list, for programs"),
+        Flag("report", "write a report: junit=FILE, json=FILE or markdown=FILE; may stand several times", "FORM=FILE"),
+        Flag("max-cost", "the most that all answers of a flow file may cost, in US dollars", "USD"),
+        Flag("allow", "allow one thing for this time: host=…, command=…, python=… or read=…", "KIND=NAME"),
+        Flag("trust", "trust the project's own files with what they ask for, for this time"),
+        Flag("at-once", "the most calls that are open at the same time", "N"),
+        STORE,
+        Flag("no-store", "keep nothing of what is asked, and use nothing from before"),
     ),
     about="""
-    Runs the `test` sections of flows on the answers that their `answer` lines give. No model is asked, no tool runs,
-    and nothing is sent anywhere. Only the steps that a test's expectations need are run.
+    Runs the `test` sections of flows on the answers that their `answer` lines give, and on recorded ones. No model is
+    asked, no tool runs, no key is needed, and nothing is sent anywhere. Only the steps that a test's expectations need
+    are run.
 
-    Exits with 0 if all tests passed, with 1 if one failed, with 3 if a flow has mistakes, and with 8 if all that is
-    wrong is that a step has no answer. If there is no test at all, it exits with 2.
+    With --record models are asked for what is missing or outdated, tools run, and NAME.answers beside NAME.flow is
+    written. What is still right stays as it is; what nothing asks for is dropped.
+
+    Exits with 0 if all tests passed, with 1 if one failed, with 3 if a flow or a recording has mistakes, and with 8 if
+    all that is wrong is that an answer is missing or outdated. If there is no test at all, it exits with 2.
     """,
     examples=(
         "flowlang test",
-        "flowlang test triage.flow",
+        "flowlang test triage.flow --record",
         'flowlang test flows/ -k "double charge"',
+        "flowlang test --report junit=tests.xml --report markdown=tests.md",
     ),
 )
 

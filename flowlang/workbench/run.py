@@ -74,6 +74,7 @@ def perform(given: Given, flow: CheckedFlow, screen: Screen, again: Again | None
     code = ran.stopped_by or (STORE if unkept is not None else report.exit_code)
     result = redacted_result(ran.result, secrets) if ran.result is not None else None
     slip = _give_back(result, plan, out, given, screen) if result is not None else None
+    screen.err(means.remark())
     _tell(report, code, plan, given, screen, means.keeping)
     screen.err(told_changes(plan, began_at))
     write_reports(pages, means.keeping, screen)

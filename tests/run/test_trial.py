@@ -7,9 +7,14 @@ from pathlib import Path
 import pytest
 
 from flowlang.language.loader import Denied
+from flowlang.models.recording import Recordings
 from flowlang.pipeline import compile_flow
-from flowlang.run.trial import Tried, try_tests
+from flowlang.plan.build import build
+from flowlang.plan.graph import Defaults
+from flowlang.run.recorder import Recorder
+from flowlang.run.trial import Trials, Tried, try_tests
 from flowlang.run.trial_values import TestFiles
+from flowlang.run.unrecorded import explained
 
 PNG = b"\x89PNG\r\n\x1a\n" + b"\0\0\0\rIHDR" + b"\0\0\0\1\0\0\0\1" + b"\0" * 20
 
@@ -28,8 +33,12 @@ def tries(text: str, folder: Path, files: Mapping[str, bytes] | None = None) -> 
     checked = compile_flow(path)
     assert checked.flow is not None, [one.message for one in checked.diagnostics]
     found: list[Tried] = []
+    recorder = Recorder(Recordings())
     for flow in (checked.flow, *checked.flows.values()):
-        asyncio.run(try_tests(flow, flow.tests, TestFiles(read, "test.flow"), found.append))
+        own: list[Tried] = []
+        numbered = list(enumerate(flow.tests))
+        asyncio.run(try_tests(flow, numbered, TestFiles(read, "test.flow"), own.append, Trials(recorder)))
+        found += explained(own, [build(flow, Defaults())] * len(own), recorder, "RECORD")
     return found
 
 
@@ -106,8 +115,8 @@ def test_what_has_no_answer_is_not_recorded_and_names_its_step(tmp_path: Path) -
     (one,) = tries(text, tmp_path)
     assert one.outcome == "not-recorded"
     assert told(one) == [
-        'missing-recording at "one": step `reply` would ask a model, and this test has no answer for it; '
-        "add a line `answer reply: …`"
+        'missing-recording at "one": step `reply` would ask a model, and its answer is not recorded; '
+        "to record it: RECORD; or answer it in the test: `answer reply: …`"
     ]
 
 
@@ -121,13 +130,17 @@ def test_a_failure_goes_before_what_is_missing(tmp_path: Path) -> None:
 
 def test_a_judge_has_no_judgement_and_nothing_to_judge_is_a_failure(tmp_path: Path) -> None:
     judged = '  expect topic is not empty\n  judge reply: "Polite"\n'
-    text = TRIAGE + (
+    text = TRIAGE.replace("  prompt", "  model: m\n  prompt") + (
         f'test "one"\n  with mail: "x"\n  answer topic: billing\n  answer reply: "Sorry."\n{judged}'
         f'test "two"\n  with mail: "x"\n  answer topic: bug\n{judged}'
     )
     one, two = tries(text, tmp_path)
     assert (one.outcome, two.outcome) == ("not-recorded", "failed")
-    assert told(one)[0].startswith('missing-recording at judge reply: "Polite"')
+    assert told(one) == [
+        'missing-recording at judge reply: "Polite": the judgement of `reply` is not recorded; to record it: RECORD'
+    ]
+    (unnamed, _) = tries(text.replace("  model: m\n", ""), tmp_path)
+    assert unnamed.outcome == "failed" and "no model is named that could judge this" in told(unnamed)[0]
 
 
 REPEATED = """\
@@ -283,7 +296,7 @@ test "not answered"
 """
     one, two = tries(text, tmp_path)
     assert (one.outcome, two.outcome) == ("passed", "not-recorded")
-    assert "would call a tool" in told(two)[0] and not marker.exists()
+    assert "would call the tool `look`" in told(two)[0] and not marker.exists()
 
 
 INPUTS = """\

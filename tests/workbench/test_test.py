@@ -130,6 +130,9 @@ test "in the second flow"
         "outcome": "passed",
         "passed": 2,
         "tries": 2,
+        "recorded": 0,
+        "calls": 0,
+        "cost_usd": None,
         "failures": [],
     }
     assert (second["case"], second["outcome"], second["passed"]) == ("row 2 (line 3)", "failed", 0)
@@ -178,3 +181,28 @@ def test_hostile_names_and_answers_do_not_reach_the_terminal(flowlang, write) ->
     write(FAILS.replace("Sorry.", "\x1b]0;x\x07 \u202e"))
     out = flowlang("test").out
     assert "\x1b" not in out and "\u202e" not in out and "\\x1b" in out
+
+
+def test_a_job_of_github_gets_annotations_and_a_page(flowlang, write, folder: Path, monkeypatch) -> None:
+    many = "".join(MISSING.replace("nobody answers", f"nobody answers {number}") for number in range(12))
+    write(TESTS, many, FAILS)
+    page = folder / "page.md"
+    monkeypatch.setenv("GITHUB_ACTIONS", "true")
+    monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(page))
+    done = flowlang("test")
+    orders = [line for line in done.err.split("\n") if line.startswith("::")]
+    assert len(orders) == 10 and orders[-1] == "::error::and 4 more; `flowlang test` shows them all"
+    assert orders[0].startswith("::error file=triage.flow,line=")
+    assert (
+        "### flowlang test" in page.read_text()
+        and "| failed | `triage.flow` | `a bill is answered` |" in page.read_text()
+    )
+
+
+def test_reports_are_written_side_by_side(flowlang, write, folder: Path) -> None:
+    write(TESTS, FAILS)
+    done = flowlang("test", "--report", "junit=a.xml", "--report", "json=a.json", "--report", "markdown=a.md")
+    assert done.code == 1 and "wrote a.xml\nwrote a.json\nwrote a.md\n" in done.err
+    assert [one["outcome"] for one in json.loads((folder / "a.json").read_text())] == ["passed", "failed"]
+    assert (folder / "a.xml").read_text().startswith('<?xml version="1.0" encoding="UTF-8"?>\n<testsuites ')
+    assert flowlang("test", "--report", "junit=nowhere/a.xml").code == 2

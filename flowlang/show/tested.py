@@ -1,0 +1,46 @@
+"""What came of all tests of a command: what every report of them is made from."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from decimal import Decimal
+
+from ..diagnostics.diagnostic import Diagnostic
+from ..models.chat import Usage
+from ..models.cost import Prices
+from ..models.recording import Recorded
+from ..run.trial import Tried
+
+
+@dataclass
+class Tested:
+    """All tests, in their order, with what stands beside them.
+
+    `saved_usd` is what the recorded answers would have cost, each once, where their prices are known; `cost_usd` what
+    was paid for new ones. `recorded` and `calls` count both.
+    """
+
+    tried: list[Tried] = field(default_factory=list)
+    mistakes: list[Diagnostic] = field(default_factory=list)
+    warnings: list[Diagnostic] = field(default_factory=list)
+    recorded: int = 0
+    saved_usd: Decimal = Decimal(0)
+    calls: int = 0
+    cost_usd: Decimal | None = None
+    seconds: float = 0.0
+
+    def add(self, tried: Sequence[Tried], warnings: Sequence[Diagnostic], prices: Prices) -> None:
+        """Adds the tests of one file."""
+        self.tried += tried
+        self.warnings += warnings
+        used: dict[int, tuple[str, Recorded]] = {}
+        for one in tried:
+            for model, recorded in one.used:
+                used.setdefault(id(recorded), (model, recorded))
+            for call in one.calls:
+                self.calls += not call.cached
+                if call.cost_usd is not None:
+                    self.cost_usd = (self.cost_usd or Decimal(0)) + call.cost_usd
+        self.recorded += len(used)
+        for model, recorded in used.values():
+            if model and recorded.tokens is not None:
+                self.saved_usd += prices.cost_usd(model, Usage(*recorded.tokens)) or Decimal(0)
