@@ -29,6 +29,7 @@ _KEYS = (
     ("s", "this step"),
     ("↑↓", "choose"),
     ("p", "pin"),
+    ("w", "record"),
     ("a", "answer"),
     ("d", "difference"),
     ("q", "request"),

@@ -1,6 +1,7 @@
 """What stays open over the runs of a session: lines to providers, the store, the calls under way."""
 
 import asyncio
+import hashlib
 import shutil
 import tempfile
 from collections.abc import AsyncIterator
@@ -11,12 +12,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from .. import __version__
-from ..models.chat import Complete
+from ..models.chat import ChatRequest, Complete
 from ..models.dialects import NOTHING, Known
 from ..models.errors import ModelError
 from ..models.providers import Providers
 from ..run.calling import AT_ONCE, PlaceFor
 from ..run.exit import STORE
+from ..run.from_recordings import FromRecordings
 from ..run.keeping import Keeping, OriginOf
 from ..run.means import Means
 from ..run.shield import hide_from_model, hide_from_tools
@@ -26,10 +28,12 @@ from ..run.waiting import Waiting
 from ..run.warming import Warming
 from ..store.place import open_folder
 from ..store.problems import StoreUnusable
+from ..store.rows import Kept
 from ..store.store import Store, open_store
 from .answering import cache_minimum
 from .hiding import hidden_by
 from .ready import Ready
+from .recording import open_answers
 from .refusal import Refusal
 from .screen import Screen
 from .storing import described, flow_key, origins, store_folder, told_lost
@@ -50,6 +54,7 @@ class KeptOpen:
     at_once: int = AT_ONCE
     runs: list[int] = field(default_factory=list)
     may_start: asyncio.Event = field(default_factory=asyncio.Event)  # cleared: what is under way goes on, no more
+    _last: Keeping | None = None  # of the last run
     _store: Store | None = None
     _folder: Path | None = None  # of a store that is kept for this session alone
     _transport: "Transport | None" = None
@@ -91,6 +96,10 @@ class KeptOpen:
         for earlier in [one for one in self._waits if one < min(oldest, number)]:
             self._store.leave_run(self._waits.pop(earlier))
 
+    def answer_to(self, request: ChatRequest) -> Kept | None:
+        """The answer that the store has to a question of this session."""
+        return self._last.store.find(self._last.key(request)) if self._last is not None else None
+
     async def close(self) -> None:
         """Cancels what is under way, and closes everything."""
         await self.staying.flight.close()
@@ -113,7 +122,7 @@ class KeptOpen:
             raise Refusal(STORE, problem.message, problem.hints, "store-failed") from None
         self.screen.err(told_lost(lost))
         # What was answered in this session stands, however a step is set: only what changed is asked again.
-        keeping = Keeping(store, _origins(ready.providers), frozenset(self.runs), fresh=fresh)
+        keeping = self._last = Keeping(store, _origins(ready), frozenset(self.runs), fresh=fresh)
         self.runs.append(store.run)
         return keeping
 
@@ -136,7 +145,8 @@ class KeptOpen:
 
             odd = ready.settings.offline
             model = offline_model(OfflineSettings(odd.latency, odd.failure_rate, odd.cut_off_rate))
-            return model, _no_place, Waiting()
+            recorded = FromRecordings(open_answers(Path(ready.flow.source.path)).recordings, model)
+            return recorded.complete, _no_place, Waiting()
         if self._transport is None or ready.providers != self._providers:
             if self._transport is not None:
                 self._former.append(self._transport)  # calls under way still use it
@@ -190,8 +200,10 @@ def _no_place(model: str) -> AbstractAsyncContextManager[None]:
     return nothing()
 
 
-def _origins(providers: Providers | None) -> OriginOf:
-    """Answers of the built-in model are this version's own."""
-    if providers is None:
-        return lambda model: f"offline {__version__}"
-    return origins(providers)
+def _origins(ready: Ready) -> OriginOf:
+    """Answers of the built-in model are this version's own, and the recordings may change."""
+    if ready.providers is None:
+        text = open_answers(Path(ready.flow.source.path)).text
+        recorded = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest() if text else ""
+        return lambda model: f"offline {__version__} {recorded}"
+    return origins(ready.providers)

@@ -12,6 +12,7 @@ from ..language.loader import STANDARD
 from ..language.values import Value
 from ..models.cost import Prices
 from ..models.providers import Providers
+from ..models.recording import ENDING
 from ..pipeline import Workspace
 from ..plan.build import build
 from ..plan.graph import Plan
@@ -174,6 +175,7 @@ class Opener:
 
     def _who_answers(self, plan: Plan, settings: Settings, given: Given) -> tuple[Providers | None, Prices | None]:
         if given.has("offline"):
+            self._reads.add(str(Path(self.path).with_suffix(ENDING)))
             return None, None
         providers = providers_for(settings, self._screen)
         refuse_unless_answered(plan, providers, self._screen)

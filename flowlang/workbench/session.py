@@ -304,6 +304,19 @@ class Session:
         self.pinned.pop(name, None)
         await self.start(ready, self._opened_content, frozenset((name,)))
 
+    async def record(self, name: str) -> str:
+        """Writes the answer of a step to the recordings; what to say of that."""
+        node = self.ready.plan.nodes.get(name) if self.ready is not None else None
+        if self.ready is None or node is None or not isinstance(node.of, CheckedStep) or node.kind != "prompt":
+            return f"{name or 'nothing'} has no answer of a model to record"
+        from .keep_answer import keep_answer  # most sessions record nothing
+
+        path = self.ready.flow.source.path
+        try:
+            return keep_answer(path, node.of, self.staying.asked, self.kept.answer_to, self.screen.redact)
+        except Refusal as refusal:
+            return refusal.message
+
     def pin(self, name: str) -> str:
         """Pins the answer of a step, or lets go of it; what to say of that."""
         if name not in self.board.rows:

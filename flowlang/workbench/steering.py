@@ -82,7 +82,7 @@ class Steering:
             case "p":
                 look.note = session.pin(look.chosen)
             case "w":
-                look.note = "an answer cannot be written to the recordings yet"
+                session.do(self._record)
             case "q" | "a" | "d":
                 look.pane = {"q": "request", "a": "answer", "d": "difference"}[key]
                 look.scroll = 0
@@ -93,6 +93,10 @@ class Steering:
                 session.end(DONE)
             case _:
                 pass
+        self.tick()
+
+    async def _record(self) -> None:
+        self.look.note = await self.session.record(self.look.chosen)
         self.tick()
 
     def _for_chosen(self, what: Callable[[str], Awaitable[None]]) -> Callable[[], Awaitable[None]]:

@@ -71,12 +71,13 @@ def test_a_pinned_answer_stays_whatever_the_prompt_becomes(tmp_path: Path) -> No
             terminal.until_shown("run 2", "* one", "You said: Say one.", "watches")
             assert len(gateway.log) == 2
             terminal.press("w")
-            terminal.until_shown("cannot be written to the recordings yet")
+            terminal.until_shown("wrote 1 answer of one to a.answers")
             terminal.press("p")
             terminal.until_shown("You said: Say something else.", "✓ one")
             terminal.press("x")
             assert terminal.ended() == 0
     assert sorted(asked(gateway)) == ["Say one.", "Say something else.", "Say two."]
+    assert "You said: Say one." in (tmp_path / "a.answers").read_text()
 
 
 def test_one_step_is_asked_again_by_a_key(tmp_path: Path) -> None:
