@@ -21,6 +21,7 @@ from ..run.hold import Hold
 from ..run.outcome import Done, Outcome, Result
 from ..run.staying import Staying
 from ..show.board import Board
+from ..show.numbers import count, money
 from ..show.redaction import redacted_events
 from ..show.terminal import visible_line
 from .deciding import Loops, Mode, Need, step_for
@@ -238,8 +239,6 @@ class Session:
         return not (self.mode == "auto" and self.max_cost_usd is None)
 
     def _ask(self, need: Need) -> None:
-        from ..show.numbers import count, money
-
         calls = "some calls" if need.calls is None else count(need.calls, "call")
         cost = "nobody knows what they cost" if need.cost_usd is None else f"about {money(need.cost_usd)}"
         self.board.says, self.board.asks = f"this save would make {calls}, {cost}: r runs it", True
