@@ -6,6 +6,7 @@ from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass, replace
 from decimal import Decimal
 
+from ..language.unsettled import Unsettled, Untold
 from ..models.chat import ChatMessage, ChatRequest, Chunk, Complete, Reply, Usage
 from ..models.cost import Prices
 from ..models.errors import ContentRefused, CutOff, ModelError, Unreachable
@@ -138,6 +139,10 @@ class Gate:
         """After an error that no further call can do better than, none is sent."""
         if self._final is not None:
             raise self._final
+
+    def leave_open(self, asker: Asker, untold: Untold) -> Unsettled:
+        """What stands for a value that nobody knows yet: only where nothing is sent can there be such a value."""
+        raise untold
 
     def drop(self, asker: Asker) -> None:
         """Tells that what an answer has shown so far is void."""

@@ -81,7 +81,11 @@ class Keeping:
         if cache is False:
             return Reuse(None, "never")
         age_s = float(cache) if isinstance(cache, Decimal) else None
-        return Reuse(age_s, "this run" if self._fresh is None or step in self._fresh else "ever")
+        return Reuse(age_s, "this run" if self.asks_anew(step) else "ever")
+
+    def asks_anew(self, step: str) -> bool:
+        """Whether `--fresh` says so."""
+        return self._fresh is None or step in self._fresh
 
     def key(self, request: ChatRequest) -> bytes:
         """The fingerprint of a request."""

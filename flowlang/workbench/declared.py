@@ -6,6 +6,8 @@ FLOW = Word("FLOW", "the flow, as in brief.flow")
 INPUTS = Flag("inputs", "values for many inputs at once: a JSON object with a key per input", "FILE")
 
 STORE = Flag("store", "the folder for answers and runs; .flowlang beside flowlang.toml or the flow by default", "DIR")
+FRESH = Flag("fresh", "ask again what was answered before: everything, or one step", "[STEP]")
+NO_STORE = Flag("no-store", "keep nothing of this run, and use nothing from before")
 
 CHECK = Command(
     name="check",
@@ -56,10 +58,14 @@ PLAN = Command(
         Flag("json", "print the plan as JSON, for programs"),
         Flag("only", "only this step, and what it needs", "STEP"),
         INPUTS,
+        FRESH,
+        STORE,
+        NO_STORE,
     ),
     about="""
     The steps in their order, what each reads, which model it asks, and how many calls it needs if every answer fits
-    at once. Nothing is sent anywhere. Inputs may be given, and need not be.
+    at once. What was answered before is cached, and costs nothing; of what is new, it says why. Nothing is sent
+    anywhere, and nothing is written. Inputs may be given, and need not be.
     """,
     examples=(
         "flowlang plan brief.flow",
@@ -107,9 +113,9 @@ RUN = Command(
         Flag("trust", "trust the project's own files with what they ask for, for this run"),
         Flag("max-cost", "the most that the run may cost, in US dollars; all rows together with --each", "USD"),
         Flag("at-once", "the most calls that are open at the same time", "N"),
-        Flag("fresh", "ask again what was answered before: everything, or one step", "[STEP]"),
+        FRESH,
         STORE,
-        Flag("no-store", "keep nothing of this run, and use nothing from before"),
+        NO_STORE,
         Flag("events", "write every event of the run to this file, as JSON Lines", "FILE"),
         Flag(
             "console",

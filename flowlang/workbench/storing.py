@@ -18,6 +18,7 @@ from ..run.keeping import Keeping, OriginOf
 from ..show.numbers import count
 from ..show.terminal import visible_line
 from ..store.frozen import frozen
+from ..store.history import History
 from ..store.place import FOLDER, is_far, open_folder
 from ..store.problems import StoreUnusable
 from ..store.store import OpenCall, Store, open_store
@@ -58,7 +59,7 @@ def open_keeping(
     try:
         store = open_store(open_folder(store_folder(flow.source.path, given, screen)), screen.redact, screen.err)
         try:
-            lost = store.begin_run(_flow_of(flow), _described(flow, inputs, store, given))
+            lost = store.begin_run(flow_key(flow), _described(flow, inputs, store, given))
         except BaseException:
             store.close_now()
             raise
@@ -67,7 +68,17 @@ def open_keeping(
             return None
         raise Refusal(STORE, problem.message, problem.hints, "store-failed") from None
     screen.err(_told_lost(lost))
-    return Keeping(store, _origins(providers), fresh=_fresh(given), finds=providers is not None)
+    return Keeping(store, origins(providers), fresh=fresh_steps(given), finds=providers is not None)
+
+
+def open_history(flow: str, given: Given, screen: Screen) -> History | None:
+    """The store, for reading alone; None where there is none that can be read. Nothing is made or changed."""
+    if given.has("no-store"):
+        return None
+    try:
+        return History(store_folder(flow, given, screen))
+    except StoreUnusable:
+        return None
 
 
 def _described(flow: CheckedFlow, inputs: Mapping[str, Value], store: Store, given: Given) -> dict[str, Any]:
@@ -83,22 +94,26 @@ def _described(flow: CheckedFlow, inputs: Mapping[str, Value], store: Store, giv
     }
 
 
-def _flow_of(flow: CheckedFlow) -> str:
+def flow_key(flow: CheckedFlow) -> str:
+    """The name by which the store knows a flow: its path in the project."""
     path = Path(flow.source.path)
     return path.resolve().relative_to(find_root(path).resolve()).as_posix()
 
 
-def _fresh(given: Given) -> frozenset[str] | None:
+def fresh_steps(given: Given) -> frozenset[str] | None:
     """The steps that are asked anew; None for all of them."""
     named = given.flags.get("fresh", ())
     return None if "" in named else frozenset(named)
 
 
-def _origins(providers: Providers | None) -> OriginOf:
+def origins(providers: Providers | None) -> OriginOf:
+    """The address of the provider of a model."""
+
     def origin_of(model: str) -> str:
         if providers is None:
             return "offline"
-        return providers.known[providers.of(model)[0]].base_url.rstrip("/")
+        provider = providers.known.get(providers.of(model)[0])
+        return "" if provider is None else provider.base_url.rstrip("/")
 
     return origin_of
 
