@@ -19,6 +19,7 @@ from .exit import FINAL
 from .keeping import ANY, Keeping, Reuse, StoreFailed
 from .outcome import LimitReached
 from .warming import Begun, Warming
+from .words import FROM_BEFORE, Tell, Words
 
 AT_ONCE = 64  # calls that are open at the same time, where nobody says
 
@@ -54,7 +55,9 @@ class Gate:
         place: PlaceFor = no_place,
         warming: Warming | None = None,
         keeping: Keeping | None = None,
+        tell: Tell | None = None,
     ) -> None:
+        self.words = Words(keeping, tell)
         self.complete = complete
         self.emit = emit
         self.clock = clock
@@ -117,7 +120,8 @@ class Gate:
         """The answer that the store has, told like any other."""
         asker, request = question.asker, question.request
         self.cached += 1
-        self.emit(CallStarted(asker.path, asker.step, asker.item, request.model))
+        self.words.from_before(asker.path, asker.step, asker.item, request.sample, question.key)
+        self.emit(CallStarted(asker.path, asker.step, asker.item, request.model, FROM_BEFORE))
         self.emit(_finished(asker, request, "ok", kept.reply, Decimal(0) if self.prices is not None else None, 0.0))
         keeping.store.note_hit(asker.path, asker.step, asker.item, question.key, kept.run)
         return replace(kept.reply, turns=kept.turns) if kept.turns else kept.reply
@@ -201,8 +205,9 @@ class Gate:
                 noted.ended(event, reply, error, hung_up)
             self.emit(event)
 
+        because = self.words.sent(asker.path, asker.step, asker.item, asker.role, request, question.key, question.reuse)
         started = self.clock()
-        self.emit(CallStarted(asker.path, asker.step, asker.item, request.model))
+        self.emit(CallStarted(asker.path, asker.step, asker.item, request.model, because))
         try:
             left_s = budget.time_left_s()
             async with asyncio.timeout(timeout_s if left_s is None else min(timeout_s, max(0.0, left_s))):

@@ -16,6 +16,7 @@ from typing import Literal
 from ..models.chat import ChatRequest
 from ..models.errors import ModelError
 from ..plan.fingerprint import key_of
+from ..plan.seen import Why
 from ..record import record
 from ..store.problems import StoreUnusable
 from ..store.rows import Attempt, Ending, Kept
@@ -105,6 +106,16 @@ class Keeping:
         if kept.run == self.store.run:
             return reuse.since != "never"
         return reuse.since == "ever" and (reuse.age_s is None or self._wall() - kept.made_at <= reuse.age_s)
+
+    def why_not(self, step: str, key: bytes, reuse: Reuse, had_answer: bool) -> Why:
+        """Why no answer from before serves a question; `had_answer`: what led to it had one."""
+        if reuse.since == "never":
+            return "no cache"
+        if reuse.since == "this run":
+            return "fresh" if self.asks_anew(step) else "led nowhere"
+        if self.store.find(key) is not None:
+            return "too old"
+        return "does not fit" if had_answer else ""
 
     @asynccontextmanager
     async def alone(self, key: bytes, reuse: Reuse) -> AsyncIterator[bool]:

@@ -13,7 +13,7 @@ from ..language.unsettled import Unsettled, Untold
 from ..language.values import Secret, Value, bare
 from ..models.chat import ChatMessage, ChatRequest, EmitChunk, Reply
 from ..plan.graph import Plan
-from ..plan.seen import Asked, FromBefore, Looked, Open, Seen, Why
+from ..plan.seen import Asked, FromBefore, Looked, Open, Seen
 from ..store.rows import Kept
 from ..store.store import Store
 from .budget import Budget
@@ -94,7 +94,7 @@ class _Looker(Gate):
             # Its tools were called, and it never came to an answer: they are called again, and may say other things.
             seen.open.append(Open(asker.item, asker.step))
             raise Untold(Unsettled(_OWN))
-        why = self._why(asker, kept, reuse, turn)
+        why = keeping.why_not(asker.step, key, reuse, turn in self._answered and asker.role != "judge")
         again = key in self._missed and reuse.since != "never"
         self._missed.add(key)
         seen.asked.append(Asked(asker.item, request, key, asker.role, why, again))
@@ -126,15 +126,6 @@ class _Looker(Gate):
 
     def _of(self, path: str, step: str) -> Seen:
         return self.seen.setdefault((path, step), Seen())
-
-    def _why(self, asker: Asker, kept: Kept | None, reuse: Reuse, turn: tuple[str, str, int | None, int]) -> Why:
-        if reuse.since == "never":
-            return "no cache"
-        if reuse.since == "this run":
-            return "fresh" if self.looks.asks_anew(asker.step) else "led nowhere"
-        if kept is not None:
-            return "too old"
-        return "does not fit" if turn in self._answered and asker.role != "judge" else ""
 
 
 async def _send_nothing(request: ChatRequest, emit: EmitChunk) -> NoReturn:

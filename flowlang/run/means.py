@@ -12,6 +12,7 @@ from .keeping import Keeping
 from .tools import PerformTool, refuse_tools
 from .waiting import Waiting
 from .warming import Warming
+from .words import Tell
 
 
 async def _nothing() -> None:
@@ -36,7 +37,18 @@ class Means:
     at_once: int = AT_ONCE
     offline: bool = False
     keeping: Keeping | None = None
+    tell: Tell | None = None  # why a question is asked, where something is kept
 
     def gate(self, emit: Emit, clock: Callable[[], float]) -> Gate:
         """The gate through which all calls of one run go."""
-        return Gate(self.complete, emit, clock, self.at_once, self.prices, self.place, self.warming, self.keeping)
+        return Gate(
+            self.complete,
+            emit,
+            clock,
+            self.at_once,
+            self.prices,
+            self.place,
+            self.warming,
+            self.keeping,
+            self.tell,
+        )

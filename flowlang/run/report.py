@@ -56,10 +56,11 @@ def fold(events: Iterable[Event]) -> Report:
             case Noted():
                 noted.append(event)
             case CallFinished():
-                calls += not event.cached
-                tokens_in += event.tokens_in
-                tokens_out += event.tokens_out
-                tokens_cached += event.tokens_cached
+                if not event.cached:  # what came from before was paid for then
+                    calls += 1
+                    tokens_in += event.tokens_in
+                    tokens_out += event.tokens_out
+                    tokens_cached += event.tokens_cached
             case RunFinished():
                 end = event
     lost = [one for one in failures if _is_lost(one, went_on)]

@@ -68,7 +68,8 @@ class _StepRun:
             return Failed(step.name)
         self._begin()
         seconds = ground.gate.clock() - self.started_at
-        ground.emit(StepFinished(ground.path, step.name, self.count, len(self.failed), seconds))
+        because = ground.gate.words.of(ground.path, step.name)
+        ground.emit(StepFinished(ground.path, step.name, self.count, len(self.failed), seconds, because))
         return Done(value)
 
     def _begin(self) -> None:

@@ -14,7 +14,6 @@ Kind = Literal[
     "never", "text", "input", "step", "model", "provider", "parameter", "schema", "tools", "sample", "messages",
     "fresh", "no cache", "too old", "does not fit", "led nowhere", "failed", "cut-off", "unknown", "pruned",
 ]  # fmt: skip
-FROM_BEFORE = "from before"
 NEW = "new"
 MOST_TOLD = 2  # reasons in a short form
 MOST_SHOWN = 40  # characters of a value in a short form
@@ -26,6 +25,7 @@ _MOST_LINE = 200  # characters of a line of it
 class Reason:
     """One thing that makes a question another one, or its answer no use. `old` and `new` are what it was and is.
 
+    `what` says what an input is: a text, a list.
     `path` and `line` are where it is set, where a file says so; `lines` what stood there, and stands there now.
     """
 
@@ -36,6 +36,7 @@ class Reason:
     path: str = ""
     line: int = 0
     lines: tuple[tuple[str, ...], tuple[str, ...]] | None = None
+    what: str = "value"
 
 
 def in_short(reasons: Sequence[Reason], flow: str) -> str:
@@ -137,7 +138,7 @@ def _short(reason: Reason, flow: str, longer: bool = False) -> str:
             kind, _, of = name.partition(" ")
             return (f"{kind} `{of}` changed" if of else f"its {name} changed") + at
         case "input":
-            return _changed(f"`{name}`", old, new, "is another value") + at
+            return _changed(f"`{name}`", old, new, f"is another {reason.what}") + at
         case "step":
             return f"`{name}` gave another answer"
         case "model" | "provider":

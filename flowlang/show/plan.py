@@ -53,7 +53,8 @@ def plan_table(estimate: Estimate, width: int, saved: Saved | None = None) -> st
     lines += ["", "What has the same number starts at the same time."] if len(rows) > 2 else []
     if saved is not None:
         lines += ["", *_reasons(steps)] if any(step.status != "cached" for step in steps) else [""]
-    lines += _cost_in_all(estimate.total)
+    is_done = saved is not None and saved.calls > 0 and all(step.status == "cached" for step in steps)
+    lines += ["Nothing is left to ask."] if is_done else _cost_in_all(estimate.total)
     if limits := _limits(plan.flow.limits):
         lines.append(f"Limits: {', '.join(limits)}.")
     lines += _against_limits(estimate.total, plan.flow.limits)
@@ -205,7 +206,7 @@ def _tokens_of(node: PlannedStep) -> str:
 def _cost_of(need: Need, node: PlannedStep) -> str:
     if node.kind in ("let", "call") or need.likely_usd is None:
         return "-"
-    most = "" if need.most_usd is None else f", at most {money(need.most_usd)}"
+    most = "" if need.most_usd in (None, need.likely_usd) else f", at most {money(need.most_usd)}"
     return f"{money(need.likely_usd)}{most}"
 
 

@@ -20,6 +20,7 @@ from .asking import models_of, providers_for, refuse_unless_answered
 from .costing import max_cost_of, prices_of, refuse_unless_priced
 from .given import Given
 from .hiding import hidden_by
+from .reasons import words_of
 from .screen import Screen
 from .storing import open_keeping
 
@@ -56,6 +57,7 @@ def open_means(
     refuse_unless_priced(plan, prices, max_cost, screen)
     keeping = open_keeping(plan, inputs, providers, given, screen)
     transport = _transport(plan, providers, at_once, screen)
+    tell = words_of(plan, inputs, providers, keeping, screen) if keeping is not None and not given.has("each") else None
     return Means(
         complete=hide_from_model(transport.complete, secrets),
         place=transport.place,
@@ -67,6 +69,7 @@ def open_means(
         max_cost_usd=max_cost,
         at_once=at_once,
         keeping=keeping,
+        tell=tell,
     )
 
 

@@ -4,7 +4,8 @@ import json
 import os
 import posixpath
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
+from contextlib import closing
 from functools import cached_property
 from itertools import islice
 from pathlib import Path
@@ -13,24 +14,25 @@ from typing import Any
 from ..language.checked import CheckedFlow, CheckedStep, Parameter
 from ..language.values import Value
 from ..models.chat import ChatRequest
+from ..models.providers import Providers
 from ..pipeline import compile_texts
 from ..plan.graph import Ask, Plan, PlannedStep
 from ..plan.seen import Asked
 from ..project import find_root
 from ..record import record
-from ..run.keeping import OriginOf
-from ..show.because import Reason
+from ..run.keeping import Keeping, OriginOf
+from ..run.words import KeysOf, Tell
+from ..show.because import Reason, as_line
 from ..show.edits import Edit, edits, where
 from ..store.changes import Change, changes
 from ..store.frozen import frozen
 from ..store.history import History, PastCall, PastRun
+from ..store.problems import StoreUnusable
 from ..store.requests import Redact, Texts
-from .storing import flow_key
+from .screen import Screen
+from .storing import flow_key, origins
 
 MOST_RUNS = 20  # that are looked back upon
-
-# The keys that a step of the main flow has asked, and all that it runs; None for one that calls tools.
-KeysOf = Callable[[str], frozenset[bytes] | None]
 
 
 @record
@@ -57,7 +59,7 @@ class Reasons:
     ) -> None:
         self._plan = plan
         self._inputs = inputs
-        self._history = history
+        self.history = history
         self._origin_of = origin_of
         self._texts = Texts(redact)
         self._own_texts: dict[bytes, bytes] = {}
@@ -93,14 +95,14 @@ class Reasons:
     @cached_property
     def runs(self) -> tuple[PastRun, ...]:
         """The runs of the flow to look back upon, newest first; those that asked nobody tell nothing."""
-        runs = self._history.runs(flow_key(self._plan.flow))
+        runs = self.history.runs(flow_key(self._plan.flow))
         asking = (run for run in runs if run.number != self._run and not run.body.get("offline"))
         return tuple(islice(asking, MOST_RUNS))
 
     def before(self, path: str, step: str, item: int | None, key: bytes, role: str = "") -> Before | None:
         """The call to compare with: of the newest run in which the step asked anything, the nearest one."""
         for run in self.runs:
-            calls = [one for one in self._history.calls(run.number, step) if _is_of(one, path, role)]
+            calls = [one for one in self.history.calls(run.number, step) if _is_of(one, path, role)]
             if same := [one for one in calls if one.key == key]:
                 return Before(run, same[-1], True)
             if calls:
@@ -111,9 +113,9 @@ class Reasons:
         """What a call asked; one that was answered from before asked what it found."""
         if "request" not in call.body:
             of_run = call.body.get("of_run")
-            found = [one for one in self._history.calls(of_run, call.step) if one.key == call.key] if of_run else []
+            found = [one for one in self.history.calls(of_run, call.step) if one.key == call.key] if of_run else []
             told = next((one for one in reversed(found) if "request" in one.body), None)
-            told = told or self._history.call_with(call.key)
+            told = told or self.history.call_with(call.key)
             request = None if told is None else told.body.get("request")
         else:
             request = call.body["request"]
@@ -165,7 +167,7 @@ class Reasons:
             own = self._own_texts.get(bytes.fromhex(part["text"]))
             if own is not None:
                 return own.decode("utf-8", "replace")
-        return self._history.told(part)
+        return self.history.told(part)
 
     def _edits(self, run: PastRun, path: str, node: PlannedStep, role: str) -> list[Reason]:
         """The texts of the step that were other ones."""
@@ -188,7 +190,7 @@ class Reasons:
         kept = run.body.get("sources")
         if not isinstance(kept, Mapping):
             return None
-        then = {path: str(self._history.told(part)) for path, part in kept.items()}
+        then = {path: str(self.history.told(part)) for path, part in kept.items()}
         main = next(iter(then), "")
         by_key = {_key_in_project(path, main, run.flow): text for path, text in then.items()}
         flow = Path(self._plan.flow.source.path)
@@ -210,14 +212,15 @@ class Reasons:
             now = json.loads(json.dumps(frozen(self._inputs[name], self._texts)))
             self._own_texts |= self._texts.take()
             if before.get(name) != now:
-                found.append(Reason("input", name, self._shown(before.get(name)), self._shown(now)))
+                old, new = self._shown(before.get(name)), self._shown(now)
+                found.append(Reason("input", name, old, new, what=_kind_of(now)))
         return found
 
     def _changed_steps(self, run: PastRun, path: str, node: PlannedStep) -> list[Reason]:
         """The steps that the step reads, and that were asked something else then."""
         if run.number not in self._past_keys:
             keys: dict[str, set[bytes]] = {}
-            for call in self._history.calls(run.number):
+            for call in self.history.calls(run.number):
                 keys.setdefault(_top(call.path, call.step), set()).add(call.key)
             self._past_keys[run.number] = keys
         found = []
@@ -265,10 +268,44 @@ class Reasons:
         return plan.nodes.get(step) if plan is not None else None
 
 
+def words_of(plan: Plan, inputs: Mapping[str, Value], providers: Providers, keeping: Keeping, screen: Screen) -> Tell:
+    """How a run tells why it asks. The store is read when a step asks for the first time, and is left alone else."""
+    reasons: Reasons | None = None
+
+    def tell(path: str, step: str, asked: Asked, keys_of: KeysOf) -> str:
+        nonlocal reasons
+        try:
+            with closing(History(keeping.store.folder)) as history:
+                if reasons is None:
+                    run = keeping.store.run
+                    reasons = Reasons(plan, inputs, history, origins(providers), screen.redact, keys_of, run)
+                reasons.history = history
+                return as_line(reasons.of(path, step, asked), plan.flow.source.path)
+        except StoreUnusable:
+            return ""
+
+    return tell
+
+
 def _is_of(call: PastCall, path: str, role: str) -> bool:
     """Whether a call is of the step that is reached by a path, whatever items and rounds lead there."""
     own_role = call.body.get("role", role if call.body.get("cached") else "")
     return _without_numbers(call.path) == _without_numbers(path) and own_role == role
+
+
+def _kind_of(told: Any) -> str:
+    """What a kept value is."""
+    match told:
+        case str() | {"text": _}:
+            return "text"
+        case {"document": _}:
+            return "document"
+        case {"media": _, "kind": str(kind)}:
+            return kind
+        case list():
+            return "list"
+        case _:
+            return "value"
 
 
 def _without_numbers(path: str) -> str:
