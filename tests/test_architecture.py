@@ -53,6 +53,7 @@ LATE: dict[str, set[str]] = {
     "workbench/fmt.py": {"difflib"},
     "workbench/opening.py": {"flowlang.run.fetch"},
     "workbench/outside.py": {"flowlang.workbench.trusted"},
+    "workbench/plan.py": {"flowlang.workbench.looking"},
     "workbench/run.py": {"flowlang.workbench.each"},
     "workbench/viewing.py": {"flowlang.show.live"},
     "workbench/commands.py": {"importlib"},

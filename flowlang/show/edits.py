@@ -60,9 +60,7 @@ def _edits_of(old: Message, new: Message) -> list[Edit]:
     """The changes in the very lines of a text."""
     path, line = where(new.place)
     name = _TEXT.get(new.role, new.role)
-    return [
-        Edit(name, path, line + at, one, two) for at, one, two in _hunks(_lines_of(old.place), _lines_of(new.place))
-    ]
+    return [Edit(name, path, line + at, one, two) for at, one, two in hunks(_lines_of(old.place), _lines_of(new.place))]
 
 
 def _edits_elsewhere(before: CheckedFlow, now: CheckedFlow) -> list[Edit]:
@@ -73,7 +71,7 @@ def _edits_elsewhere(before: CheckedFlow, now: CheckedFlow) -> list[Edit]:
         was = known.get(source.path)
         if was is None or was.text == source.text:
             continue
-        for at, old, new in _hunks(was.text.split("\n"), source.text.split("\n"), strips=True):
+        for at, old, new in hunks(was.text.split("\n"), source.text.split("\n"), strips=True):
             name = _snippet_at(source, at + 1) if source.path.endswith(".flow") else f"file {source.path}"
             if name:
                 found.append(Edit(name, source.path, at + 1, old, new))
@@ -96,7 +94,7 @@ def _lines_of(place: Place) -> tuple[str, ...]:
     return tuple(line.strip() for line in place.source.text[slice(*place.span)].split("\n"))
 
 
-def _hunks(
+def hunks(
     old: Sequence[str], new: Sequence[str], strips: bool = False
 ) -> Iterator[tuple[int, tuple[str, ...], tuple[str, ...]]]:
     """The runs of lines that differ: where each begins in the new lines, what stood there, what stands there now."""

@@ -37,7 +37,8 @@ class Command:
     """One command; the module of its name has `perform(given, screen)`, which returns the exit code.
 
     `opens_flow`: its first word is a flow, which is opened before anything else and goes to `perform` as well;
-    `takes_inputs`: the inputs of that flow are flags beside its own.
+    `takes_inputs`: the inputs of that flow are flags beside its own. `flow_may_miss`: without the flow, the module's
+    `last_flow` says which one is meant.
     """
 
     name: str
@@ -47,3 +48,4 @@ class Command:
     examples: tuple[str, ...] = ()
     opens_flow: bool = False
     takes_inputs: bool = False
+    flow_may_miss: bool = False

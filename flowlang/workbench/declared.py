@@ -168,6 +168,35 @@ TEST = Command(
     ),
 )
 
+WHY = Command(
+    name="why",
+    words=(
+        Word("FLOW", "the flow; without it, the one of the last run", needed=False),
+        Word("STEP", "the step, or outer.inner for a step of the flow that `outer` runs"),
+    ),
+    flags=(
+        Flag("item", "of a step that repeats: this item alone", "N"),
+        Flag("run", "tell of this run; of the last one by default", "N"),
+        Flag("json", "the same as JSON, for programs"),
+        INPUTS,
+        FRESH,
+        STORE,
+    ),
+    about="""
+    Says of a step whether a run would ask it again, and why: which line of which text changed, which input, model,
+    parameter, field or tool, or which step before it gave another answer. Then why it was asked in the last run, or
+    was not. Inputs that are not given are those of that run. Nothing is sent anywhere, and nothing is written.
+    """,
+    examples=(
+        "flowlang why claims",
+        "flowlang why brief.flow verdict --item 3",
+        "flowlang why brief.flow claims --run 7 --json",
+    ),
+    opens_flow=True,
+    takes_inputs=True,
+    flow_may_miss=True,
+)
+
 TRUST = Command(
     name="trust",
     words=(
@@ -255,5 +284,5 @@ COMPLETION = Command(
 
 ALL = {
     command.name: command
-    for command in (NEW, CHECK, RUN, TEST, TRUST, PLAN, PREVIEW, FMT, GRAPH, DESCRIBE, MODELS, EXPLAIN, COMPLETION)
+    for command in (NEW, CHECK, RUN, TEST, TRUST, PLAN, WHY, PREVIEW, FMT, GRAPH, DESCRIBE, MODELS, EXPLAIN, COMPLETION)
 }

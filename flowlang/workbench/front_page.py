@@ -8,6 +8,7 @@ COMMANDS: tuple[tuple[str, str], ...] = (
     ("test", "run the tests that stand in flows; asks no model"),
     ("trust", "show what a project's files ask for, and grant it"),
     ("plan", "show what a run would do; asks no model"),
+    ("why", "say why a step would be asked again, or was"),
     ("preview", "show the exact messages of one step; asks no model"),
     ("fmt", "put flow files into the canonical layout"),
     ("graph", "draw a flow's steps"),

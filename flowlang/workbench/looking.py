@@ -3,17 +3,19 @@
 import asyncio
 import time
 from collections.abc import Mapping
+from typing import Any
 
 from ..language.values import Value
 from ..models.providers import Providers
 from ..plan.graph import Plan, PlannedStep
 from ..plan.remaining import Status
-from ..plan.seen import Looked, Seen
+from ..plan.seen import FromBefore, Looked, Seen
 from ..run.looking import look, only_finds
 from ..show.because import Reason, in_short, of_step
 from ..store.history import History
 from .given import Given
-from .reasons import Reasons
+from .questions import Kept, Question
+from .reasons import Reasons, top_of
 from .screen import Screen
 from .storing import fresh_steps, origins
 
@@ -38,7 +40,8 @@ class Because:
     ) -> None:
         self._flow = plan.flow.source.path
         self._looked = looked
-        self.reasons = Reasons(plan, inputs, history, origins(providers), screen.redact, self._keys_of)
+        self.kept = Kept(origins(providers), screen.redact)
+        self.reasons = Reasons(plan, lambda: self.kept.inputs(inputs), history, self.kept, self._keys_of)
 
     def in_short(self, node: PlannedStep, seen: Seen, status: Status) -> str:
         """Why a step has its status."""
@@ -51,7 +54,25 @@ class Because:
         looked = self._looked
         path, name = ("", node.name) if node.kind != "run" else looked.first_below(node.name) or ("", node.name)
         asked = looked.steps.get((path, name), Seen()).asked
-        return self.reasons.of(path, name, asked[0]) if asked else ()
+        return self.reasons.of(self.kept.question(path, name, asked[0])) if asked else ()
+
+    def questions(self, name: str) -> list[Question]:
+        """All that a step of the main flow asks now, and what it runs; what is answered from before included."""
+        found: list[Question] = []
+        for (path, step), seen in self._looked.steps.items():
+            if top_of(path, step) == name:
+                found += [self.kept.question(path, step, one) for one in seen.asked]
+                found += [self._answered(path, step, one) for one in seen.from_before]
+        return found
+
+    def _answered(self, path: str, step: str, found: FromBefore) -> Question:
+        """A question that is answered from before, as the call asked it that was answered."""
+
+        def told() -> Mapping[str, Any]:
+            call = self.reasons.history.call_with(found.key)
+            return call.body["request"] if call is not None else {}
+
+        return Question(path, step, found.item, found.key, "", "", told)
 
     def _keys_of(self, name: str) -> frozenset[bytes] | None:
         seen = self._looked.of(name)

@@ -1,10 +1,9 @@
 """Finds out why a question is asked: it is compared with what was asked the last time, and with what was there then."""
 
-import json
 import os
 import posixpath
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import closing
 from functools import cached_property
 from itertools import islice
@@ -13,22 +12,20 @@ from typing import Any
 
 from ..language.checked import CheckedFlow, CheckedStep, Parameter
 from ..language.values import Value
-from ..models.chat import ChatRequest
 from ..models.providers import Providers
 from ..pipeline import compile_texts
 from ..plan.graph import Ask, Plan, PlannedStep
 from ..plan.seen import Asked
 from ..project import find_root
 from ..record import record
-from ..run.keeping import Keeping, OriginOf
+from ..run.keeping import Keeping
 from ..run.words import KeysOf, Tell
 from ..show.because import Reason, as_line
 from ..show.edits import Edit, edits, where
 from ..store.changes import Change, changes
-from ..store.frozen import frozen
 from ..store.history import History, PastCall, PastRun
 from ..store.problems import StoreUnusable
-from ..store.requests import Redact, Texts
+from .questions import Kept, Question
 from .screen import Screen
 from .storing import flow_key, origins
 
@@ -45,69 +42,86 @@ class Before:
 
 
 class Reasons:
-    """Why the questions of a flow are asked. `keys_of` tells what the steps have asked now; `run` is not looked at."""
+    """Why the questions of a flow are asked, by what stands in the store.
+
+    `inputs` gives the inputs as the store keeps them; `keys_of` tells what the steps have asked. Only runs before
+    the one with the number `until` are looked back upon.
+    """
 
     def __init__(
         self,
         plan: Plan,
-        inputs: Mapping[str, Value],
+        inputs: Callable[[], Mapping[str, Any]],
         history: History,
-        origin_of: OriginOf,
-        redact: Redact,
+        kept: "Kept",
         keys_of: KeysOf,
-        run: int = 0,
+        until: int | None = None,
     ) -> None:
         self._plan = plan
-        self._inputs = inputs
+        self._get_inputs = inputs
         self.history = history
-        self._origin_of = origin_of
-        self._texts = Texts(redact)
-        self._own_texts: dict[bytes, bytes] = {}
+        self._kept = kept
         self._keys_of = keys_of
-        self._run = run
+        self._until = until
         self._flows: dict[int, CheckedFlow | None] = {}
         self._past_keys: dict[int, dict[str, set[bytes]]] = {}
 
-    def of(self, path: str, step: str, asked: Asked) -> tuple[Reason, ...]:
-        """Why a step of the flow that is reached by `path` asks a question."""
-        node = self._node(path, step)
+    def of(self, question: Question) -> tuple[Reason, ...]:
+        """Why a question is asked."""
+        node = self._node(question.path, question.step)
         if node is None:
             return (Reason("never"),)
-        if asked.why:
-            return (self._of_answer(asked, node),)
-        before = self.before(path, step, asked.item, asked.key, asked.role)
+        if question.why:
+            return (self._of_answer(question, node),)
+        before = self.before(question)
         if before is None:
             return (Reason("never"),)
         if before.same:
             return (_of_last_call(before.call),)
         request = self.request_of(before.call)
-        if request is None:
-            return (Reason("messages"),)
-        return self._compared(before.run, request, path, node, asked)
+        return (Reason("messages"),) if request is None else self._compared(before.run, request, question, node)
 
-    def between(self, path: str, step: str, run: PastRun, older: PastCall, newer: Asked) -> tuple[Reason, ...]:
-        """Why a question differs from one of a run."""
-        node, request = self._node(path, step), self.request_of(older)
-        if node is None or request is None:
-            return (Reason("messages"),)
-        return self._compared(run, request, path, node, newer)
+    def against(self, run: PastRun, question: Question) -> tuple[Reason, ...]:
+        """Why a question is another one than the nearest of a run; nothing if it is not, or there was none."""
+        node, before = self._node(question.path, question.step), self._nearest(run, question)
+        if node is None or before is None or before.same or (request := self.request_of(before.call)) is None:
+            return ()
+        return self._compared(run, request, question, node)
+
+    def differing(self, question: Question) -> tuple[Change, ...]:
+        """How the messages of a question differ from those of the one before it."""
+        before = self.before(question)
+        request = self.request_of(before.call) if before is not None and not before.same else None
+        if request is None:
+            return ()
+        return tuple(one for one in changes(request, question.told(), self._read) if one.what == "message")
 
     @cached_property
     def runs(self) -> tuple[PastRun, ...]:
         """The runs of the flow to look back upon, newest first; those that asked nobody tell nothing."""
         runs = self.history.runs(flow_key(self._plan.flow))
-        asking = (run for run in runs if run.number != self._run and not run.body.get("offline"))
+        until = self._until
+        asking = (run for run in runs if (until is None or run.number < until) and not run.body.get("offline"))
         return tuple(islice(asking, MOST_RUNS))
 
-    def before(self, path: str, step: str, item: int | None, key: bytes, role: str = "") -> Before | None:
+    @cached_property
+    def inputs(self) -> Mapping[str, Any]:
+        """The inputs as the store keeps them."""
+        return self._get_inputs()
+
+    def before(self, question: Question) -> Before | None:
         """The call to compare with: of the newest run in which the step asked anything, the nearest one."""
-        for run in self.runs:
-            calls = [one for one in self.history.calls(run.number, step) if _is_of(one, path, role)]
-            if same := [one for one in calls if one.key == key]:
-                return Before(run, same[-1], True)
-            if calls:
-                return Before(run, max(calls, key=lambda one: (one.path == path, one.item == item, one.number)), False)
-        return None
+        return next((found for run in self.runs if (found := self._nearest(run, question)) is not None), None)
+
+    def _nearest(self, run: PastRun, question: Question) -> Before | None:
+        """The nearest call of a run, the same one if it is there."""
+        path, item = question.path, question.item
+        calls = [one for one in self.history.calls(run.number, question.step) if _is_of(one, path, question.role)]
+        if same := [one for one in calls if one.key == question.key]:
+            return Before(run, same[-1], True)
+        if not calls:
+            return None
+        return Before(run, max(calls, key=lambda one: (one.path == path, one.item == item, one.number)), False)
 
     def request_of(self, call: PastCall) -> Mapping[str, Any] | None:
         """What a call asked; one that was answered from before asked what it found."""
@@ -121,53 +135,50 @@ class Reasons:
             request = call.body["request"]
         return request if isinstance(request, Mapping) else None
 
-    def _of_answer(self, asked: Asked, node: PlannedStep) -> Reason:
+    def cache_of(self, question: Question) -> object:
+        """What the step's `cache` says: False for `no`, a number of seconds, None where it says nothing."""
+        node = self._node(question.path, question.step)
+        set_by = None if node is None else _setting("cache", str(question.told().get("model", "")), node)
+        return None if set_by is None else set_by.value
+
+    def _of_answer(self, question: Question, node: PlannedStep) -> Reason:
         """What is wrong with the answer from before."""
-        assert asked.why
-        if asked.why not in ("too old", "no cache"):
-            return Reason(asked.why)
-        set_by = _setting("cache", asked.request.model, node)
+        assert question.why
+        if question.why not in ("too old", "no cache"):
+            return Reason(question.why)
+        set_by = _setting("cache", str(question.told().get("model", "")), node)
         if set_by is None:
-            return Reason(asked.why)
+            return Reason(question.why)
         path, line = where(set_by.place)
         words = set_by.place.source.text[slice(*set_by.place.span)].strip()
-        return Reason(asked.why, old=words.removeprefix("cache:").strip(), path=path, line=line)
+        return Reason(question.why, old=words.removeprefix("cache:").strip(), path=path, line=line)
 
     # ── What differs ──
 
     def _compared(
-        self, run: PastRun, before: Mapping[str, Any], path: str, node: PlannedStep, asked: Asked
+        self, run: PastRun, before: Mapping[str, Any], question: Question, node: PlannedStep
     ) -> tuple[Reason, ...]:
+        now = question.told()
         found: list[Reason] = []
         others: list[Change] = []
-        for change in changes(before, self.told(asked.request), self._read):
+        for change in changes(before, now, self._read):
             if change.what in ("message", "messages"):
                 others.append(change)
             else:
-                found.append(_of_setting(change, node, asked.request))
+                found.append(_of_setting(change, node, str(now.get("model", ""))))
         if others:
+            path = question.path
             causes = [
-                *self._edits(run, path, node, asked.role),
+                *self._edits(run, path, node, question.role),
                 *self._changed_inputs(run, path, node),
                 *self._changed_steps(run, path, node),
             ]
             found += causes or ([] if found else [Reason("messages")])
         return tuple(found) or (Reason("messages"),)
 
-    def told(self, request: ChatRequest) -> dict[str, Any]:
-        """A request as the store would keep it."""
-        told = self._texts.told(request, self._origin_of(request.model))
-        self._own_texts |= self._texts.take()
-        plain = json.loads(json.dumps(told))
-        assert isinstance(plain, dict)
-        return plain
-
     def _read(self, part: Any) -> Any:
-        if isinstance(part, Mapping) and set(part) == {"text"}:
-            own = self._own_texts.get(bytes.fromhex(part["text"]))
-            if own is not None:
-                return own.decode("utf-8", "replace")
-        return self.history.told(part)
+        own = self._kept.text(part)
+        return self.history.told(part) if own is None else own
 
     def _edits(self, run: PastRun, path: str, node: PlannedStep, role: str) -> list[Reason]:
         """The texts of the step that were other ones."""
@@ -182,23 +193,8 @@ class Reasons:
     def flow_of(self, run: PastRun) -> CheckedFlow | None:
         """The flow as it was when a run began; None if it is the same, or cannot be had any more."""
         if run.number not in self._flows:
-            self._flows[run.number] = self._compiled(run)
+            self._flows[run.number] = flow_then(self._plan.flow, run, self.history)
         return self._flows[run.number]
-
-    def _compiled(self, run: PastRun) -> CheckedFlow | None:
-        now = {source.path: source.text for source in self._plan.flow.files}
-        kept = run.body.get("sources")
-        if not isinstance(kept, Mapping):
-            return None
-        then = {path: str(self.history.told(part)) for path, part in kept.items()}
-        main = next(iter(then), "")
-        by_key = {_key_in_project(path, main, run.flow): text for path, text in then.items()}
-        flow = Path(self._plan.flow.source.path)
-        root = find_root(flow)
-        shown = {key: os.path.relpath(root / key) for key in by_key if not key.startswith("std/")}
-        if {shown.get(key, key): text for key, text in by_key.items()} == now:
-            return None
-        return compile_texts(flow, by_key, shown).flow
 
     def _changed_inputs(self, run: PastRun, path: str, node: PlannedStep) -> list[Reason]:
         """The inputs that the step reads, and that had another value."""
@@ -207,10 +203,7 @@ class Reasons:
             return []
         found = []
         for name in self._read_by(path, node, steps=False):
-            if name not in self._inputs:
-                continue
-            now = json.loads(json.dumps(frozen(self._inputs[name], self._texts)))
-            self._own_texts |= self._texts.take()
+            now = self.inputs.get(name)
             if before.get(name) != now:
                 old, new = self._shown(before.get(name)), self._shown(now)
                 found.append(Reason("input", name, old, new, what=_kind_of(now)))
@@ -218,22 +211,26 @@ class Reasons:
 
     def _changed_steps(self, run: PastRun, path: str, node: PlannedStep) -> list[Reason]:
         """The steps that the step reads, and that were asked something else then."""
-        if run.number not in self._past_keys:
-            keys: dict[str, set[bytes]] = {}
-            for call in self.history.calls(run.number):
-                keys.setdefault(_top(call.path, call.step), set()).add(call.key)
-            self._past_keys[run.number] = keys
+        then = self.keys_in(run)
         found = []
         for name in self._read_by(path, node, steps=True):
             asked = self._keys_of(name)
-            if asked is None or asked != self._past_keys[run.number].get(name, set()):
+            if asked is None or asked != then.get(name, set()):
                 found.append(Reason("step", name))
         return found
+
+    def keys_in(self, run: PastRun) -> Mapping[str, set[bytes]]:
+        """What each step of the main flow asked in a run, with all that it runs."""
+        if run.number not in self._past_keys:
+            keys = self._past_keys[run.number] = {}
+            for call in self.history.calls(run.number):
+                keys.setdefault(top_of(call.path, call.step), set()).add(call.key)
+        return self._past_keys[run.number]
 
     def _read_by(self, path: str, node: PlannedStep, *, steps: bool) -> list[str]:
         """The inputs, or the steps, that a step reads, also by lets; below the main flow, those of its outer one."""
         nodes = self._plan.nodes
-        outer = nodes.get(_top(path, node.name), node)
+        outer = nodes.get(top_of(path, node.name), node)
         found: dict[str, None] = {}
         left, seen = [*outer.reads, *outer.needs], set[str]()
         while left:
@@ -268,8 +265,25 @@ class Reasons:
         return plan.nodes.get(step) if plan is not None else None
 
 
+def flow_then(now: CheckedFlow, run: PastRun, history: History) -> CheckedFlow | None:
+    """A main flow as it was when a run began; None if it was as it is now, or cannot be had any more."""
+    kept = run.body.get("sources")
+    if not isinstance(kept, Mapping):
+        return None
+    then = {path: str(history.told(part)) for path, part in kept.items()}
+    main = next(iter(then), "")
+    by_key = {_key_in_project(path, main, run.flow): text for path, text in then.items()}
+    flow = Path(now.source.path)
+    root = find_root(flow)
+    shown = {key: os.path.relpath(root / key) for key in by_key if not key.startswith("std/")}
+    if {shown.get(key, key): text for key, text in by_key.items()} == {one.path: one.text for one in now.files}:
+        return None
+    return compile_texts(flow, by_key, shown).flow
+
+
 def words_of(plan: Plan, inputs: Mapping[str, Value], providers: Providers, keeping: Keeping, screen: Screen) -> Tell:
     """How a run tells why it asks. The store is read when a step asks for the first time, and is left alone else."""
+    kept = Kept(origins(providers), screen.redact)
     reasons: Reasons | None = None
 
     def tell(path: str, step: str, asked: Asked, keys_of: KeysOf) -> str:
@@ -278,9 +292,9 @@ def words_of(plan: Plan, inputs: Mapping[str, Value], providers: Providers, keep
             with closing(History(keeping.store.folder)) as history:
                 if reasons is None:
                     run = keeping.store.run
-                    reasons = Reasons(plan, inputs, history, origins(providers), screen.redact, keys_of, run)
+                    reasons = Reasons(plan, lambda: kept.inputs(inputs), history, kept, keys_of, run)
                 reasons.history = history
-                return as_line(reasons.of(path, step, asked), plan.flow.source.path)
+                return as_line(reasons.of(kept.question(path, step, asked)), plan.flow.source.path)
         except StoreUnusable:
             return ""
 
@@ -312,7 +326,7 @@ def _without_numbers(path: str) -> str:
     return re.sub(r"\[\d+\]", "", re.sub(r"^row\[\d+\]/?", "", path))
 
 
-def _top(path: str, step: str) -> str:
+def top_of(path: str, step: str) -> str:
     """The step of the main flow that a call belongs to."""
     return _without_numbers(path).partition("/")[0] or step
 
@@ -351,10 +365,10 @@ def _edited_rules(old: CheckedStep, new: CheckedStep) -> list[Reason]:
     return found
 
 
-def _of_setting(change: Change, node: PlannedStep, request: ChatRequest) -> Reason:
+def _of_setting(change: Change, node: PlannedStep, model: str) -> Reason:
     """A difference of what is set, at the place that sets it."""
     names = {"model": "model", "parameter": change.name}
-    set_by = _setting(names.get(change.what, ""), request.model, node)
+    set_by = _setting(names.get(change.what, ""), model, node)
     path, line = where(set_by.place) if set_by is not None else ("", 0)
     if change.what in ("schema", "tools") and isinstance(node.of, CheckedStep):
         place = node.of.answer_place if change.what == "schema" else node.of.settings.get("uses")

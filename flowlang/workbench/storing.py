@@ -89,6 +89,7 @@ def _described(flow: CheckedFlow, inputs: Mapping[str, Value], store: Store, giv
         "offline": given.has("offline"),
         "only": given.flag("only"),
         "each": given.flag("each"),
+        "fresh": list(given.flags.get("fresh", ())),
         "inputs": {name: frozen(value, texts) for name, value in inputs.items()},
         "sources": {source.path: texts.text(source.text) for source in flow.files},
     }
