@@ -18,7 +18,7 @@ from ..run.inputs import defaults_of as input_defaults_of
 from ..show.because import Reason, in_short, of_step
 from ..show.edits import where
 from ..show.terminal import visible
-from ..show.why import Group, Why, why_json, why_text
+from ..show.why import Group, Link, Why, why_json, why_text
 from ..store.frozen import Gone, thawed
 from ..store.history import History, PastRun
 from .asking import hide_keys
@@ -99,7 +99,6 @@ def _explained(
     trace = Trace(because.reasons, because.questions, flow_path)
     groups = trace.groups([because.kept.question(*at, one) for at, seen in entries for one in seen.asked])
     newest = max(merged.from_before, key=lambda one: one.made_at, default=None)
-    hangs_on = next((one.by for one in merged.open if not one.is_input), "")
     return Why(
         step=step,
         path=file,
@@ -108,7 +107,7 @@ def _explained(
         because=of_step(node, merged, status, in_short(groups[0].reasons, flow_path) if groups else ""),
         groups=groups,
         asked=sum(not one.again for one in merged.asked),
-        chain=trace.chain() or (trace.chain_from(hangs_on) if status == "unknown" else ()),
+        chain=_hanging(merged, looked, trace) if status == "unknown" else trace.chain(),
         answered_in=newest.run if newest is not None else 0,
         answered_at=newest.made_at if newest is not None else 0.0,
         before=None if run is None else explained_run(plan, path, name, item, run, history, because.kept, defaults),
@@ -166,6 +165,17 @@ def _only(seen: Seen, at: tuple[str, str], item: int | None) -> Seen:
         seen.skipped,
         seen.failed,
     )
+
+
+def _hanging(seen: Seen, looked: Looked, trace: Trace) -> tuple[Link, ...]:
+    """Up from a step that hangs on others, to the one that is asked anew."""
+    links: list[Link] = []
+    while (name := next((one.by for one in seen.open if not one.is_input), "")) and len(links) < len(looked.steps):
+        seen = looked.of(name)
+        if seen.asked:
+            return (*links, *trace.chain_from(name))
+        links.append(Link(name, ()))
+    return tuple(links)
 
 
 def _merged(found: Sequence[Seen]) -> Seen:
