@@ -10,7 +10,6 @@ from .phrases import written
 
 MOST_LINES = 2_000  # of a text that is compared line by line; of a longer one only the first difference is sought
 _SECTIONS = frozenset(("step", "input", "preset", "schema", "tool", "let", "output", "flow", "test"))
-_TEXT = {"user": "prompt", "system": "system", "assistant": "assistant"}
 
 
 @record
@@ -30,15 +29,16 @@ class Edit:
 def edits(before: CheckedFlow, now: CheckedFlow, old: CheckedStep, new: CheckedStep) -> tuple[Edit, ...]:
     """The texts of a step that changed. `before` and `now` are main flows, which know all files that were read."""
     found: list[Edit] = []
-    for place, message in enumerate(new.messages):
-        if place >= len(old.messages):
-            found.append(_whole(message))
-        elif _said(old.messages[place]) != _said(message):
-            found += _edits_of(old.messages[place], message) or _edits_elsewhere(before, now)
-    if len(old.messages) > len(new.messages):
-        line, _ = new.place.source.position(new.place.span.start)
-        for gone in old.messages[len(new.messages) :]:
-            found.append(Edit(_TEXT.get(gone.role, gone.role), new.place.source.path, line, _lines_of(gone.place), ()))
+    then, said = [_said(one) for one in old.messages], [_said(one) for one in new.messages]
+    for tag, start, end, begin, stop in SequenceMatcher(None, then, said, autojunk=False).get_opcodes():
+        if tag == "equal":
+            continue
+        gone, come = old.messages[start:end], new.messages[begin:stop]
+        for one, two in zip(gone, come, strict=False):
+            found += _edits_of(one, two) or _edits_elsewhere(before, now)
+        found += [_whole(two) for two in come[len(gone) :]]
+        path, line = where(new.place)
+        found += [Edit(_name_of(one), path, line, _lines_of(one.place), ()) for one in gone[len(come) :]]
     return tuple(dict.fromkeys(found))
 
 
@@ -53,13 +53,18 @@ def _said(message: Message) -> tuple[str, str]:
 
 def _whole(message: Message) -> Edit:
     path, line = where(message.place)
-    return Edit(_TEXT.get(message.role, message.role), path, line, (), _lines_of(message.place))
+    return Edit(_name_of(message), path, line, (), _lines_of(message.place))
+
+
+def _name_of(message: Message) -> str:
+    """The setting that gives a message, as it is written."""
+    return message.place.source.text[slice(*message.place.span)].partition(":")[0].strip()
 
 
 def _edits_of(old: Message, new: Message) -> list[Edit]:
     """The changes in the very lines of a text."""
     path, line = where(new.place)
-    name = _TEXT.get(new.role, new.role)
+    name = _name_of(new)
     return [Edit(name, path, line + at, one, two) for at, one, two in hunks(_lines_of(old.place), _lines_of(new.place))]
 
 

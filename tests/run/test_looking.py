@@ -430,3 +430,15 @@ def test_a_new_answer_needs_its_judges_as_well(tmp_path: Path) -> None:
     found, _ = here.estimate(flow, {"words": ("x", "y", "z")})
     assert found.plan.calls == 2
     assert len(here.run(flow, {"words": ("x", "y", "z")}).sent) == 2
+
+
+def test_what_changes_no_request_makes_nothing_new(tmp_path: Path) -> None:
+    here, edition = project(tmp_path), Edition(judged=True)
+    here.run(edition.text(), edition.inputs())
+    for other in (
+        replace(edition, comment="another comment"),
+        replace(edition, backwards=True),
+        replace(edition, names={"verdict": "judgement", "brief": "page"}),
+    ):
+        assert set(here.statuses(other.text(), other.inputs()).values()) == {"cached"}
+        assert here.run(other.text(), other.inputs()).sent == []
