@@ -53,7 +53,8 @@ def _parameters(before: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[C
 
 def _schemas(before: Any, now: Any) -> Iterator[Change]:
     """The fields that came, went or changed; the whole, if that is not the difference."""
-    old, new = dict(_fields(_schema_in(before), "")), dict(_fields(_schema_in(now), ""))
+    old = dict(_fields(_schema_in(before), "")) if now is not None else {}
+    new = dict(_fields(_schema_in(now), "")) if before is not None else {}
     told = False
     for name in dict.fromkeys((*new, *old)):
         if old.get(name) != new.get(name):
