@@ -35,7 +35,9 @@ def changes(before: Mapping[str, Any], now: Mapping[str, Any], read: ReadPart) -
             found.append(Change(what, "", str(before.get(part, "")), str(now.get(part, ""))))  # type: ignore[arg-type]
     found += _parameters(_mapping(before.get("parameters")), _mapping(now.get("parameters")))
     if before.get("schema") != now.get("schema"):
-        found += _schemas(_json(read(before.get("schema"))), _json(read(now.get("schema"))))
+        old, new = _json(read(before.get("schema"))), _json(read(now.get("schema")))
+        if old is None or new is None or _list(old)[-2:] != _list(new)[-2:]:  # its name, if it has one, goes before
+            found += _schemas(old, new)
     if before.get("tools") != now.get("tools"):
         found += _tools(_list(before.get("tools")), _list(now.get("tools")), read)
     if before.get("sample") != now.get("sample"):
