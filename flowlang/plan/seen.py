@@ -94,6 +94,14 @@ class Looked:
             seen.tools += one.tools
         return seen
 
+    def items(self) -> dict[str, int]:
+        """How many items the steps of the main flow go through, where that is known."""
+        return {
+            name: seen.items
+            for (path, name), seen in self.steps.items()
+            if not path and seen.items is not None and all(one.item is not None for one in seen.open)
+        }
+
     def first_below(self, name: str) -> tuple[str, str] | None:
         """The path and name of the first step with something to ask, of those that a step of the main flow runs."""
         for (path, step), seen in self.steps.items():

@@ -63,5 +63,5 @@ def _looked_up(
 
     looked = looked_up(plan, names, providers, history, given)
     because = Because(plan, names, looked, history, providers, screen)
-    estimated = estimate(plan, looked.values, prices)
+    estimated = estimate(plan, looked.values, prices, looked.items())
     return remaining(estimated, looked, prices, because.in_short), saved_by(looked, prices)

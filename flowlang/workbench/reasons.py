@@ -1,22 +1,17 @@
 """Finds out why a question is asked: it is compared with what was asked the last time, and with what was there then."""
 
-import os
-import posixpath
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import closing
 from functools import cached_property
 from itertools import islice
-from pathlib import Path
 from typing import Any
 
 from ..language.checked import CheckedFlow, CheckedStep, Parameter
 from ..language.values import Value
 from ..models.providers import Providers
-from ..pipeline import compile_texts
 from ..plan.graph import Ask, Plan, PlannedStep
 from ..plan.seen import Asked
-from ..project import find_root
 from ..record import record
 from ..run.keeping import Keeping
 from ..run.words import KeysOf, Tell
@@ -25,6 +20,7 @@ from ..show.edits import Edit, edits, where
 from ..store.changes import Change, changes
 from ..store.history import History, PastCall, PastRun
 from ..store.problems import StoreUnusable
+from .earlier import flow_then
 from .questions import Kept, Question
 from .screen import Screen
 from .storing import flow_key, origins
@@ -39,6 +35,15 @@ class Before:
     run: PastRun
     call: PastCall
     same: bool
+
+
+class _Calls:
+    """The calls of a step in a run, to find the nearest one; of equal ones the last counts."""
+
+    def __init__(self, calls: Sequence[PastCall]) -> None:
+        self.by_key = {one.key: one for one in calls}
+        self.by_place = {(one.path, one.item): one for one in calls}
+        self.last = calls[-1] if calls else None
 
 
 class Reasons:
@@ -65,6 +70,9 @@ class Reasons:
         self._until = until
         self._flows: dict[int, CheckedFlow | None] = {}
         self._past_keys: dict[int, dict[str, set[bytes]]] = {}
+        self._past_calls: dict[tuple[int, str, str, str], _Calls] = {}
+        self._past_bodies: dict[tuple[int, str], dict[bytes, Mapping[str, Any]]] = {}
+        self._known_causes: dict[tuple[int, str, str, str], tuple[Reason, ...]] = {}
 
     def of(self, question: Question) -> tuple[Reason, ...]:
         """Why a question is asked."""
@@ -115,25 +123,41 @@ class Reasons:
 
     def _nearest(self, run: PastRun, question: Question) -> Before | None:
         """The nearest call of a run, the same one if it is there."""
-        path, item = question.path, question.item
-        calls = [one for one in self.history.calls(run.number, question.step) if _is_of(one, path, question.role)]
-        if same := [one for one in calls if one.key == question.key]:
-            return Before(run, same[-1], True)
-        if not calls:
-            return None
-        return Before(run, max(calls, key=lambda one: (one.path == path, one.item == item, one.number)), False)
+        way = (run.number, question.step, _without_numbers(question.path), question.role)
+        if way not in self._past_calls:
+            calls = self.history.calls(run.number, question.step)
+            self._past_calls[way] = _Calls([one for one in calls if self._is_like(one, question)])
+        found = self._past_calls[way]
+        if (same := found.by_key.get(question.key)) is not None:
+            return Before(run, same, True)
+        nearest = found.by_place.get((question.path, question.item), found.last)
+        return None if nearest is None else Before(run, nearest, False)
+
+    def _is_like(self, call: PastCall, question: Question) -> bool:
+        """Whether a call is of the step that asks, whatever items and rounds lead there, and in the same role."""
+        if _without_numbers(call.path) != _without_numbers(question.path):
+            return False
+        return str(self._asking_body(call).get("role", "")) == question.role
 
     def request_of(self, call: PastCall) -> Mapping[str, Any] | None:
         """What a call asked; one that was answered from before asked what it found."""
-        if "request" not in call.body:
-            of_run = call.body.get("of_run")
-            found = [one for one in self.history.calls(of_run, call.step) if one.key == call.key] if of_run else []
-            told = next((one for one in reversed(found) if "request" in one.body), None)
-            told = told or self.history.call_with(call.key)
-            request = None if told is None else told.body.get("request")
-        else:
-            request = call.body["request"]
+        request = self._asking_body(call).get("request")
         return request if isinstance(request, Mapping) else None
+
+    def _asking_body(self, call: PastCall) -> Mapping[str, Any]:
+        """What is kept of a call that was sent: of this one, or of the one whose answer it found."""
+        if "request" in call.body:
+            return call.body
+        of_run = call.body.get("of_run")
+        if isinstance(of_run, int):
+            way = (of_run, call.step)
+            if way not in self._past_bodies:
+                calls = self.history.calls(*way)
+                self._past_bodies[way] = {one.key: one.body for one in calls if "request" in one.body}
+            if (body := self._past_bodies[way].get(call.key)) is not None:
+                return body
+        found = self.history.call_with(call.key)
+        return {} if found is None else found.body
 
     def cache_of(self, question: Question) -> object:
         """What the step's `cache` says: False for `no`, a number of seconds, None where it says nothing."""
@@ -167,14 +191,20 @@ class Reasons:
             else:
                 found.append(_of_setting(change, node, str(now.get("model", ""))))
         if others:
-            path = question.path
-            causes = [
-                *self._edits(run, path, node, question.role),
+            found += self._causes(run, question, node) or (() if found else (Reason("messages"),))
+        return tuple(found) or (Reason("messages"),)
+
+    def _causes(self, run: PastRun, question: Question, node: PlannedStep) -> tuple[Reason, ...]:
+        """What made the messages of a step other ones than in a run: the same for all of its items."""
+        path, role = question.path, question.role
+        way = (run.number, _without_numbers(path), question.step, role)
+        if way not in self._known_causes:
+            self._known_causes[way] = (
+                *self._edits(run, path, node, role),
                 *self._changed_inputs(run, path, node),
                 *self._changed_steps(run, path, node),
-            ]
-            found += causes or ([] if found else [Reason("messages")])
-        return tuple(found) or (Reason("messages"),)
+            )
+        return self._known_causes[way]
 
     def _read(self, part: Any) -> Any:
         own = self._kept.text(part)
@@ -265,22 +295,6 @@ class Reasons:
         return plan.nodes.get(step) if plan is not None else None
 
 
-def flow_then(now: CheckedFlow, run: PastRun, history: History) -> CheckedFlow | None:
-    """A main flow as it was when a run began; None if it was as it is now, or cannot be had any more."""
-    kept = run.body.get("sources")
-    if not isinstance(kept, Mapping):
-        return None
-    then = {path: str(history.told(part)) for path, part in kept.items()}
-    main = next(iter(then), "")
-    by_key = {_key_in_project(path, main, run.flow): text for path, text in then.items()}
-    flow = Path(now.source.path)
-    root = find_root(flow)
-    shown = {key: os.path.relpath(root / key) for key in by_key if not key.startswith("std/")}
-    if {shown.get(key, key): text for key, text in by_key.items()} == {one.path: one.text for one in now.files}:
-        return None
-    return compile_texts(flow, by_key, shown).flow
-
-
 def words_of(plan: Plan, inputs: Mapping[str, Value], providers: Providers, keeping: Keeping, screen: Screen) -> Tell:
     """How a run tells why it asks. The store is read when a step asks for the first time, and is left alone else."""
     kept = Kept(origins(providers), screen.redact)
@@ -299,12 +313,6 @@ def words_of(plan: Plan, inputs: Mapping[str, Value], providers: Providers, keep
             return ""
 
     return tell
-
-
-def _is_of(call: PastCall, path: str, role: str) -> bool:
-    """Whether a call is of the step that is reached by a path, whatever items and rounds lead there."""
-    own_role = call.body.get("role", role if call.body.get("cached") else "")
-    return _without_numbers(call.path) == _without_numbers(path) and own_role == role
 
 
 def _kind_of(told: Any) -> str:
@@ -381,11 +389,3 @@ def _setting(name: str, model: str, node: PlannedStep) -> Parameter | None:
     asks: Iterable[Ask | None] = (*node.asks, *node.judges)
     ask = next((one for one in asks if one is not None and one.model == model), None)
     return ask.parameters.get(name) if ask is not None else None
-
-
-def _key_in_project(shown: str, main: str, flow: str) -> str:
-    """The path in its project of a file, by the paths of it and of the main flow as they were shown then."""
-    if shown.startswith("std/"):
-        return shown
-    beside = posixpath.relpath(shown, posixpath.dirname(main) or ".")
-    return posixpath.normpath(posixpath.join(posixpath.dirname(flow), beside))

@@ -10,10 +10,11 @@ from ..show.because import Reason, in_short
 from ..show.edits import hunks
 from ..show.why import Before, Group, Link
 from ..store.history import History, PastCall, PastRun
+from .earlier import flow_then
 from .questions import Kept, Question
-from .reasons import Reasons, flow_then, top_of
+from .reasons import Reasons, top_of
 
-MOST_LOOKED_INTO = 50  # questions of one step; the others are like them
+MOST_LOOKED_INTO = 10_000  # questions of one step: it has no more items
 _MOST_LINKS = 8  # of a chain
 _MOST_LINES = 8  # of a difference
 

@@ -22,10 +22,10 @@ from ..show.why import Group, Link, Why, why_json, why_text
 from ..store.frozen import Gone, thawed
 from ..store.history import History, PastRun
 from .asking import hide_keys
+from .earlier import flow_then
 from .given import Given
 from .looking import Because, looked_up
 from .opening import defaults_of, open_inputs, open_settings, read_no_address
-from .reasons import flow_then
 from .refusal import Refusal
 from .screen import Screen
 from .storing import flow_key, open_history

@@ -129,7 +129,7 @@ class Project:
     def estimate(self, text: str, inputs: Mapping[str, Value] | None = None) -> tuple[Estimate, Saved]:
         """What is left to ask, in numbers."""
         plan, looked = self.look(text, inputs)
-        whole = estimate(plan, looked.values, PRICES)
+        whole = estimate(plan, looked.values, PRICES, looked.items())
         return remaining(whole, looked, PRICES, lambda node, seen, status: status), saved_by(looked, PRICES)
 
     def statuses(

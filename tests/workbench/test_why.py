@@ -312,3 +312,14 @@ def test_a_run_from_another_folder_is_compared_all_the_same(
     assert code == 0, err
     assert json.loads(out)["steps"][1]["because"] == "its prompt changed (line 23)"
     assert "It would be asked: its prompt changed (line 23)" in why(flowlang, "brief")
+
+
+def test_a_judge_is_compared_with_the_judge(flowlang: Say, gateway: Gateway, folder: Path) -> None:
+    edit(folder, "step title\n", 'step title\n  ensure: judge "It is polite." using gemini-3-flash\n')
+    flowlang("run", "brief.flow", *INPUTS, "--trust")
+    flowlang("run", "brief.flow", *INPUTS, "--trust")
+    edit(folder, '"It is polite."', '"It is kind."')
+    assert steps(flowlang, *INPUTS)["title"]["because"] == "1 of 2 questions is new: its rule changed (line 30)"
+    edit(folder, '"It is kind."', '"It is polite."')
+    edit(folder, "A title for", "Another title for")
+    assert steps(flowlang, *INPUTS)["title"]["because"] == "its prompt changed (line 32)"
