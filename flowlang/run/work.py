@@ -137,7 +137,8 @@ class Work:
             if held(step.until, {**names, step.name: value}, step.place):
                 return value
             outputs = [output.name for output in plan.outputs]
-            record = {outputs[0]: value} if len(outputs) == 1 else value
+            told = value.known if isinstance(value, Unsettled) and value.known is not None else value
+            record = {outputs[0]: value} if len(outputs) == 1 else told
             assert isinstance(record, Mapping)
             for name, fresh in record.items():
                 if name in plan.flow.inputs and bare(fresh) is not EMPTY:
@@ -207,6 +208,8 @@ class Work:
         return given
 
     def _fit(self, value: Value, name: str) -> Value:
+        if isinstance(value, Unsettled):
+            return value
         try:
             return fitted(value, self._plan().flow.inputs[name].type)
         except Misfit as misfit:

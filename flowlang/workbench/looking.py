@@ -22,7 +22,7 @@ from .storing import fresh_steps, origins
 
 def looked_up(plan: Plan, inputs: Mapping[str, Value], providers: Providers, history: History, given: Given) -> Looked:
     """What a run of the plan would ask, and what the store answers."""
-    keeping = only_finds(history.answer, origins(providers), time.time, fresh_steps(given))
+    keeping = only_finds(history.answer, origins(providers), time.time, fresh_steps(given, plan))
     return asyncio.run(look(plan, inputs, keeping))
 
 

@@ -8,12 +8,13 @@ from typing import Any
 import platformdirs
 
 from .. import __version__
+from ..diagnostics.diagnostic import nearest
 from ..language.checked import CheckedFlow
 from ..language.values import Value
 from ..models.providers import Providers
 from ..plan.graph import Plan
 from ..project import find_root
-from ..run.exit import STORE
+from ..run.exit import STORE, WRONG_INPUT
 from ..run.keeping import Keeping, OriginOf
 from ..show.numbers import count
 from ..show.terminal import visible_line
@@ -55,7 +56,7 @@ def open_keeping(
     """
     if given.has("no-store"):
         return None
-    flow = plan.flow
+    flow, fresh = plan.flow, fresh_steps(given, plan)
     try:
         store = open_store(open_folder(store_folder(flow.source.path, given, screen)), screen.redact, screen.err)
         try:
@@ -68,7 +69,7 @@ def open_keeping(
             return None
         raise Refusal(STORE, problem.message, problem.hints, "store-failed") from None
     screen.err(_told_lost(lost))
-    return Keeping(store, origins(providers), fresh=fresh_steps(given), finds=providers is not None)
+    return Keeping(store, origins(providers), fresh=fresh, finds=providers is not None)
 
 
 def open_history(flow: str, given: Given, screen: Screen) -> History | None:
@@ -101,9 +102,16 @@ def flow_key(flow: CheckedFlow) -> str:
     return path.resolve().relative_to(find_root(path).resolve()).as_posix()
 
 
-def fresh_steps(given: Given) -> frozenset[str] | None:
-    """The steps that are asked anew; None for all of them."""
+def fresh_steps(given: Given, plan: Plan) -> frozenset[str] | None:
+    """The steps that are asked anew, also of flows that others run; None for all. Raises Refusal for what is none."""
     named = given.flags.get("fresh", ())
+    known = list(dict.fromkeys(node.name for below in plan.with_those_below() for node in below.steps()))
+    for name in named:
+        if name and name not in known:
+            near = nearest(name, known)
+            hint = f"did you mean `{near}`?" if near else "its steps: " + ", ".join(f"`{one}`" for one in known)
+            message = f"`--fresh {name}`: there is no step `{name}` in `{plan.flow.source.path}`"
+            raise Refusal(WRONG_INPUT, message, (hint,), "unknown-name")
     return None if "" in named else frozenset(named)
 
 

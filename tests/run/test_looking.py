@@ -442,3 +442,30 @@ def test_what_changes_no_request_makes_nothing_new(tmp_path: Path) -> None:
     ):
         assert set(here.statuses(other.text(), other.inputs()).values()) == {"cached"}
         assert here.run(other.text(), other.inputs()).sent == []
+
+
+def test_what_a_round_feeds_on_may_be_unknown_while_its_end_is_known(tmp_path: Path) -> None:
+    flow = """
+step better
+  run: improve
+  with draft: "first"
+  repeat until better.grade is "high", at most 2 times
+output better
+flow improve
+input draft: text
+step one
+  prompt: "Improve {{ draft }}"
+step grade_it
+  prompt: "Grade it."
+output draft: one
+output grade: grade_it
+"""
+    here = project(tmp_path, lambda request: reply("low" if "Grade" in words(request) else "better"))
+    here.run(flow)
+    assert here.statuses(flow) == {"better": "cached"}
+    edited = flow.replace("Improve", "Do improve")
+    _, looked = here.look(edited)
+    assert looked.of("better").failed == ""
+    assert here.statuses(edited) == {"better": "new"}
+    assert [one.by for one in looked.steps["better[2]", "one"].open] == ["better"]
+    assert len(here.run(edited).sent) == 2

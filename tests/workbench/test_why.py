@@ -283,6 +283,7 @@ def test_a_call_that_failed_is_named(flowlang: Say, gateway: Gateway, folder: Pa
         (["brief.flow", "titel"], 2, ["did you mean `title`?"]),
         (["brief.flow"], 2, ["STEP is missing"]),
         (["brief", "--run", "9"], 2, ["there is no run 9"]),
+        (["brief", "--fresh", "titel"], 2, ["there is no step `titel`", "did you mean `title`?"]),
         (["brief", "--nothing", "x"], 2, ["`--nothing` is not an input or an option"]),
     ],
 )
