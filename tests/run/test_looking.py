@@ -467,5 +467,5 @@ output grade: grade_it
     _, looked = here.look(edited)
     assert looked.of("better").failed == ""
     assert here.statuses(edited) == {"better": "new"}
-    assert [one.by for one in looked.steps["better[2]", "one"].open] == ["better"]
+    assert [one.by for one in looked.steps["better[2]", "one"].open] == ["one"]
     assert len(here.run(edited).sent) == 2
