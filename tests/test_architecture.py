@@ -54,6 +54,12 @@ LATE: dict[str, set[str]] = {
     "workbench/opening.py": {"flowlang.run.fetch"},
     "workbench/outside.py": {"flowlang.workbench.trusted"},
     "workbench/plan.py": {"flowlang.workbench.looking"},
+    "workbench/wording.py": {
+        "flowlang.show.because",
+        "flowlang.store.history",
+        "flowlang.workbench.questions",
+        "flowlang.workbench.reasons",
+    },
     "workbench/run.py": {"flowlang.workbench.each"},
     "workbench/viewing.py": {"flowlang.show.live"},
     "workbench/commands.py": {"importlib"},

@@ -20,9 +20,9 @@ from .asking import models_of, providers_for, refuse_unless_answered
 from .costing import max_cost_of, prices_of, refuse_unless_priced
 from .given import Given
 from .hiding import hidden_by
-from .reasons import words_of
 from .screen import Screen
 from .storing import open_keeping
+from .wording import words_of
 
 if TYPE_CHECKING:
     from ..models.transport import Transport

@@ -2,28 +2,21 @@
 
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import closing
 from functools import cached_property
 from itertools import islice
 from typing import Any
 
 from ..language.checked import CheckedFlow, CheckedStep, Parameter
-from ..language.values import Value
-from ..models.providers import Providers
 from ..plan.graph import Ask, Plan, PlannedStep
-from ..plan.seen import Asked
 from ..record import record
-from ..run.keeping import Keeping
-from ..run.words import KeysOf, Tell
-from ..show.because import Reason, as_line
+from ..run.words import KeysOf
+from ..show.because import Reason
 from ..show.edits import Edit, edits, where
 from ..store.changes import Change, changes
 from ..store.history import History, PastCall, PastRun
-from ..store.problems import StoreUnusable
 from .earlier import flow_then
 from .questions import Kept, Question
-from .screen import Screen
-from .storing import flow_key, origins
+from .storing import flow_key
 
 MOST_RUNS = 20  # that are looked back upon
 
@@ -65,7 +58,7 @@ class Reasons:
         self._plan = plan
         self._get_inputs = inputs
         self.history = history
-        self._kept = kept
+        self.kept = kept
         self._keys_of = keys_of
         self._until = until
         self._flows: dict[int, CheckedFlow | None] = {}
@@ -207,7 +200,7 @@ class Reasons:
         return self._known_causes[way]
 
     def _read(self, part: Any) -> Any:
-        own = self._kept.text(part)
+        own = self.kept.text(part)
         return self.history.told(part) if own is None else own
 
     def _edits(self, run: PastRun, path: str, node: PlannedStep, role: str) -> list[Reason]:
@@ -293,26 +286,6 @@ class Reasons:
             node = plan.nodes.get(part.partition("[")[0]) if plan is not None else None
             plan = node.sub if node is not None else None
         return plan.nodes.get(step) if plan is not None else None
-
-
-def words_of(plan: Plan, inputs: Mapping[str, Value], providers: Providers, keeping: Keeping, screen: Screen) -> Tell:
-    """How a run tells why it asks. The store is read when a step asks for the first time, and is left alone else."""
-    kept = Kept(origins(providers), screen.redact)
-    reasons: Reasons | None = None
-
-    def tell(path: str, step: str, asked: Asked, keys_of: KeysOf) -> str:
-        nonlocal reasons
-        try:
-            with closing(History(keeping.store.folder)) as history:
-                if reasons is None:
-                    run = keeping.store.run
-                    reasons = Reasons(plan, lambda: kept.inputs(inputs), history, kept, keys_of, run)
-                reasons.history = history
-                return as_line(reasons.of(kept.question(path, step, asked)), plan.flow.source.path)
-        except StoreUnusable:
-            return ""
-
-    return tell
 
 
 def _kind_of(told: Any) -> str:

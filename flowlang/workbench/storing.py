@@ -74,7 +74,11 @@ def open_keeping(
 
 def open_history(flow: str, given: Given, screen: Screen) -> History | None:
     """The store, for reading alone; None where there is none that can be read. Nothing is made or changed."""
-    if given.has("no-store"):
+    told = given.flag("store") or screen.environment.get(_VARIABLE, "").strip()
+    usual = Path(told) if told else find_root(Path(flow)) / FOLDER
+    elsewhere = platformdirs.user_cache_path("flowlang", appauthor=False) / "stores"
+    # Whether the project is on another machine need not be known where nothing is kept either way.
+    if given.has("no-store") or not (usual.exists() or elsewhere.is_dir()):
         return None
     try:
         return History(store_folder(flow, given, screen))

@@ -324,3 +324,21 @@ def test_a_judge_is_compared_with_the_judge(flowlang: Say, gateway: Gateway, fol
     edit(folder, '"It is kind."', '"It is polite."')
     edit(folder, "A title for", "Another title for")
     assert steps(flowlang, *INPUTS)["title"]["because"] == "its prompt changed (line 32)"
+
+
+def test_a_default_is_the_flows_and_not_the_runs(flowlang: Say, gateway: Gateway, folder: Path) -> None:
+    run(flowlang)
+    edit(folder, "= investor", "= lawyer")
+    assert "It would be asked: `reader` changed: investor → lawyer." in why(flowlang, "brief")
+    run(flowlang, "--reader", "investor")
+    assert "It would not be asked again: answered in run 1" in why(flowlang, "brief")
+
+
+def test_every_call_of_a_run_counts_once(flowlang: Say, gateway: Gateway) -> None:
+    before = len(gateway.log)
+    run(flowlang)
+    first = len(gateway.log) - before
+    words = (*INPUTS, "--claims", "four")
+    planned = sum(step["calls"] for step in steps(flowlang, *words).values())
+    run(flowlang, "--claims", "four")
+    assert (first, len(gateway.log) - before - first) == (5, planned)
