@@ -5,7 +5,7 @@ Cheap to import: what only runs need is imported by who runs.
 
 import gc
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cache
@@ -128,6 +128,21 @@ def check_text(text: str, path: str = "example.flow") -> list[Diagnostic]:
 
     loader = Loader(read)
     return list(check(loader, loader.load(path), models_of(Settings()), answer_in=_answer_in).diagnostics)
+
+
+def compile_texts(path: Path, texts: Mapping[str, str], shown: Mapping[str, str]) -> CheckedFile:
+    """A flow as it once was: `texts` are its files by their paths in the project, `shown` the paths that are shown."""
+    root = find_root(path)
+
+    def read(name: str) -> bytes | Denied:
+        if name in texts:
+            return texts[name].encode("utf-8", "surrogatepass")
+        return _read_standard(name) if name.startswith(STANDARD) else Denied("not-found", f"there is no file `{name}`")
+
+    loader = Loader(read, show=lambda name: shown.get(name, name))
+    relative = os.path.relpath(path, root).replace(os.sep, "/")
+    with _without_collection():
+        return check(loader, loader.load(relative), models_of(_settings_of(root)[0]), answer_in=_answer_in)
 
 
 @dataclass

@@ -16,7 +16,8 @@ from dataclasses import dataclass
 from . import ast, comparing, filters
 from .reading import read_yes_no
 from .template import render
-from .values import EMPTY, Value, ValueMistake, bare, field_of, has_field, kind_of
+from .unsettled import Unsettled, Untold
+from .values import EMPTY, Remembered, Value, ValueMistake, bare, field_of, has_field, kind_of
 
 _SIZES: Mapping[str, Callable[[int, int], bool]] = {
     "<": operator.lt,
@@ -162,6 +163,14 @@ def _read(ref: ast.Ref, scope: Scope) -> Value:
         value = scope.names.get(first, EMPTY)
     for part in ref.parts[1:]:
         value = field_of(value, part.text)
+    return _told(value)
+
+
+def _told(value: Value) -> Value:
+    """The value. Raises Untold if nobody knows it yet."""
+    inner = bare(value) if type(value) is Remembered else value
+    if type(inner) is Unsettled:
+        raise Untold(inner)
     return value
 
 
@@ -203,7 +212,7 @@ def _picked(item: Value, path: ast.Ref) -> Value:
     for place, part in enumerate(path.parts):
         if place or part.text != "it":
             item = field_of(item, part.text)
-    return item
+    return _told(item)
 
 
 def _compare(condition: ast.Compare, scope: Scope) -> bool | None:

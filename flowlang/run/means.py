@@ -12,6 +12,7 @@ from .keeping import Keeping
 from .tools import PerformTool, refuse_tools
 from .waiting import Waiting
 from .warming import Warming
+from .words import Tell
 
 
 async def _nothing() -> None:
@@ -39,8 +40,19 @@ class Means:
     keeping: Keeping | None = None
     between: Between | None = None
     remark: Callable[[], str] = str
+    tell: Tell | None = None  # why a question is asked, where something is kept
 
     def gate(self, emit: Emit, clock: Callable[[], float]) -> Gate:
         """The gate through which all calls of one run go."""
-        at_once, keeping, between = self.at_once, self.keeping, self.between
-        return Gate(self.complete, emit, clock, at_once, self.prices, self.place, self.warming, keeping, between)
+        return Gate(
+            self.complete,
+            emit,
+            clock,
+            self.at_once,
+            self.prices,
+            self.place,
+            self.warming,
+            self.keeping,
+            self.between,
+            self.tell,
+        )
