@@ -470,8 +470,9 @@ MET = {
     "missing-recording": Met(ONE_STEP + 'test "t"\n  expect a is not empty\n', 8, command="test"),
     "limit-reached": Met(ONE_STEP + "limits\n  calls: 0\n", 5),
 }
-# Only a provider says no.
+# Only a provider says no, and only a disk is full.
 MET_ELSEWHERE = {
+    "store-failed": "tests/run/test_keeping.py",
     "refused": "tests/models/test_refusals.py",
     "bad-request": "tests/models/test_refusals.py",
     "content-refused": "tests/models/test_refusals.py",

@@ -6,12 +6,13 @@ from decimal import Decimal
 from pathlib import Path
 
 from .. import __version__
+from ..diagnostics.diagnostic import nearest
 from ..language.checked import CheckedFlow
 from ..models.providers import Providers
 from ..plan.graph import Plan
 from ..project import find_root
 from ..run.budget import dollars
-from ..run.exit import STORE
+from ..run.exit import STORE, WRONG_INPUT
 from ..run.keeping import Keeping, OriginOf
 from ..show.numbers import count
 from ..show.terminal import visible_line
@@ -48,7 +49,7 @@ def open_keeping(plan: Plan, providers: Providers | None, given: Given, screen: 
     """
     if given.has("no-store"):
         return None
-    flow = plan.flow
+    flow, fresh = plan.flow, _fresh(plan, given)
     try:
         store = open_store(open_folder(store_folder(flow.source.path, given, screen)), screen.redact, screen.err)
         try:
@@ -61,7 +62,7 @@ def open_keeping(plan: Plan, providers: Providers | None, given: Given, screen: 
             return None
         raise Refusal(STORE, problem.message, problem.hints, "store-failed") from None
     screen.err(_told_lost(lost))
-    return Keeping(store, _origins(providers), fresh=_fresh(given), finds=providers is not None)
+    return Keeping(store, _origins(providers), fresh=fresh, finds=providers is not None)
 
 
 def how_to_go_on(keeping: Keeping | None) -> str:
@@ -89,9 +90,15 @@ def _flow_of(flow: CheckedFlow) -> str:
     return path.resolve().relative_to(find_root(path).resolve()).as_posix()
 
 
-def _fresh(given: Given) -> frozenset[str] | None:
-    """The steps that are asked anew; None for all of them."""
+def _fresh(plan: Plan, given: Given) -> frozenset[str] | None:
+    """The steps that are asked anew; None for all of them. Ends the command for one that is none."""
     named = given.flags.get("fresh", ())
+    steps = [node.name for below in plan.with_those_below() for node in below.nodes.values() if node.kind != "let"]
+    for name in named:
+        if name and name not in steps:
+            near = nearest(name, steps)
+            hint = f"did you mean `{near}`?" if near else f"there are: {', '.join(dict.fromkeys(steps))}"
+            raise Refusal(WRONG_INPUT, f"`--fresh`: there is no step called `{name}`", (hint,), "unknown-name")
     return None if "" in named else frozenset(named)
 
 

@@ -76,7 +76,7 @@ def took_over_after_s(home: Path) -> float:
 
 
 def test_what_eight_processes_ask_at_once_is_billed_once(tmp_path: Path, complete: bool) -> None:
-    for is_warm in (False, True):
+    for is_warm in (False, True) if complete else (False,):
         figures = asking_the_same(tmp_path / str(is_warm), 20 if complete else 1, is_warm)
         assert not figures.wrong and figures.lost == 0, figures
 

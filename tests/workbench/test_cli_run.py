@@ -126,7 +126,8 @@ def test_inputs_from_a_file_and_from_standard_input(folder: Path):
         (["--mail", "x", "--events", "."], ["is a folder"]),
         (["--mail", "x", "--at-once", "0"], ["at least 1"]),
         (["--mail", "x", "--at-once", "-3"], ["at least 1"]),
-        (["--mail", "x", "--fresh"], ["`--fresh` is not an input or an option"]),
+        (["--mail", "x", "--newest"], ["`--newest` is not an input or an option"]),
+        (["--mail", "x", "--fresh", "topc"], ["there is no step called `topc`", "did you mean `topic`?"]),
     ],
 )
 def test_wrong_input_is_told_before_anything_runs(flowlang, words: list[str], sentences: list[str]):

@@ -66,7 +66,9 @@ def flow(folder: Path) -> Path:
 
 def shown_below(folder: Path) -> str:
     """All that any file below a folder holds."""
-    return "\n".join(path.read_text(encoding="utf-8") for path in sorted(folder.rglob("*")) if path.is_file())
+    return "\n".join(
+        path.read_text(encoding="utf-8", errors="replace") for path in sorted(folder.rglob("*")) if path.is_file()
+    )
 
 
 @pytest.mark.parametrize("number", range(0, 50, 5))
