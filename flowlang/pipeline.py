@@ -13,6 +13,7 @@ from pathlib import Path
 
 from . import resources
 from .diagnostics.diagnostic import Diagnostic, nearest
+from .language.again import Memory
 from .language.check import Forbids, check
 from .language.checked import CheckedFile, CheckedTool
 from .language.facts import ModelFacts, Models
@@ -138,6 +139,7 @@ class Workspace:
     outside: Outside = nothing_outside
     settings: Settings = field(default_factory=Settings)
     _remembered: dict[str, Remembered] = field(default_factory=dict)
+    _memory: Memory = field(default_factory=Memory)
 
     def check(self, path: Path, forbids: Forbids | None = None) -> CheckedFile:
         """A flow file with everything it imports, checked; `forbids` says which tools may not be used."""
@@ -151,7 +153,7 @@ class Workspace:
 
         loader = Loader(read, self.max_source, show, self._remembered, outside)
         with _without_collection():
-            return check(loader, loader.load(relative), models_of(self.settings), forbids, _answer_in)
+            return check(loader, loader.load(relative), models_of(self.settings), forbids, _answer_in, self._memory)
 
 
 def _answer_in(text: str, of: Type | None) -> tuple[Value, str]:

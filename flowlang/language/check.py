@@ -10,6 +10,7 @@ from dataclasses import replace
 from ..diagnostics.diagnostic import Diagnostic, nearest
 from ..diagnostics.source import Span
 from . import ast
+from .again import Memory
 from .book import Declared, FileBook, Here, Reports, did_you_mean, keep_book
 from .check_flow import FlowCheck
 from .check_step import StepCheck
@@ -34,17 +35,18 @@ def check(
     models: Models = NO_MODELS,
     forbids: Forbids | None = None,
     answer_in: AnswerIn | None = None,
+    memory: Memory | None = None,
 ) -> CheckedFile:
     """What is wrong with a file and its imports; the checked flow, if nothing is.
 
     `models` are those that the project may ask, `forbids` says what it allows, `answer_in` how answers are read:
-    without them nothing is said of that.
+    without them nothing is said of that. `memory` is what the last check left, and gets what this one leaves.
     """
     reports = Reports(list(loader.diagnostics))
     main: FileCheck | None = None
     if loaded is not None:
         files: dict[str, FileCheck] = {}
-        main = FileCheck.open(loaded, reports, files)
+        main = FileCheck.open(loaded, reports, files, memory)
         flows = [flow for file in files.values() for flow in file.flows.values()]
         for file in files.values():
             file.check_schemas()
@@ -64,6 +66,13 @@ def check(
                 from .check_answers import check_answers  # it works values out, which nothing else here does
 
                 check_answers(flow.checked, answer_in, reports)
+        if memory is not None:
+            memory.flows = {
+                (path, name): flow.again.after
+                for path, file in files.items()
+                for name, flow in file.flows.items()
+                if flow.again is not None
+            }
     diagnostics = sorted(reports.diagnostics, key=_in_file_order(loader))
     errors = any(one.severity == "error" for one in diagnostics)
     if errors:
@@ -90,23 +99,28 @@ def _in_file_order(loader: Loader) -> Callable[[Diagnostic], tuple[int, int, int
 class FileCheck:
     """One file: its flows, and what serves all of them."""
 
-    def __init__(self, loaded: LoadedFile, reports: Reports) -> None:
+    def __init__(self, loaded: LoadedFile, reports: Reports, memory: Memory | None) -> None:
         self.loaded = loaded
         self.reports = reports
         self.here = Here(loaded.source, 0)
         self.book: FileBook = keep_book(loaded, reports)
         self.imports: dict[str, FileCheck] = {}
         self.types = TypeNames(self.book, reports, {})
-        self.flows: dict[str, FlowCheck] = {name: FlowCheck(self, book) for name, book in self.book.flows.items()}
+        self.flows: dict[str, FlowCheck] = {
+            name: FlowCheck(self, book, None if memory is None else memory.of(loaded.path, name))
+            for name, book in self.book.flows.items()
+        }
         self._tools: dict[str, CheckedTool | None] = {}
         self._steps: dict[int, CheckedStep | None] = {}
 
     @classmethod
-    def open(cls, loaded: LoadedFile, reports: Reports, files: "dict[str, FileCheck]") -> "FileCheck":
+    def open(
+        cls, loaded: LoadedFile, reports: Reports, files: "dict[str, FileCheck]", memory: Memory | None
+    ) -> "FileCheck":
         """The check of a file and, in `files`, of everything it imports; each once."""
         if loaded.path not in files:
-            files[loaded.path] = check = cls(loaded, reports)
-            check.imports = {alias: cls.open(other, reports, files) for alias, other in loaded.imports.items()}
+            files[loaded.path] = check = cls(loaded, reports, memory)
+            check.imports = {alias: cls.open(other, reports, files, memory) for alias, other in loaded.imports.items()}
             check.types = TypeNames(check.book, reports, {alias: other.types for alias, other in check.imports.items()})
         return files[loaded.path]
 
@@ -215,7 +229,8 @@ class FileCheck:
         key = step.here.start
         if key not in self._steps:
             self._steps[key] = None
-            self._steps[key] = step.check()
+            again = self.flows[step.flow.flow_name].again
+            self._steps[key] = step.check() if again is None else again.step(step)
         return self._steps[key]
 
     # ── The check ──

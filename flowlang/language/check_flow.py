@@ -1,12 +1,13 @@
 """Checks one flow: its names, its steps and lets, what waits for what, and what nobody uses."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import cached_property
 from pathlib import PurePosixPath
 from typing import Protocol
 
 from ..diagnostics.source import Span
 from . import ast, types
+from .again import Again, FlowMemory
 from .book import Declared, FlowBook, Here, Reports, did_you_mean
 from .check_limits import check_limits
 from .check_output import check_path, warn_if_skipped
@@ -48,7 +49,7 @@ class Surroundings(File, Protocol):
 class FlowCheck:
     """One flow of a file. Answers what a name stands for; each declaration is looked at once."""
 
-    def __init__(self, file: Surroundings, book: FlowBook) -> None:
+    def __init__(self, file: Surroundings, book: FlowBook, before: FlowMemory | None = None) -> None:
         self.file = file
         self.book = book
         self.reports: Reports = file.reports
@@ -59,6 +60,8 @@ class FlowCheck:
         self._typing: set[str] = set()
         self._outputs_type: Type = UNKNOWN  # until look_ahead() has been here: of a flow on a circle
         self._let_found: dict[int, tuple[ast.Value, Type, Reads]] = {}
+        self.here = Here(file.loaded.source, 0)
+        self.again = None if before is None else Again(self, before)
 
     @property
     def flow_name(self) -> str:
@@ -70,10 +73,19 @@ class FlowCheck:
     @cached_property
     def steps(self) -> dict[int, StepCheck]:
         """The steps, by where they stand; a second step of one name is looked at, too."""
-        return {declared.here.start: StepCheck(self, declared) for declared in self.book.steps}
+        if (again := self.again) is None:
+            return {one.here.start: StepCheck(self, one) for one in self.book.steps}
+        return {one.here.start: StepCheck(again.watched(), one, again.frame(one.section)) for one in self.book.steps}
 
     def find(self, name: str) -> tuple[Type, bool] | Snippet | None:
         """The type of an input, let or step and whether it counts as read; a snippet; None for no such name."""
+        found = self.look_up(name)
+        if isinstance(found, tuple) and found[1]:
+            self._read.add(name)
+        return found
+
+    def look_up(self, name: str) -> tuple[Type, bool] | Snippet | None:
+        """As `find`, but the name does not count as used."""
         declared = self.book.names.get(name)
         if declared is None:
             return None
@@ -82,8 +94,15 @@ class FlowCheck:
                 return self.file.snippet(declared)
             case ast.Import():
                 return UNKNOWN, False
-        self._read.add(name)
         return self._type_of(name, declared), True
+
+    def is_open(self, name: str) -> bool:
+        """Whether the type of a name is being worked out, so that it is not known yet."""
+        return name in self._typing
+
+    def use(self, names: Iterable[str]) -> None:
+        """Notes that these names are used."""
+        self._read.update(names)
 
     def _type_of(self, name: str, declared: Declared) -> Type:
         if name in self._typing:
@@ -139,9 +158,12 @@ class FlowCheck:
         if key not in self._let_found:
             if header.value is None or declared.section.unclosed:
                 return ast.Text((), Span(0, 0)), UNKNOWN, {}
-            typer = Typer.at(self, declared.here)
-            value, kind = typer.value(header.value)
-            self._let_found[key] = value, kind, typer.look.reads
+            if self.again is not None:
+                self._let_found[key] = self.again.let(declared, header.value)
+            else:
+                typer = Typer.at(self, declared.here)
+                value, kind = typer.value(header.value)
+                self._let_found[key] = value, kind, typer.look.reads
         return self._let_found[key]
 
     def member(self, alias: str, name: str) -> Snippet | bool | None:
@@ -149,6 +171,10 @@ class FlowCheck:
         if alias not in self.file.book.imports or alias not in self.book.names:
             return False
         return self.file.member(alias, name)
+
+    def declared(self, name: str) -> Declared | None:
+        """The declaration of a name."""
+        return self.book.names.get(name)
 
     def candidates(self) -> dict[str, Declared]:
         """Every declared name."""

@@ -7,7 +7,7 @@ from .book import Here
 from .check_settings import SettingReader
 from .checked import Parameter
 from .lookup import refs_of
-from .neighbours import Flow, Parameters
+from .neighbours import Around, Parameters
 from .settings import SETTINGS
 from .typed import Typer
 
@@ -15,7 +15,7 @@ from .typed import Typer
 class ParameterCheck:
     """The parameters of one step."""
 
-    def __init__(self, flow: Flow, here: Here, typer: Typer, reader: SettingReader) -> None:
+    def __init__(self, flow: Around, here: Here, typer: Typer, reader: SettingReader) -> None:
         self._flow = flow
         self._here = here
         self._typer = typer
@@ -52,7 +52,7 @@ class ParameterCheck:
         for parameter in parameters.values():
             if isinstance(parameter.value, ast.Ref | ast.Piped):
                 for ref in refs_of(parameter.value):
-                    if ref.parts[0].text in self._flow.book.names:
+                    if self._flow.declared(ref.parts[0].text) is not None:
                         place = Here(parameter.place.source, 0), parameter.place.span
                         self._typer.look.reads.setdefault(ref.parts[0].text, place)
 

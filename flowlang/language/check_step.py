@@ -1,11 +1,13 @@
 """Checks one step: its lines, the types that flow through it, and what it waits for."""
 
 from collections.abc import Mapping
+from copy import copy
 from decimal import Decimal
 from functools import cached_property
 from typing import TypeVar
 
 from ..diagnostics.source import Span
+from ..record import record
 from . import ast, types
 from .book import Declared
 from .check_continues import check_continues
@@ -14,9 +16,9 @@ from .check_settings import SettingReader, check_lines, may_have_meant, tell_no_
 from .check_shared import shared_text_last
 from .check_with import check_with
 from .checked import CheckedStep, CheckedTool, Ensured, Loop, Message, Parameter, Place
-from .lookup import UNKNOWN
+from .lookup import NO_FACTS, UNKNOWN, Facts
 from .matching import in_words, with_article
-from .neighbours import Flow
+from .neighbours import Around, Flow, Reads
 from .settings import SETTINGS
 from .typed import Typer
 from .types import Type, Unknown, bare
@@ -28,10 +30,23 @@ _ONLY_PROMPT = (*_MESSAGES, "continues", "returns", "samples", "uses", "rounds",
 _OF_NO_MODEL = ("tries", "timeout", "cache")  # parameters that a tool's call can have, too
 
 
+@record
+class Frame:
+    """The lines of a step, put in order: what they are hangs on nothing else."""
+
+    lines: list[ast.Line]
+    firsts: dict[object, ast.Line]
+    kind: str
+
+
+# What a step has of others: the type of one answer, those of its loops' items, and what its flow or tool takes.
+Given = tuple[Type, tuple[Type, ...], dict[str, tuple[Type, bool]] | None]
+
+
 class StepCheck:
     """One step of a flow. Types are worked out when somebody asks, so the order in the file means nothing."""
 
-    def __init__(self, flow: Flow, declared: Declared) -> None:
+    def __init__(self, flow: Around, declared: Declared, frame: "Frame | None" = None) -> None:
         self.flow = flow
         self.declared = declared
         self.section = declared.section
@@ -42,6 +57,8 @@ class StepCheck:
         self._reports = flow.reports
         self._settings_read = SettingReader(self.typer)
         self._parameters = ParameterCheck(flow, self.here, self.typer, self._settings_read)
+        if frame is not None:
+            self.__dict__.update(lines=frame.lines, _firsts=frame.firsts, kind=frame.kind)
 
     # ── The lines, by what they are ──
 
@@ -79,7 +96,17 @@ class StepCheck:
         """What it does: "prompt", "run" or "call"."""
         return "run" if self.setting("run") else "call" if self.setting("call") else "prompt"
 
+    @property
+    def frame(self) -> Frame:
+        """Its lines, put in order."""
+        return Frame(self.lines, self._firsts, self.kind)
+
     # ── Types ──
+
+    @cached_property
+    def given(self) -> Given:
+        """What it has of others."""
+        return self.answer_type, tuple(item for _, item in self.loops), self._wanted()
 
     @cached_property
     def answer_type(self) -> Type:
@@ -161,7 +188,7 @@ class StepCheck:
             own = self.flow.wanted_inputs()
             for name in tool.secrets if tool is not None else ():
                 if name not in own or not isinstance(bare(own[name][0]), types.SecretType):
-                    flow = f"flow `{self.flow.book.name}`" if self.flow.book.name else "this flow"
+                    flow = f"flow `{self.flow.flow_name}`" if self.flow.flow_name else "this flow"
                     message = f"the tool `{item.text}` needs the secret input `{name}`, and {flow} has none"
                     hint = f"add `input {name}: secret text` to it; a step that runs the flow hands it on by `with`"
                     self._reports.add(self.here, "unknown-name", message, item.span, hint)
@@ -196,7 +223,7 @@ class StepCheck:
         until, until_place, times = self._check_until()
         lists = tuple(each.items for each, _ in self.loops)
         continues = check_continues(self.setting("continues"), lists, self.flow, typer)
-        tools, rounds = self._check_tools()
+        tools, rounds = self._check_uses(), self._number_or_slot("rounds")
         repeat = self._line(ast.RepeatEach)
         at_a_time = self._count(repeat.at_a_time, 1, None, "N at a time") if repeat and repeat.at_a_time else None
         after = self._check_after()
@@ -242,6 +269,54 @@ class StepCheck:
             reads=reads,
             waits_for=(*reads, *(name for name in after if name not in reads)),
         )
+
+    def check_again(self, before: CheckedStep, by: int, facts: Facts, reads: Reads) -> CheckedStep | None:
+        """The step, whose lines mean what they meant `before`, so many characters further on (again.py).
+
+        Presets, tools and steps that it names are looked at anew; None if a preset makes it read more. `facts` and
+        `reads` are what its lines came to.
+        """
+        known = len(reads)
+        self.look.reads, self.look.facts = reads, facts
+        loops = self._check_loops()
+        parameters, fallback = self._parameters.check(self.lines)
+        continues = check_continues(self.setting("continues"), tuple(one.items for one in loops), self.flow, self.typer)
+        tools = self._check_uses()
+        after = self._check_after()
+        usings = [self._using(line.rule) for line in self.lines if isinstance(line, ast.Ensure)]
+        if len(reads) > known:
+            self.look.reads, self.look.facts = {}, NO_FACTS
+            return None
+        source = self.here.source
+
+        def moved(place: Place) -> Place:
+            start, end = place.span
+            return Place(source, Span(start + by, end + by))
+
+        names = before.reads
+        checked = copy(before)
+        checked.__dict__.update(
+            place=moved(before.place),
+            messages=tuple([Message(one.role, one.text, moved(one.place)) for one in before.messages]),
+            settings={key: moved(place) for key, place in before.settings.items()},
+            answer=None if before.answer is None else self.answer_type,
+            answer_place=moved(before.answer_place),
+            type=self.value_type,
+            parameters=parameters,
+            fallback=fallback,
+            continues=continues,
+            ensures=tuple(
+                [
+                    Ensured(one.rule, one.judged, using, one.words, moved(one.place))
+                    for one, using in zip(before.ensures, usings, strict=True)
+                ]
+            ),
+            until_place=None if before.until_place is None else moved(before.until_place),
+            tools=tools,
+            call=self.tool,
+            waits_for=(*names, *(name for name in after if name not in names)),
+        )
+        return checked
 
     def _place(self, span: Span) -> Place:
         return Place(self.here.source, span.moved(self.here.start))
@@ -310,8 +385,7 @@ class StepCheck:
             if name.text in names:
                 message = f"`{name.text}` is also a field of the answer, which would hide it"
                 self._reports.add(self.here, "duplicate-name", message, name.span, "give the item another name")
-            elif name.text in self.flow.book.names:
-                declared = self.flow.book.names[name.text]
+            elif (declared := self.flow.declared(name.text)) is not None:
                 message = f"there is {with_article(declared.kind)} called `{name.text}` already"
                 hint = f"it stands on line {declared.line()}; give the item another name"
                 self._reports.add(self.here, "duplicate-name", message, name.span, hint)
@@ -429,10 +503,9 @@ class StepCheck:
         times = self._count(repeat.times, 1, _MOST_ROUNDS, "at most N times") or 1
         return condition, self._place(repeat.span), times
 
-    def _check_tools(self) -> tuple[tuple[CheckedTool, ...], int | ast.Value | None]:
+    def _check_uses(self) -> tuple[CheckedTool, ...]:
         setting = self.setting("uses")
-        tools = [tool for item in setting.items if (tool := self._tool(item))] if setting else []
-        return tuple(tools), self._number_or_slot("rounds")
+        return tuple([tool for item in setting.items if (tool := self._tool(item))]) if setting else ()
 
     def _check_after(self) -> tuple[str, ...]:
         setting = self.setting("after")
@@ -454,10 +527,7 @@ class StepCheck:
             words = self._source(line.rule.span)
             if isinstance(line.rule, ast.Judgement):
                 judged = self.typer.text(line.rule.rule)
-                using: Mapping[str, Parameter] = {}
-                if line.rule.using is not None:
-                    using = self._parameters.model(line.rule.using, "using") or {}
-                    self._parameters.read_slots(using)
+                using = self._using(line.rule)
                 ensures.append(Ensured(judged, True, using, words, self._place(line.rule.span)))
                 continue
             self.look.locals[own] = self.answer_type
@@ -465,6 +535,14 @@ class StepCheck:
             del self.look.locals[own]
             ensures.append(Ensured(condition, False, {}, words, self._place(line.rule.span)))
         return tuple(ensures)
+
+    def _using(self, rule: ast.Condition | ast.Judgement) -> Mapping[str, Parameter]:
+        """What the judge of a rule is asked with; empty for the step's own model."""
+        if not isinstance(rule, ast.Judgement) or rule.using is None:
+            return {}
+        using = self._parameters.model(rule.using, "using") or {}
+        self._parameters.read_slots(using)
+        return using
 
     def _source(self, span: Span) -> str:
         return " ".join(self.here.source.text[self.here.start + span.start : self.here.start + span.end].split())

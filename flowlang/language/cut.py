@@ -64,9 +64,9 @@ class Comment:
     end: int
 
 
-def cut(text: str) -> Iterator[LogicalLine | Comment]:
-    """The logical lines and the comments between them, in order."""
-    position, length = 0, len(text)
+def cut(text: str, position: int = 0) -> Iterator[LogicalLine | Comment]:
+    """The logical lines and the comments between them, in order; from a `position` on where one of them begins."""
+    length = len(text)
     while position < length:
         position = _skip_blanks(text, position)
         if position >= length:

@@ -1,0 +1,372 @@
+"""Checks a flow again: a step or let whose section is the same, and that would hear the same answers, is as it was.
+
+What the lines of a step mean hangs on the lines themselves and on what the flow around says of the names in them: what
+an input, let or step gives, what a snippet or a file says, whether a name is anything at all. A step has no other way
+to learn of these than the few questions of `Around`. So a `Watched` stands between a step and its flow, hands each
+question on, and writes it down. The next time, the questions are asked first (`Answers`, each once per flow). If the
+section is the same object (read.py: a section that only moved is) and every answer is the same, then looking through
+the lines would ask the same first question, hear the same, ask the same second one, and so on to the same end. That
+end is taken from the last time, and moved to where the section now stands.
+
+Why nothing else can slip in:
+
+- What a step tells is never taken from the last time: one that has told anything, or asked for a hint, is not kept.
+  So all reports are made anew, in the order of a check that remembers nothing.
+- What a step has of others beyond names (its preset's parameters, its tools, what a flow or tool that it runs takes
+  and gives, its own type) is worked out anew each time, and what its lines mean is kept only for the same `given`.
+- A name is used, or waited for, because a check of it says so: what is kept says it, too.
+- Answers hold no places, for these change with every line above. Where a name was read inside a pasted text is kept as
+  the question whose answer was that text, and looked up again.
+- A question that can't be asked like this (of a text pasted from another file, of a name whose type is still being
+  worked out) makes a step doubtful, and it is not kept.
+
+Whatever is not kept is checked again, which costs time and nothing else. What is remembered is what the last check has
+used: as much as one flow.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Protocol
+
+from ..diagnostics.diagnostic import Severity
+from ..diagnostics.source import Span
+from . import ast
+from .book import Declared, Here, Reports
+from .check_step import Frame, Given, StepCheck
+from .checked import CheckedStep
+from .loader import LoadedText
+from .lookup import Facts, Snippet
+from .neighbours import Around, File, Parameters, Reads, Step
+from .typed import Typer
+from .types import Type
+
+Question = tuple[str, ...]  # "find NAME", "member ALIAS NAME", "declared NAME", "text PATH"
+_KeptReads = tuple[tuple[str, Question | None, Span], ...]  # the text in which a name is read; None: in the section
+Let = tuple[ast.Value, Type, Reads]
+
+
+@dataclass(slots=True)
+class _KeptStep:
+    checked: CheckedStep
+    start: int  # where it stood
+    frame: Frame
+    given: Given
+    facts: Facts
+    asked: tuple[Question, ...]
+    uses: tuple[str, ...]
+    reads: _KeptReads
+
+
+@dataclass(slots=True)
+class _KeptLet:
+    value: ast.Value
+    type: Type
+    asked: tuple[Question, ...]
+    uses: tuple[str, ...]
+    reads: _KeptReads
+
+
+@dataclass(slots=True)
+class FlowMemory:
+    """What the last check of one flow came to, by section, and the answers that it hung on."""
+
+    answers: Mapping[Question, object] = field(default_factory=dict)
+    steps: dict[ast.Section, _KeptStep] = field(default_factory=dict)
+    lets: dict[ast.Section, _KeptLet] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class Memory:
+    """What the last check of a file and its imports came to, by path and flow."""
+
+    flows: dict[tuple[str, str], FlowMemory] = field(default_factory=dict)
+
+    def of(self, path: str, flow: str) -> FlowMemory:
+        """What is remembered of one flow. It is given away: a check that breaks off leaves nothing half done."""
+        return self.flows.pop((path, flow), None) or FlowMemory()
+
+
+class Asked(Around, Protocol):
+    """What is asked of a flow here beside what its steps ask."""
+
+    @property
+    def here(self) -> Here:
+        """The flow's file."""
+
+    def look_up(self, name: str) -> tuple[Type, bool] | Snippet | None:
+        """As `find`, but the name does not count as used."""
+
+    def is_open(self, name: str) -> bool:
+        """Whether the type of a name is being worked out, so that it is not known yet."""
+
+    def use(self, names: Iterable[str]) -> None:
+        """Notes that these names are used."""
+
+
+class Again:
+    """One flow that is checked again."""
+
+    def __init__(self, flow: Asked, before: FlowMemory) -> None:
+        self._flow = flow
+        self._before = before
+        self._answers = _Answers(flow, before.answers)
+        self.after = FlowMemory(self._answers.now)
+
+    def watched(self) -> "Watched":
+        """What a step or let may ask instead of the flow, so that its questions are known."""
+        return Watched(self._flow)
+
+    def frame(self, section: ast.Section) -> Frame | None:
+        """The lines of a step that was looked at before, put in order."""
+        kept = self._before.steps.get(section)
+        return None if kept is None else kept.frame
+
+    def step(self, step: StepCheck) -> CheckedStep | None:
+        """The step, checked."""
+        section, start = step.section, step.here.start
+        kept = self._before.steps.get(section) if self._is_alone(step.declared) else None
+        if kept is not None and is_same(kept.given, step.given) and self._answers.are_as_before(kept.asked):
+            reads = self._placed(kept.reads, step.here)
+            found = step.check_again(kept.checked, start - kept.start, kept.facts, reads)
+            if found is not None:
+                self._flow.use(kept.uses)
+                kept.checked, kept.start, kept.given = found, start, step.given
+                self.after.steps[section] = kept
+                return found
+        checked = step.check()
+        watched = step.flow
+        if checked is not None and isinstance(watched, Watched) and self._can_keep(watched, step.declared):
+            reads_kept = watched.without_places(step.look.reads, step.here)
+            if reads_kept is not None:
+                uses = self._noted(watched)
+                self.after.steps[section] = _KeptStep(
+                    checked, start, step.frame, step.given, step.look.facts, tuple(watched.asked), uses, reads_kept
+                )
+        return checked
+
+    def let(self, declared: Declared, value: ast.Value) -> Let:
+        """The value of a let, complete, with its type and what it reads."""
+        section, here = declared.section, declared.here
+        kept = self._before.lets.get(section) if self._is_alone(declared) else None
+        if kept is not None and self._answers.are_as_before(kept.asked):
+            self._flow.use(kept.uses)
+            self.after.lets[section] = kept
+            return kept.value, kept.type, self._placed(kept.reads, here)
+        watched = self.watched()
+        typer = Typer.at(watched, here)
+        resolved, kind = typer.value(value)
+        if self._can_keep(watched, declared):
+            reads = watched.without_places(typer.look.reads, here)
+            if reads is not None:
+                uses = self._noted(watched)
+                self.after.lets[section] = _KeptLet(resolved, kind, tuple(watched.asked), uses, reads)
+        return resolved, kind, typer.look.reads
+
+    def _is_alone(self, declared: Declared) -> bool:
+        """Whether a section is the only one of its name; the start of a file is no place that can be told from it."""
+        return declared.here.start > 0 and self._flow.declared(declared.name.text) is declared
+
+    def _can_keep(self, watched: "Watched", declared: Declared) -> bool:
+        open_ones = any(kind == "find" and self._flow.is_open(rest[0]) for kind, *rest in watched.asked)
+        is_whole = not declared.section.broken and not declared.section.unclosed
+        return is_whole and not watched.is_doubtful and not open_ones and self._is_alone(declared)
+
+    def _noted(self, watched: "Watched") -> tuple[str, ...]:
+        """Notes the answers to all that was asked; which names they make used."""
+        for question in watched.asked:
+            self._answers.ask(question)
+        return tuple(watched.used)
+
+    def _placed(self, kept: _KeptReads, here: Here) -> Reads:
+        texts = self._answers.texts
+        return {name: (here if text is None else texts[text], span) for name, text, span in kept}
+
+
+class _Answers:
+    """What a flow says now, each question asked once."""
+
+    def __init__(self, flow: Asked, before: Mapping[Question, object]) -> None:
+        self._flow = flow
+        self._before = before
+        self._same: dict[Question, bool] = {}
+        self.now: dict[Question, object] = {}
+        self.texts: dict[Question, Here] = {}  # where the texts that are answers stand
+
+    def are_as_before(self, questions: Iterable[Question]) -> bool:
+        """Whether the last check heard the same."""
+        same = self._same
+        for question in questions:
+            found = same.get(question)
+            if found is None:
+                if question[0] == "find" and self._flow.is_open(question[1]):
+                    return False
+                found = same[question] = is_same(self.ask(question), self._before[question])
+            if not found:
+                return False
+        return True
+
+    def ask(self, question: Question) -> object:
+        """The answer, without places."""
+        if question not in self.now:
+            answer, here = self._answer(question)
+            if here is not None:
+                self.texts[question] = here
+            self.now[question] = answer
+        return self.now[question]
+
+    def _answer(self, question: Question) -> tuple[object, Here | None]:
+        found: object
+        match question:
+            case ("declared", name):
+                declared = self._flow.declared(name)
+                return (None if declared is None else declared.section), None
+            case ("text", path):
+                loaded = self._flow.text_of(ast.FileText(path, Span(0, 0)), self._flow.here)
+                if loaded is None:
+                    return None, None
+                return (loaded.words, loaded.parts is None, loaded.source.path), Here(loaded.source, 0)
+            case ("member", alias, name):
+                found = self._flow.member(alias, name)
+            case (_, name):
+                found = self._flow.look_up(name)
+        if isinstance(found, Snippet):
+            return (found.parts, found.here.source.path), found.here
+        return found, None
+
+
+def is_same(one: object, other: object) -> bool:
+    """Whether two answers are the same to the letter: unlike `==`, it tells 1.0 from 1, which are written differently."""
+    if one is other:
+        return True
+    if type(one) is not type(other):
+        return False
+    if isinstance(one, tuple):
+        assert isinstance(other, tuple)
+        return len(one) == len(other) and all(map(is_same, one, other))
+    if isinstance(one, dict):
+        assert isinstance(other, dict)
+        return is_same(tuple(one.items()), tuple(other.items()))
+    if isinstance(one, Decimal):
+        return str(one) == str(other)
+    if (names := getattr(one, "__match_args__", ())) and not isinstance(one, ast.Section):
+        return all(is_same(getattr(one, name), getattr(other, name)) for name in names)
+    return one == other
+
+
+class Watched:
+    """A flow, as one step or let of it asks it. What is no question of again.py makes it doubtful, or is asked anew."""
+
+    def __init__(self, flow: Asked) -> None:
+        self._flow = flow
+        self._reports = _Heard(flow.reports)
+        self._texts: dict[Here, Question] = {}
+        self._is_doubtful = False
+        self.asked: dict[Question, None] = {}
+        self.used: dict[str, None] = {}
+
+    @property
+    def is_doubtful(self) -> bool:
+        """Whether a question can't be asked again, or anything was told."""
+        return self._is_doubtful or self._reports.has_told
+
+    def without_places(self, reads: Reads, own: Here) -> _KeptReads | None:
+        """What was read, in which text; None if that is no text that an answer was."""
+        if any(here != own and here not in self._texts for here, _ in reads.values()):
+            return None
+        return tuple((name, self._texts.get(here), span) for name, (here, span) in reads.items())
+
+    # ── Questions that are noted ──
+
+    def find(self, name: str) -> tuple[Type, bool] | Snippet | None:
+        found = self._flow.find(name)
+        self.asked[("find", name)] = None
+        if isinstance(found, Snippet):
+            self._texts.setdefault(found.here, ("find", name))
+        elif found is not None and found[1]:
+            self.used[name] = None
+        return found
+
+    def member(self, alias: str, name: str) -> Snippet | bool | None:
+        found = self._flow.member(alias, name)
+        self.asked[("member", alias, name)] = None
+        if isinstance(found, Snippet):
+            self._texts.setdefault(found.here, ("member", alias, name))
+        return found
+
+    def declared(self, name: str) -> Declared | None:
+        self.asked[("declared", name)] = None
+        return self._flow.declared(name)
+
+    def text_of(self, file: ast.FileText, here: Here) -> LoadedText | None:
+        found = self._flow.text_of(file, here)
+        if here.source is not self._flow.here.source:
+            self._is_doubtful = True
+        self.asked[("text", file.path)] = None
+        if found is not None:
+            self._texts.setdefault(Here(found.source, 0), ("text", file.path))
+        return found
+
+    # ── Questions that make it doubtful ──
+
+    def candidates(self) -> dict[str, Declared]:
+        self._is_doubtful = True
+        return self._flow.candidates()
+
+    def beside(self, name: str, here: Here) -> Snippet | None:
+        self._is_doubtful = True
+        return self._flow.beside(name, here)
+
+    def is_swallowed(self, name: str) -> bool:
+        self._is_doubtful = True
+        return self._flow.is_swallowed(name)
+
+    # ── What is the same in every check, or asked anew in each ──
+
+    @property
+    def reports(self) -> Reports:
+        return self._reports
+
+    @property
+    def flow_name(self) -> str:
+        return self._flow.flow_name
+
+    @property
+    def file(self) -> File:
+        return self._flow.file
+
+    def find_step(self, name: ast.Name, here: Here) -> Step | None:
+        self.asked[("declared", name.text)] = None
+        return self._flow.find_step(name, here)
+
+    def preset(self, word: ast.Word, here: Here, typer: Typer) -> Parameters | None:
+        return self._flow.preset(word, here, typer)
+
+    def fallback_of(self, parameters: Parameters) -> tuple[Parameters, ...]:
+        return self._flow.fallback_of(parameters)
+
+    def wait(self, step: str, target: str, here: Here, span: Span) -> None:
+        self._flow.wait(step, target, here, span)
+
+    def wanted_inputs(self) -> dict[str, tuple[Type, bool]]:
+        return self._flow.wanted_inputs()
+
+
+class _Heard(Reports):
+    """The same reports, and whether anything was told to them."""
+
+    def __init__(self, reports: Reports) -> None:
+        self._all = reports  # all of them are there: nothing is collected here
+        self.has_told = False
+
+    def nearest(self, word: str, candidates: "list[str] | tuple[str, ...]") -> str | None:  # type: ignore[override]
+        self.has_told = True
+        return self._all.nearest(word, candidates)
+
+    def may_look(self, cost: int) -> bool:
+        self.has_told = True
+        return self._all.may_look(cost)
+
+    def add(self, here: Here, rule: str, message: str, span: Span, *hints: str, severity: Severity = "error") -> None:
+        self.has_told = True
+        self._all.add(here, rule, message, span, *hints, severity=severity)
