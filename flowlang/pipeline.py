@@ -44,7 +44,7 @@ def nothing_outside(root: Path) -> tuple[str, ...]:
 def compile_flow(path: Path, max_source: int = MAX_SOURCE, outside: Outside = nothing_outside) -> CheckedFile:
     """A flow file with everything it imports, checked. Executes nothing, reads nothing else outside its project."""
     settings, _ = _settings_of(find_root(path))
-    return Workspace(max_source, outside, settings).check(path)
+    return Workspace(max_source, outside, settings, once=True).check(path)
 
 
 def check_files(
@@ -58,7 +58,7 @@ def check_files(
         if root not in projects:
             projects[root] = _settings_of(root)
         settings, mistakes = projects[root]
-        checked = Workspace(max_source, outside, settings).check(path, forbids_by(root, settings.allow))
+        checked = Workspace(max_source, outside, settings, once=True).check(path, forbids_by(root, settings.allow))
         for one in (*mistakes, *checked.diagnostics):
             found.setdefault(one.key(), one)
     return list(found.values())
@@ -133,11 +133,12 @@ def check_text(text: str, path: str = "example.flow") -> list[Diagnostic]:
 
 @dataclass
 class Workspace:
-    """A process that checks again and again: an unchanged section is not read again."""
+    """A process that checks again and again: what did not change is neither read nor checked again."""
 
     max_source: int = MAX_SOURCE
     outside: Outside = nothing_outside
     settings: Settings = field(default_factory=Settings)
+    once: bool = False  # it will not be asked again
     _remembered: dict[str, Remembered] = field(default_factory=dict)
     _memory: Memory = field(default_factory=Memory)
 
@@ -153,7 +154,7 @@ class Workspace:
 
         loader = Loader(read, self.max_source, show, self._remembered, outside)
         with _without_collection():
-            return check(loader, loader.load(relative), models_of(self.settings), forbids, _answer_in, self._memory)
+            return check(loader, loader.load(relative), models_of(self.settings), forbids, _answer_in, None if self.once else self._memory)
 
 
 def _answer_in(text: str, of: Type | None) -> tuple[Value, str]:

@@ -39,7 +39,7 @@ from .loader import LoadedText
 from .lookup import Facts, Snippet
 from .neighbours import Around, File, Parameters, Reads, Step
 from .typed import Typer
-from .types import Type
+from .types import RecordType, Type
 
 Question = tuple[str, ...]  # "find NAME", "member ALIAS NAME", "declared NAME", "text PATH"
 _KeptReads = tuple[tuple[str, Question | None, Span], ...]  # the text in which a name is read; None: in the section
@@ -126,7 +126,7 @@ class Again:
         """The step, checked."""
         section, start = step.section, step.here.start
         kept = self._before.steps.get(section) if self._is_alone(step.declared) else None
-        if kept is not None and is_same(kept.given, step.given) and self._answers.are_as_before(kept.asked):
+        if kept is not None and self._answers.is_same(kept.given, step.given) and self._answers.are_as_before(kept.asked):
             reads = self._placed(kept.reads, step.here)
             found = step.check_again(kept.checked, start - kept.start, kept.facts, reads)
             if found is not None:
@@ -192,6 +192,7 @@ class _Answers:
         self._same: dict[Question, bool] = {}
         self.now: dict[Question, object] = {}
         self.texts: dict[Question, Here] = {}  # where the texts that are answers stand
+        self._records: dict[tuple[int, int], bool] = {}  # schemas' types stand in many others: which are the same
 
     def are_as_before(self, questions: Iterable[Question]) -> bool:
         """Whether the last check heard the same."""
@@ -201,8 +202,41 @@ class _Answers:
             if found is None:
                 if question[0] == "find" and self._flow.is_open(question[1]):
                     return False
-                found = same[question] = is_same(self.ask(question), self._before[question])
+                found = same[question] = self.is_same(self.ask(question), self._before[question])
             if not found:
+                return False
+        return True
+
+    def is_same(self, one: object, other: object) -> bool:
+        """Whether two answers are the same to the letter: unlike `==`, it tells 1.0 from 1, which is told and sent."""
+        if one is other:
+            return True
+        if type(one) is not type(other):
+            return False
+        match one:
+            case tuple():
+                assert isinstance(other, tuple)
+                return self._are_same(one, other)
+            case dict():
+                assert isinstance(other, dict)
+                return self._are_same(tuple(one.items()), tuple(other.items()))
+            case Decimal():
+                return str(one) == str(other)
+            case RecordType():
+                key = id(one), id(other)
+                if key not in self._records:
+                    self._records[key] = self._are_same(*map(_values, (one, other)))
+                return self._records[key]
+            case ast.Section() | str() | int() | None:
+                return one == other
+            case _:
+                return self._are_same(*map(_values, (one, other)))
+
+    def _are_same(self, one: tuple[object, ...], other: tuple[object, ...]) -> bool:
+        if len(one) != len(other):
+            return False
+        for mine, yours in zip(one, other, strict=True):
+            if mine is not yours and not self.is_same(mine, yours):
                 return False
         return True
 
@@ -235,23 +269,8 @@ class _Answers:
         return found, None
 
 
-def is_same(one: object, other: object) -> bool:
-    """Whether two answers are the same to the letter: unlike `==`, it tells 1.0 from 1, which are written differently."""
-    if one is other:
-        return True
-    if type(one) is not type(other):
-        return False
-    if isinstance(one, tuple):
-        assert isinstance(other, tuple)
-        return len(one) == len(other) and all(map(is_same, one, other))
-    if isinstance(one, dict):
-        assert isinstance(other, dict)
-        return is_same(tuple(one.items()), tuple(other.items()))
-    if isinstance(one, Decimal):
-        return str(one) == str(other)
-    if (names := getattr(one, "__match_args__", ())) and not isinstance(one, ast.Section):
-        return all(is_same(getattr(one, name), getattr(other, name)) for name in names)
-    return one == other
+def _values(record: object) -> tuple[object, ...]:
+    return tuple([getattr(record, name) for name in type(record).__match_args__])  # type: ignore[attr-defined]
 
 
 class Watched:

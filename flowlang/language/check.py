@@ -281,9 +281,9 @@ class FileCheck:
 def _runs(flow: FlowCheck) -> dict[FlowCheck, tuple[Here, Span]]:
     """The flows that a flow runs, with the first place of each."""
     found: dict[FlowCheck, tuple[Here, Span]] = {}
-    for step in flow.steps.values():
+    for step in flow.running:
         setting, target = step.setting("run"), step.target
-        if step.kind == "run" and setting is not None and isinstance(target, FlowCheck):
+        if setting is not None and isinstance(target, FlowCheck):
             found.setdefault(target, (step.here, setting.items[0].span))
     return found
 
@@ -302,19 +302,20 @@ def _check_size(flows: list[FlowCheck], reports: Reports) -> None:
     """Tells of the first flow with too many steps: a few flows that run each other twice would never end."""
     sizes: dict[FlowCheck, int] = {}
     for flow in what_is_needed_first(flows, _runs):
+        # On a circle, which was told, a flow has no size.
+        inner = {id(step): sizes.get(step.target, 0) for step in flow.running if isinstance(step.target, FlowCheck)}
+        sizes[flow] = len(flow.steps) + sum(inner.values())
         size = 0
-        for step in flow.steps.values():
-            setting, target = step.setting("run"), step.target
-            # On a circle, which was told, a flow has no size.
-            size += 1 + (sizes.get(target, 0) if isinstance(target, FlowCheck) else 0)
+        for step in flow.steps.values() if sizes[flow] > MAX_STEPS else ():
+            size += 1 + inner.get(id(step), 0)
             if size > MAX_STEPS:
+                setting = step.setting("run")
                 span = step.name.span if setting is None else setting.items[0].span
                 message = (
                     f"with this step the flow has more than {MAX_STEPS:,} steps, those of the flows it runs included"
                 )
                 reports.add(step.here, "out-of-range", message, span, "a flow that is run twice counts twice")
                 return
-        sizes[flow] = size
 
 
 def _linked(main: FileCheck) -> dict[str, CheckedFlow]:
@@ -324,7 +325,7 @@ def _linked(main: FileCheck) -> dict[str, CheckedFlow]:
         checked = flow.checked
         assert checked is not None
         steps = dict(checked.steps)
-        for step in flow.steps.values():
+        for step in flow.running:
             if isinstance(step.target, FlowCheck):
                 steps[step.name.text] = replace(steps[step.name.text], run=done[step.target])
         done[flow] = replace(checked, steps=steps)

@@ -77,6 +77,11 @@ class FlowCheck:
             return {one.here.start: StepCheck(self, one) for one in self.book.steps}
         return {one.here.start: StepCheck(again.watched(), one, again.frame(one.section)) for one in self.book.steps}
 
+    @cached_property
+    def running(self) -> list[StepCheck]:
+        """The steps that run a flow."""
+        return [step for step in self.steps.values() if step.kind == "run"]
+
     def find(self, name: str) -> tuple[Type, bool] | Snippet | None:
         """The type of an input, let or step and whether it counts as read; a snippet; None for no such name."""
         found = self.look_up(name)
@@ -258,7 +263,7 @@ class FlowCheck:
             resolved, kind = typer.value(value, dealt=True)
             yield header.name.text, resolved, kind, typer.look.reads
         if not self.book.outputs:
-            unread = self._unread_steps()
+            unread = self._unread_steps
             for declared in self.book.steps:
                 name = declared.name
                 if name.text in unread and self.book.names.get(name.text) is declared:
@@ -267,6 +272,7 @@ class FlowCheck:
                     here = (declared.here, name.span)
                     yield name.text, ast.Ref((name,), name.span), kind, {name.text: here}
 
+    @cached_property
     def _unread_steps(self) -> set[str]:
         """The steps that no step or let reads."""
         read: set[str] = set()
