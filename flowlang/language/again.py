@@ -27,6 +27,7 @@ used: as much as one flow.
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
+from functools import cached_property
 from typing import Protocol
 
 from ..diagnostics.diagnostic import Severity
@@ -41,7 +42,8 @@ from .neighbours import Around, File, Parameters, Reads, Step
 from .typed import Typer
 from .types import RecordType, Type
 
-Question = tuple[str, ...]  # "find NAME", "member ALIAS NAME", "declared NAME", "text PATH"
+# "find NAME" (and whether that is an import), "member ALIAS NAME" of one, "declared NAME", "text PATH".
+Question = tuple[str, ...]
 _KeptReads = tuple[tuple[str, Question | None, Span], ...]  # the text in which a name is read; None: in the section
 Let = tuple[ast.Value, Type, Reads]
 
@@ -111,7 +113,7 @@ class Again:
         self._flow = flow
         self._before = before
         self._answers = _Answers(flow, before.answers)
-        self.after = FlowMemory(self._answers.now)
+        self._after = FlowMemory()
 
     def watched(self) -> "Watched":
         """What a step or let may ask instead of the flow, so that its questions are known."""
@@ -126,13 +128,13 @@ class Again:
         """The step, checked."""
         section, start = step.section, step.here.start
         kept = self._before.steps.get(section) if self._is_alone(step.declared) else None
-        if kept is not None and self._answers.is_same(kept.given, step.given) and self._answers.are_as_before(kept.asked):
+        if kept is not None and self._answers.is_same(kept.given, step.given) and self._answers.changed.isdisjoint(kept.asked):
             reads = self._placed(kept.reads, step.here)
             found = step.check_again(kept.checked, start - kept.start, kept.facts, reads)
             if found is not None:
                 self._flow.use(kept.uses)
                 kept.checked, kept.start, kept.given = found, start, step.given
-                self.after.steps[section] = kept
+                self._after.steps[section] = kept
                 return found
         checked = step.check()
         watched = step.flow
@@ -140,7 +142,7 @@ class Again:
             reads_kept = watched.without_places(step.look.reads, step.here)
             if reads_kept is not None:
                 uses = self._noted(watched)
-                self.after.steps[section] = _KeptStep(
+                self._after.steps[section] = _KeptStep(
                     checked, start, step.frame, step.given, step.look.facts, tuple(watched.asked), uses, reads_kept
                 )
         return checked
@@ -151,7 +153,7 @@ class Again:
         kept = self._before.lets.get(section) if self._is_alone(declared) else None
         if kept is not None and self._answers.are_as_before(kept.asked):
             self._flow.use(kept.uses)
-            self.after.lets[section] = kept
+            self._after.lets[section] = kept
             return kept.value, kept.type, self._placed(kept.reads, here)
         watched = self.watched()
         typer = Typer.at(watched, here)
@@ -160,8 +162,16 @@ class Again:
             reads = watched.without_places(typer.look.reads, here)
             if reads is not None:
                 uses = self._noted(watched)
-                self.after.lets[section] = _KeptLet(resolved, kind, tuple(watched.asked), uses, reads)
+                self._after.lets[section] = _KeptLet(resolved, kind, tuple(watched.asked), uses, reads)
         return resolved, kind, typer.look.reads
+
+    def after(self) -> FlowMemory:
+        """What to remember of this check."""
+        asked: set[Question] = set()
+        for kept in (self._after.steps, self._after.lets):
+            asked.update(*[one.asked for one in kept.values()])
+        self._after.answers = {question: self._answers.ask(question) for question in asked}
+        return self._after
 
     def _is_alone(self, declared: Declared) -> bool:
         """Whether a section is the only one of its name; the start of a file is no place that can be told from it."""
@@ -193,6 +203,11 @@ class _Answers:
         self.now: dict[Question, object] = {}
         self.texts: dict[Question, Here] = {}  # where the texts that are answers stand
         self._records: dict[tuple[int, int], bool] = {}  # schemas' types stand in many others: which are the same
+
+    @cached_property
+    def changed(self) -> frozenset[Question]:
+        """Of all that was asked in the last check, what is answered in another way. Asked when all types are known."""
+        return frozenset(question for question in self._before if not self.are_as_before((question,)))
 
     def are_as_before(self, questions: Iterable[Question]) -> bool:
         """Whether the last check heard the same."""
@@ -264,9 +279,10 @@ class _Answers:
                 found = self._flow.member(alias, name)
             case (_, name):
                 found = self._flow.look_up(name)
+        is_import = question[0] == "find" and self._flow.member(question[1], "") is not False
         if isinstance(found, Snippet):
-            return (found.parts, found.here.source.path), found.here
-        return found, None
+            return (found.parts, found.here.source.path, is_import), found.here
+        return (found, is_import), None
 
 
 def _values(record: object) -> tuple[object, ...]:
@@ -308,6 +324,9 @@ class Watched:
 
     def member(self, alias: str, name: str) -> Snippet | bool | None:
         found = self._flow.member(alias, name)
+        if found is False:
+            self.asked[("find", alias)] = None
+            return found
         self.asked[("member", alias, name)] = None
         if isinstance(found, Snippet):
             self._texts.setdefault(found.here, ("member", alias, name))

@@ -68,7 +68,7 @@ def check(
                 check_answers(flow.checked, answer_in, reports)
         if memory is not None:
             memory.flows = {
-                (path, name): flow.again.after
+                (path, name): flow.again.after()
                 for path, file in files.items()
                 for name, flow in file.flows.items()
                 if flow.again is not None

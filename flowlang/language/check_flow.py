@@ -387,13 +387,15 @@ class FlowCheck:
         for step in self.steps.values():
             name = step.name.text
             if self.book.names.get(name) is step.declared:
-                reads = {**step.look.reads, **self._waits.get(name, {})}
-                edges[name] = _in_order(reads, step.here)
+                edges[name] = {**step.look.reads, **self._waits.get(name, {})}
         for declared in self.book.lets:
             if self.book.names.get(declared.name.text) is declared:
-                edges[declared.name.text] = _in_order(self._let(declared)[2], declared.here)
+                edges[declared.name.text] = self._let(declared)[2]
+        if next(find_circles(edges), None) is None:
+            return
         in_order = sorted(edges, key=lambda name: self.book.names[name].here.start)
-        for circle, place in find_circles({name: edges[name] for name in in_order}):
+        ordered = {name: _in_order(edges[name], self.book.names[name].here) for name in in_order}
+        for circle, place in find_circles(ordered):
             self._tell_circle(circle, place)
 
     def _tell_circle(self, circle: list[str], place: tuple[Here, Span]) -> None:

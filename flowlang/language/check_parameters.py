@@ -12,6 +12,13 @@ from .settings import SETTINGS
 from .typed import Typer
 
 
+def is_parameter(line: ast.Line) -> bool:
+    """Whether a step's line says what its model is asked with."""
+    if isinstance(line, ast.Setting):
+        return SETTINGS[("step", line.key.text)].parameter
+    return isinstance(line, ast.Extra)
+
+
 class ParameterCheck:
     """The parameters of one step."""
 
@@ -22,7 +29,10 @@ class ParameterCheck:
         self._reader = reader
 
     def check(self, lines: list[ast.Line]) -> tuple[Parameters, tuple[Parameters, ...]]:
-        """What the step asks with, its preset's included; and what it asks with instead, in order."""
+        """What the step asks with, its preset's included; and what it asks with instead, in order.
+
+        `lines` are those that say so.
+        """
         merged: dict[str, Parameter] = {}
         own: dict[str, Parameter] = {}
         fallback: list[Parameters] = []
@@ -32,8 +42,6 @@ class ParameterCheck:
             if not isinstance(line, ast.Setting):
                 continue
             row = SETTINGS[("step", line.key.text)]
-            if not row.parameter:
-                continue
             if row.takes == "model":
                 item = self._reader.only(line, row)
                 merged.update((item and self.model(item, "model")) or {})

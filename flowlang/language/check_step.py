@@ -1,7 +1,6 @@
 """Checks one step: its lines, the types that flow through it, and what it waits for."""
 
 from collections.abc import Mapping
-from copy import copy
 from decimal import Decimal
 from functools import cached_property
 from typing import TypeVar
@@ -11,7 +10,7 @@ from ..record import record
 from . import ast, types
 from .book import Declared
 from .check_continues import check_continues
-from .check_parameters import ParameterCheck
+from .check_parameters import ParameterCheck, is_parameter
 from .check_settings import SettingReader, check_lines, may_have_meant, tell_no_text
 from .check_shared import shared_text_last
 from .check_with import check_with
@@ -24,6 +23,8 @@ from .typed import Typer
 from .types import Type, Unknown, bare
 
 _L = TypeVar("_L")
+_TEXT = types.TextType()
+_PLACE: tuple[str, Type] = ("place", types.NumberType(whole=True))
 _MOST_ROUNDS = 10_000
 _MESSAGES = ("system", "user", "assistant", "prompt")
 _ONLY_PROMPT = (*_MESSAGES, "continues", "returns", "samples", "uses", "rounds", "ensure", "model")
@@ -37,6 +38,7 @@ class Frame:
     lines: list[ast.Line]
     firsts: dict[object, ast.Line]
     kind: str
+    parameters: list[ast.Line]
 
 
 # What a step has of others: the type of one answer, those of its loops' items, and what its flow or tool takes.
@@ -58,7 +60,8 @@ class StepCheck:
         self._settings_read = SettingReader(self.typer)
         self._parameters = ParameterCheck(flow, self.here, self.typer, self._settings_read)
         if frame is not None:
-            self.__dict__.update(lines=frame.lines, _firsts=frame.firsts, kind=frame.kind)
+            found = {"lines": frame.lines, "_firsts": frame.firsts, "kind": frame.kind}
+            self.__dict__.update(found, _parameter_lines=frame.parameters)
 
     # ── The lines, by what they are ──
 
@@ -76,6 +79,11 @@ class StepCheck:
         for line in self.lines:
             found.setdefault(line.key.text if isinstance(line, ast.Setting) else type(line), line)
         return found
+
+    @cached_property
+    def _parameter_lines(self) -> list[ast.Line]:
+        """The lines that say what a model is asked with."""
+        return [line for line in self.lines if is_parameter(line)]
 
     def setting(self, key: str) -> ast.Setting | None:
         """The setting of that name."""
@@ -99,7 +107,7 @@ class StepCheck:
     @property
     def frame(self) -> Frame:
         """Its lines, put in order."""
-        return Frame(self.lines, self._firsts, self.kind)
+        return Frame(self.lines, self._firsts, self.kind, self._parameter_lines)
 
     # ── Types ──
 
@@ -117,11 +125,11 @@ class StepCheck:
             case "run":
                 return UNKNOWN if self.target is None else self.target.outputs_type
             case "call":
-                return UNKNOWN if self.tool is None else self.tool.returns or types.TextType()
+                return UNKNOWN if self.tool is None else self.tool.returns or _TEXT
         returns = self._line(ast.Returns)
         if returns is None:
             # The line that says so may be among those that can't be read.
-            return UNKNOWN if may_have_meant(self.declared, "returns") else types.TextType()
+            return UNKNOWN if may_have_meant(self.declared, "returns") else _TEXT
         return self.flow.file.types.resolve(returns.type, self.here, answer=True)
 
     @cached_property
@@ -160,8 +168,7 @@ class StepCheck:
             kind = types.ListOf(kind)
         if self._line(ast.RepeatEach) is not None:
             memory = tuple((each.name.text, item) for each, item in self.loops)
-            place: tuple[str, Type] = ("place", types.NumberType(whole=True))
-            kind = types.ListOf(types.Remembering(kind, (*memory, place)))
+            kind = types.ListOf(types.Remembering(kind, (*memory, _PLACE)))
         return kind
 
     @cached_property
@@ -218,7 +225,7 @@ class StepCheck:
         messages = self._check_messages()
         self._warn_unnamed()
         self._warn_shared_last()
-        parameters, fallback = self._parameters.check(self.lines)
+        parameters, fallback = self._parameters.check(self._parameter_lines)
         with_ = self._check_with()
         until, until_place, times = self._check_until()
         lists = tuple(each.items for each, _ in self.loops)
@@ -279,7 +286,7 @@ class StepCheck:
         known = len(reads)
         self.look.reads, self.look.facts = reads, facts
         loops = self._check_loops()
-        parameters, fallback = self._parameters.check(self.lines)
+        parameters, fallback = self._parameters.check(self._parameter_lines)
         continues = check_continues(self.setting("continues"), tuple(one.items for one in loops), self.flow, self.typer)
         tools = self._check_uses()
         after = self._check_after()
@@ -294,8 +301,9 @@ class StepCheck:
             return Place(source, Span(start + by, end + by))
 
         names = before.reads
-        checked = copy(before)
+        checked = CheckedStep.__new__(CheckedStep)
         checked.__dict__.update(
+            before.__dict__,
             place=moved(before.place),
             messages=tuple([Message(one.role, one.text, moved(one.place)) for one in before.messages]),
             settings={key: moved(place) for key, place in before.settings.items()},

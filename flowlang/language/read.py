@@ -204,7 +204,8 @@ class _Reader:
         found = self._remembered.sections.get(key) or self._fresh.get(key)
         if found is None:
             found = self._reader.read(section)
-        self._fresh[key] = found
+        if all(mistake.rule != "unclosed-text" for mistake in found.mistakes):  # its hint tells a line's number
+            self._fresh[key] = found
         if found.section is not None:
             self._sections.append(ast.PlacedSection(found.section, start))
             self._keys.append(key)
