@@ -154,7 +154,14 @@ class Workspace:
 
         loader = Loader(read, self.max_source, show, self._remembered, outside)
         with _without_collection():
-            return check(loader, loader.load(relative), models_of(self.settings), forbids, _answer_in, None if self.once else self._memory)
+            return check(
+                loader,
+                loader.load(relative),
+                models_of(self.settings),
+                forbids,
+                _answer_in,
+                None if self.once else self._memory,
+            )
 
 
 def _answer_in(text: str, of: Type | None) -> tuple[Value, str]:

@@ -25,13 +25,14 @@ used: as much as one flow.
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from decimal import Decimal
 from functools import cached_property
 from typing import Protocol
 
 from ..diagnostics.diagnostic import Severity
 from ..diagnostics.source import Span
+from ..record import record
 from . import ast
 from .book import Declared, Here, Reports
 from .check_step import Frame, Given, StepCheck
@@ -48,7 +49,7 @@ _KeptReads = tuple[tuple[str, Question | None, Span], ...]  # the text in which 
 Let = tuple[ast.Value, Type, Reads]
 
 
-@dataclass(slots=True)
+@record
 class _KeptStep:
     checked: CheckedStep
     start: int  # where it stood
@@ -60,7 +61,7 @@ class _KeptStep:
     reads: _KeptReads
 
 
-@dataclass(slots=True)
+@record
 class _KeptLet:
     value: ast.Value
     type: Type
@@ -69,20 +70,20 @@ class _KeptLet:
     reads: _KeptReads
 
 
-@dataclass(slots=True)
+@record
 class FlowMemory:
     """What the last check of one flow came to, by section, and the answers that it hung on."""
 
     answers: Mapping[Question, object] = field(default_factory=dict)
-    steps: dict[ast.Section, _KeptStep] = field(default_factory=dict)
-    lets: dict[ast.Section, _KeptLet] = field(default_factory=dict)
+    steps: Mapping[ast.Section, _KeptStep] = field(default_factory=dict)
+    lets: Mapping[ast.Section, _KeptLet] = field(default_factory=dict)
 
 
-@dataclass(slots=True)
 class Memory:
     """What the last check of a file and its imports came to, by path and flow."""
 
-    flows: dict[tuple[str, str], FlowMemory] = field(default_factory=dict)
+    def __init__(self) -> None:
+        self.flows: dict[tuple[str, str], FlowMemory] = {}
 
     def of(self, path: str, flow: str) -> FlowMemory:
         """What is remembered of one flow. It is given away: a check that breaks off leaves nothing half done."""
@@ -113,7 +114,8 @@ class Again:
         self._flow = flow
         self._before = before
         self._answers = _Answers(flow, before.answers)
-        self._after = FlowMemory()
+        self._steps: dict[ast.Section, _KeptStep] = {}
+        self._lets: dict[ast.Section, _KeptLet] = {}
 
     def watched(self) -> "Watched":
         """What a step or let may ask instead of the flow, so that its questions are known."""
@@ -128,13 +130,18 @@ class Again:
         """The step, checked."""
         section, start = step.section, step.here.start
         kept = self._before.steps.get(section) if self._is_alone(step.declared) else None
-        if kept is not None and self._answers.is_same(kept.given, step.given) and self._answers.changed.isdisjoint(kept.asked):
+        if (
+            kept is not None
+            and self._answers.is_same(kept.given, step.given)
+            and self._answers.changed.isdisjoint(kept.asked)
+        ):
             reads = self._placed(kept.reads, step.here)
             found = step.check_again(kept.checked, start - kept.start, kept.facts, reads)
             if found is not None:
                 self._flow.use(kept.uses)
-                kept.checked, kept.start, kept.given = found, start, step.given
-                self._after.steps[section] = kept
+                self._steps[section] = _KeptStep(
+                    found, start, kept.frame, step.given, kept.facts, kept.asked, kept.uses, kept.reads
+                )
                 return found
         checked = step.check()
         watched = step.flow
@@ -142,7 +149,7 @@ class Again:
             reads_kept = watched.without_places(step.look.reads, step.here)
             if reads_kept is not None:
                 uses = self._noted(watched)
-                self._after.steps[section] = _KeptStep(
+                self._steps[section] = _KeptStep(
                     checked, start, step.frame, step.given, step.look.facts, tuple(watched.asked), uses, reads_kept
                 )
         return checked
@@ -153,7 +160,7 @@ class Again:
         kept = self._before.lets.get(section) if self._is_alone(declared) else None
         if kept is not None and self._answers.are_as_before(kept.asked):
             self._flow.use(kept.uses)
-            self._after.lets[section] = kept
+            self._lets[section] = kept
             return kept.value, kept.type, self._placed(kept.reads, here)
         watched = self.watched()
         typer = Typer.at(watched, here)
@@ -162,16 +169,15 @@ class Again:
             reads = watched.without_places(typer.look.reads, here)
             if reads is not None:
                 uses = self._noted(watched)
-                self._after.lets[section] = _KeptLet(resolved, kind, tuple(watched.asked), uses, reads)
+                self._lets[section] = _KeptLet(resolved, kind, tuple(watched.asked), uses, reads)
         return resolved, kind, typer.look.reads
 
     def after(self) -> FlowMemory:
         """What to remember of this check."""
         asked: set[Question] = set()
-        for kept in (self._after.steps, self._after.lets):
-            asked.update(*[one.asked for one in kept.values()])
-        self._after.answers = {question: self._answers.ask(question) for question in asked}
-        return self._after
+        asked.update(*[one.asked for one in self._steps.values()], *[one.asked for one in self._lets.values()])
+        answers = {question: self._answers.ask(question) for question in asked}
+        return FlowMemory(answers, self._steps, self._lets)
 
     def _is_alone(self, declared: Declared) -> bool:
         """Whether a section is the only one of its name; the start of a file is no place that can be told from it."""

@@ -12,6 +12,7 @@ from typing import Protocol
 
 from ..diagnostics.diagnostic import nearest
 from ..diagnostics.source import Span
+from ..record import record
 from . import ast, types
 from .book import Declared, Here, Reports, tell_bad_name
 from .loader import LoadedText
@@ -24,7 +25,7 @@ NO_FACTS: Facts = frozenset()
 UNKNOWN = Unknown()
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Snippet:
     """A snippet's text, and where it stands."""
 

@@ -17,6 +17,7 @@ from itertools import islice
 
 from ..diagnostics.diagnostic import Diagnostic
 from ..diagnostics.source import SourceFile, Span
+from ..record import record
 from . import ast
 from .cut import Comment, LogicalLine, cut
 from .guesses import guess_by_form, header_with_colon
@@ -36,7 +37,7 @@ _SPACES = frozenset(("", " ", "\t", "\u00a0", "\u3000"))
 Key = tuple[str, str]  # a section's text and description
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class LastRead:
     """A text in which each line was understood, and what it says; `keys` go with its sections."""
 

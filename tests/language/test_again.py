@@ -3,10 +3,9 @@
 import random
 from dataclasses import fields, is_dataclass
 from decimal import Decimal
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
-import pytest
-from hypothesis import example, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from flowlang.diagnostics.source import SourceFile
@@ -150,11 +149,11 @@ MORE = (
     "  returns: number from 0.0 to 1",
     "  fallback: gemini-3-flash",
     "  extra seed: 7",
-    "\nstep further\n  prompt: \"What else?\"\n",
+    '\nstep further\n  prompt: "What else?"\n',
     "\nlet more = further\n",
     "\npreset careful\n  model: gemini-3-1-pro\n  temperature: {{ level }}\n",
     "\ninput level: number = 0.5\n",
-    "\nflow inner\ninput what: text\nstep one\n  prompt: \"{{ what }}\"\n",
+    '\nflow inner\ninput what: text\nstep one\n  prompt: "{{ what }}"\n',
     "\nlimits\n  cost: 2.00\n",
 )
 
