@@ -153,7 +153,7 @@ class Workspace:
             return name if name.startswith(STANDARD) else os.path.relpath(os.path.join(root, name))
 
         loader = Loader(read, self.max_source, show, self._remembered, outside)
-        with _without_collection():
+        with _without_collection(self.once):
             return check(
                 loader,
                 loader.load(relative),
@@ -175,14 +175,19 @@ def _answer_in(text: str, of: Type | None) -> tuple[Value, str]:
 
 
 @contextmanager
-def _without_collection() -> Iterator[None]:
-    """Checking makes many small values and drops few: looking for circles among them takes longer than all else."""
+def _without_collection(once: bool) -> Iterator[None]:
+    """Checking makes many small values and drops few: looking for circles among them takes longer than all else.
+
+    What is made `once` is never looked through later, either. Else it counts as old at once, without a look through it.
+    """
     before = gc.isenabled()
     gc.disable()
     try:
         yield
     finally:
         gc.freeze()
+        if not once:
+            gc.unfreeze()
         if before:
             gc.enable()
 

@@ -44,6 +44,7 @@ def check(
     """
     reports = Reports(list(loader.diagnostics))
     main: FileCheck | None = None
+    flows: list[FlowCheck] = []
     if loaded is not None:
         files: dict[str, FileCheck] = {}
         main = FileCheck.open(loaded, reports, files, memory)
@@ -79,12 +80,22 @@ def check(
         diagnostics = [one for one in diagnostics if one.severity == "error"]
     linked = {} if main is None or errors else _linked(main)
     own = linked.pop("", None)
+    if memory is not None:
+        _let_go(flows)
     return CheckedFile(
         flow=None if own is None else replace(own, files=tuple(loader.sources)),
         flows=linked,
         diagnostics=tuple(diagnostics),
         sources=tuple(loader.sources),
     )
+
+
+def _let_go(flows: list[FlowCheck]) -> None:
+    """Takes apart what has done the check: flows, files and steps hold each other, and would stay until all is looked
+    through for circles."""
+    for flow in flows:
+        vars(flow.file).clear()
+        vars(flow).clear()
 
 
 def _in_file_order(loader: Loader) -> Callable[[Diagnostic], tuple[int, int, int, str]]:

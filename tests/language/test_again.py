@@ -1,5 +1,6 @@
 """Checking again after an edit: to the letter what a check that remembers nothing comes to, whatever the edit."""
 
+import gc
 import random
 from dataclasses import fields, is_dataclass
 from decimal import Decimal
@@ -14,7 +15,7 @@ from flowlang.language.check import check
 from flowlang.language.checked import CheckedFile, CheckedFlow
 from flowlang.language.loader import Denied, Loader
 from flowlang.language.read import Remembered
-from flowlang.pipeline import models_of
+from flowlang.pipeline import Workspace, models_of
 from flowlang.plan.build import build
 from flowlang.plan.graph import Defaults, Plan
 from flowlang.settings import Settings
@@ -253,6 +254,12 @@ step rate
     How good is this? {{ tell | default "nothing" }}
   """
 
+step mind
+  when note is not empty
+  model: quick
+  extra note: {{ note }}
+  prompt: "Mind {{ note }}"
+
 step improve
   run: polish
   with draft: further
@@ -275,6 +282,7 @@ step shout
 output improve to "brief.md"
 output ask
 output votes: shout
+output minded: mind | default "nothing"
 
 limits
   cost: 3.00
@@ -317,7 +325,7 @@ def test_edits_of_all_that_a_step_hangs_on() -> None:
     """One edit after another, each checked; the first words of the text say what is changed, the others into what."""
     editor = Editor(HOUSE, "main.flow")
     editor.assert_same()
-    assert editor.kept() == {"judge", "tell", "further", "rate", "improve", "ask", "shout", "better", "few", "doubtful"}
+    assert editor.kept() == {"judge", "tell", "further", "rate", "mind", "improve", "ask", "shout", "better", "few", "doubtful"}
     for file, before, after in ONE_BY_ONE:
         whole = editor.files[file]
         assert before in whole, before
@@ -379,7 +387,7 @@ ONE_BY_ONE = (
     ("main.flow", '"house.flow" as house', '"house.flow" as home'),
     ("main.flow", '"house.flow" as house', '"hose.flow" as house'),
     ("main.flow", "output ask\n", ""),
-    ("main.flow", "output improve to \"brief.md\"\noutput ask\noutput votes: shout\n", ""),
+    ("main.flow", "output improve to \"brief.md\"\noutput ask\noutput votes: shout\noutput minded: mind | default \"nothing\"\n", ""),
     ("main.flow", "after: rate", "after: judge"),
     ("main.flow", "after: rate", "after: ask"),
     ("main.flow", "continues: tell", "continues: judge"),
@@ -402,6 +410,42 @@ ONE_BY_ONE = (
     ("tell.md", "{{ reader }}", "{{ reader"),
     ("tell.md", "Tell ", "Tell {{ style }} "),
 )  # fmt: skip
+
+
+def test_only_what_an_edit_touches_is_checked_again() -> None:
+    editor = Editor(HOUSE, "main.flow")
+    texts = texts_of(editor.checked(editor.remembered, editor.memory))
+    for before, after, touched in (
+        ("Say more.", "Say much more.", {"further"}),
+        ("\ninput claims", "\n# What it is about\n\ninput claims", set()),
+        ("temperature: 0.4", "temperature: 0.3", set()),
+        ("supported: yes/no", "supported: one of yes, no, partly", {"judge", "shout", "tell"}),
+        ("first 3", "first 2", set()),
+        ('  system: "{{ plain }} {{', '  system: "{{', {"judge"}),
+    ):
+        editor.files["main.flow"] = editor.files["main.flow"].replace(before, after)
+        found = texts_of(editor.checked(editor.remembered, editor.memory))
+        assert {name for name, text in found.items() if text is not texts[name]} == touched, after
+        texts = found
+
+
+def texts_of(checked: CheckedFile) -> dict[str, object]:
+    """What each prompt says, as it was worked out."""
+    assert checked.flow is not None, checked.diagnostics
+    return {name: step.messages[-1].text for name, step in checked.flow.steps.items() if step.messages}
+
+
+def test_what_is_remembered_does_not_grow(tmp_path: Path) -> None:
+    flow = tmp_path / "a.flow"
+    space, sizes = Workspace(), []
+    gc.collect()
+    for number in range(60):
+        name = f"let number_{number} = {number}\n\noutput number_{number}\n\n"
+        flow.write_text(name + f'step say\n  prompt: "Say {number}."\n\noutput say\n', encoding="utf-8")
+        assert space.check(flow).flow is not None
+        assert gc.collect() < 20  # nothing waits for the collector, which is called seldom
+        sizes.append(len(gc.get_objects()))
+    assert sizes[-1] < sizes[10] + 50 * 40  # trees of lines are dropped when there are many
 
 
 @settings(max_examples=120, deadline=None)
