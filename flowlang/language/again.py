@@ -3,10 +3,10 @@
 What the lines of a step mean hangs on the lines themselves and on what the flow around says of the names in them: what
 an input, let or step gives, what a snippet or a file says, whether a name is anything at all. A step has no other way
 to learn of these than the few questions of `Around`. So a `Watched` stands between a step and its flow, hands each
-question on, and writes it down. The next time, the questions are asked first (`Answers`, each once per flow). If the
+question on, and writes it down. The next time, the questions are asked first (`_Answers`, each once per flow). If the
 section is the same object (read.py: a section that only moved is) and every answer is the same, then looking through
 the lines would ask the same first question, hear the same, ask the same second one, and so on to the same end. That
-end is taken from the last time, and moved to where the section now stands.
+end is taken from the last time, and moved to where the section now stands (`StepCheck.check_again`).
 
 Why nothing else can slip in:
 
@@ -14,6 +14,7 @@ Why nothing else can slip in:
   So all reports are made anew, in the order of a check that remembers nothing.
 - What a step has of others beyond names (its preset's parameters, its tools, what a flow or tool that it runs takes
   and gives, its own type) is worked out anew each time, and what its lines mean is kept only for the same `given`.
+  A preset that reads a name of its own accord makes the step read in another order, so such a step is not kept.
 - A name is used, or waited for, because a check of it says so: what is kept says it, too.
 - Answers hold no places, for these change with every line above. Where a name was read inside a pasted text is kept as
   the question whose answer was that text, and looked up again.
@@ -28,24 +29,19 @@ from collections.abc import Iterable, Mapping
 from dataclasses import field
 from decimal import Decimal
 from functools import cached_property
-from typing import Protocol
 
-from ..diagnostics.diagnostic import Severity
 from ..diagnostics.source import Span
 from ..record import record
 from . import ast
-from .book import Declared, Here, Reports
+from .book import Declared, Here
 from .check_step import Frame, Given, StepCheck
 from .checked import CheckedStep
-from .loader import LoadedText
 from .lookup import Facts, Snippet
-from .neighbours import Around, File, Parameters, Reads, Step
+from .neighbours import Reads
 from .typed import Typer
 from .types import RecordType, Type
+from .watched import Asked, KeptReads, Question, Watched
 
-# "find NAME" (and whether that is an import), "member ALIAS NAME" of one, "declared NAME", "text PATH".
-Question = tuple[str, ...]
-_KeptReads = tuple[tuple[str, Question | None, Span], ...]  # the text in which a name is read; None: in the section
 Let = tuple[ast.Value, Type, Reads]
 
 
@@ -58,7 +54,7 @@ class _KeptStep:
     facts: Facts
     asked: tuple[Question, ...]
     uses: tuple[str, ...]
-    reads: _KeptReads
+    reads: KeptReads
 
 
 @record
@@ -67,7 +63,7 @@ class _KeptLet:
     type: Type
     asked: tuple[Question, ...]
     uses: tuple[str, ...]
-    reads: _KeptReads
+    reads: KeptReads
 
 
 @record
@@ -88,23 +84,6 @@ class Memory:
     def of(self, path: str, flow: str) -> FlowMemory:
         """What is remembered of one flow. It is given away: a check that breaks off leaves nothing half done."""
         return self.flows.pop((path, flow), None) or FlowMemory()
-
-
-class Asked(Around, Protocol):
-    """What is asked of a flow here beside what its steps ask."""
-
-    @property
-    def here(self) -> Here:
-        """The flow's file."""
-
-    def look_up(self, name: str) -> tuple[Type, bool] | Snippet | None:
-        """As `find`, but the name does not count as used."""
-
-    def is_open(self, name: str) -> bool:
-        """Whether the type of a name is being worked out, so that it is not known yet."""
-
-    def use(self, names: Iterable[str]) -> None:
-        """Notes that these names are used."""
 
 
 class Again:
@@ -194,7 +173,7 @@ class Again:
             self._answers.ask(question)
         return tuple(watched.used)
 
-    def _placed(self, kept: _KeptReads, here: Here) -> Reads:
+    def _placed(self, kept: KeptReads, here: Here) -> Reads:
         texts = self._answers.texts
         return {name: (here if text is None else texts[text], span) for name, text, span in kept}
 
@@ -293,124 +272,3 @@ class _Answers:
 
 def _values(record: object) -> tuple[object, ...]:
     return tuple([getattr(record, name) for name in type(record).__match_args__])  # type: ignore[attr-defined]
-
-
-class Watched:
-    """A flow, as one step or let of it asks it. What is no question of again.py makes it doubtful, or is asked anew."""
-
-    def __init__(self, flow: Asked) -> None:
-        self._flow = flow
-        self._reports = _Heard(flow.reports)
-        self._texts: dict[Here, Question] = {}
-        self._is_doubtful = False
-        self.asked: dict[Question, None] = {}
-        self.used: dict[str, None] = {}
-
-    @property
-    def is_doubtful(self) -> bool:
-        """Whether a question can't be asked again, or anything was told."""
-        return self._is_doubtful or self._reports.has_told
-
-    def without_places(self, reads: Reads, own: Here) -> _KeptReads | None:
-        """What was read, in which text; None if that is no text that an answer was."""
-        if any(here != own and here not in self._texts for here, _ in reads.values()):
-            return None
-        return tuple((name, self._texts.get(here), span) for name, (here, span) in reads.items())
-
-    # ── Questions that are noted ──
-
-    def find(self, name: str) -> tuple[Type, bool] | Snippet | None:
-        found = self._flow.find(name)
-        self.asked[("find", name)] = None
-        if isinstance(found, Snippet):
-            self._texts.setdefault(found.here, ("find", name))
-        elif found is not None and found[1]:
-            self.used[name] = None
-        return found
-
-    def member(self, alias: str, name: str) -> Snippet | bool | None:
-        found = self._flow.member(alias, name)
-        if found is False:
-            self.asked[("find", alias)] = None
-            return found
-        self.asked[("member", alias, name)] = None
-        if isinstance(found, Snippet):
-            self._texts.setdefault(found.here, ("member", alias, name))
-        return found
-
-    def declared(self, name: str) -> Declared | None:
-        self.asked[("declared", name)] = None
-        return self._flow.declared(name)
-
-    def text_of(self, file: ast.FileText, here: Here) -> LoadedText | None:
-        found = self._flow.text_of(file, here)
-        if here.source is not self._flow.here.source:
-            self._is_doubtful = True
-        self.asked[("text", file.path)] = None
-        if found is not None:
-            self._texts.setdefault(Here(found.source, 0), ("text", file.path))
-        return found
-
-    # ── Questions that make it doubtful ──
-
-    def candidates(self) -> dict[str, Declared]:
-        self._is_doubtful = True
-        return self._flow.candidates()
-
-    def beside(self, name: str, here: Here) -> Snippet | None:
-        self._is_doubtful = True
-        return self._flow.beside(name, here)
-
-    def is_swallowed(self, name: str) -> bool:
-        self._is_doubtful = True
-        return self._flow.is_swallowed(name)
-
-    # ── What is the same in every check, or asked anew in each ──
-
-    @property
-    def reports(self) -> Reports:
-        return self._reports
-
-    @property
-    def flow_name(self) -> str:
-        return self._flow.flow_name
-
-    @property
-    def file(self) -> File:
-        return self._flow.file
-
-    def find_step(self, name: ast.Name, here: Here) -> Step | None:
-        self.asked[("declared", name.text)] = None
-        return self._flow.find_step(name, here)
-
-    def preset(self, word: ast.Word, here: Here, typer: Typer) -> Parameters | None:
-        return self._flow.preset(word, here, typer)
-
-    def fallback_of(self, parameters: Parameters) -> tuple[Parameters, ...]:
-        return self._flow.fallback_of(parameters)
-
-    def wait(self, step: str, target: str, here: Here, span: Span) -> None:
-        self._flow.wait(step, target, here, span)
-
-    def wanted_inputs(self) -> dict[str, tuple[Type, bool]]:
-        return self._flow.wanted_inputs()
-
-
-class _Heard(Reports):
-    """The same reports, and whether anything was told to them."""
-
-    def __init__(self, reports: Reports) -> None:
-        self._all = reports  # all of them are there: nothing is collected here
-        self.has_told = False
-
-    def nearest(self, word: str, candidates: "list[str] | tuple[str, ...]") -> str | None:  # type: ignore[override]
-        self.has_told = True
-        return self._all.nearest(word, candidates)
-
-    def may_look(self, cost: int) -> bool:
-        self.has_told = True
-        return self._all.may_look(cost)
-
-    def add(self, here: Here, rule: str, message: str, span: Span, *hints: str, severity: Severity = "error") -> None:
-        self.has_told = True
-        self._all.add(here, rule, message, span, *hints, severity=severity)

@@ -325,7 +325,19 @@ def test_edits_of_all_that_a_step_hangs_on() -> None:
     """One edit after another, each checked; the first words of the text say what is changed, the others into what."""
     editor = Editor(HOUSE, "main.flow")
     editor.assert_same()
-    assert editor.kept() == {"judge", "tell", "further", "rate", "mind", "improve", "ask", "shout", "better", "few", "doubtful"}
+    assert editor.kept() == {
+        "judge",
+        "tell",
+        "further",
+        "rate",
+        "mind",
+        "improve",
+        "ask",
+        "shout",
+        "better",
+        "few",
+        "doubtful",
+    }
     for file, before, after in ONE_BY_ONE:
         whole = editor.files[file]
         assert before in whole, before
@@ -387,7 +399,11 @@ ONE_BY_ONE = (
     ("main.flow", '"house.flow" as house', '"house.flow" as home'),
     ("main.flow", '"house.flow" as house', '"hose.flow" as house'),
     ("main.flow", "output ask\n", ""),
-    ("main.flow", "output improve to \"brief.md\"\noutput ask\noutput votes: shout\noutput minded: mind | default \"nothing\"\n", ""),
+    (
+        "main.flow",
+        'output improve to "brief.md"\noutput ask\noutput votes: shout\noutput minded: mind | default "nothing"\n',
+        "",
+    ),
     ("main.flow", "after: rate", "after: judge"),
     ("main.flow", "after: rate", "after: ask"),
     ("main.flow", "continues: tell", "continues: judge"),
