@@ -346,6 +346,31 @@ def test_edits_of_all_that_a_step_hangs_on() -> None:
             editor.assert_same()
 
 
+def test_what_can_not_be_asked_again_is_checked_again() -> None:
+    """Snippets and texts beside a pasted snippet, and names that an unclosed text has swallowed."""
+    editor = Editor(
+        {
+            "main.flow": 'import "house.flow" as house\n\nstep one\n  prompt: "{{ house.tone }} {{ house.more }}"\n',
+            "house.flow": 'snippet tone: "Be {{ loud }}"\n\nsnippet loud: "loud"\n\n'
+            'snippet more: """\n  {{ file "w.md" }}\n"""\n',
+            "w.md": "In words.\n",
+        },
+        "main.flow",
+    )
+    editor.assert_same()
+    for file, before, after in (
+        ("house.flow", '"loud"', '"quiet"'),
+        ("w.md", "In words", "In other words"),
+        ("main.flow", "step one", "input loud: text\n\nstep one"),
+    ):
+        editor.files[file] = editor.files[file].replace(before, after)
+        editor.assert_same()
+    swallowed = 'flowlang 1\n\nstep one\n  prompt: "{{ lost }}"\n\nstep two\n  prompt: """\n    Words\nstep lost\n'
+    for text in (swallowed, swallowed.replace("step lost", "step found"), swallowed):
+        editor.files["main.flow"] = text
+        editor.assert_same()
+
+
 ONE_BY_ONE = (
     ("main.flow", "Say more.", "Say much more."),
     ("main.flow", "# A flow that", "# Once more\n\n# A flow that"),
