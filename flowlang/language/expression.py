@@ -11,8 +11,8 @@ To run a step, pick an item or pass a test, a condition must hold: None does not
 
 import operator
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 
+from ..record import record
 from . import ast, comparing, filters
 from .reading import read_yes_no
 from .template import render
@@ -27,7 +27,7 @@ _SIZES: Mapping[str, Callable[[int, int], bool]] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Scope:
     """The names that can be read, and inside `where`, `share` and `sort by` the item, whose fields go first."""
 
