@@ -142,7 +142,7 @@ def compile_texts(path: Path, texts: Mapping[str, str], shown: Mapping[str, str]
 
     loader = Loader(read, show=lambda name: shown.get(name, name))
     relative = os.path.relpath(path, root).replace(os.sep, "/")
-    with _without_collection():
+    with _without_collection(once=True):
         return check(loader, loader.load(relative), models_of(_settings_of(root)[0]), answer_in=_answer_in)
 
 
