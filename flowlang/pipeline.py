@@ -5,7 +5,7 @@ Cheap to import: what only runs need is imported by who runs.
 
 import gc
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cache
@@ -13,6 +13,7 @@ from pathlib import Path
 
 from . import resources
 from .diagnostics.diagnostic import Diagnostic, nearest
+from .language.again import Memory
 from .language.check import Forbids, check
 from .language.checked import CheckedFile, CheckedTool
 from .language.facts import ModelFacts, Models
@@ -43,7 +44,7 @@ def nothing_outside(root: Path) -> tuple[str, ...]:
 def compile_flow(path: Path, max_source: int = MAX_SOURCE, outside: Outside = nothing_outside) -> CheckedFile:
     """A flow file with everything it imports, checked. Executes nothing, reads nothing else outside its project."""
     settings, _ = _settings_of(find_root(path))
-    return Workspace(max_source, outside, settings).check(path)
+    return Workspace(max_source, outside, settings, once=True).check(path)
 
 
 def check_files(
@@ -57,7 +58,7 @@ def check_files(
         if root not in projects:
             projects[root] = _settings_of(root)
         settings, mistakes = projects[root]
-        checked = Workspace(max_source, outside, settings).check(path, forbids_by(root, settings.allow))
+        checked = Workspace(max_source, outside, settings, once=True).check(path, forbids_by(root, settings.allow))
         for one in (*mistakes, *checked.diagnostics):
             found.setdefault(one.key(), one)
     return list(found.values())
@@ -134,9 +135,24 @@ def _unheard(name: str) -> None:
     return None
 
 
+def compile_texts(path: Path, texts: Mapping[str, str], shown: Mapping[str, str]) -> CheckedFile:
+    """A flow as it once was: `texts` are its files by their paths in the project, `shown` the paths that are shown."""
+    root = find_root(path)
+
+    def read(name: str) -> bytes | Denied:
+        if name in texts:
+            return texts[name].encode("utf-8", "surrogatepass")
+        return _read_standard(name) if name.startswith(STANDARD) else Denied("not-found", f"there is no file `{name}`")
+
+    loader = Loader(read, show=lambda name: shown.get(name, name))
+    relative = os.path.relpath(path, root).replace(os.sep, "/")
+    with _without_collection(once=True):
+        return check(loader, loader.load(relative), models_of(_settings_of(root)[0]), answer_in=_answer_in)
+
+
 @dataclass
 class Workspace:
-    """A process that checks again and again: an unchanged section is not read again.
+    """A process that checks again and again: what did not change is neither read nor checked again.
 
     `reads` hears the name of each file of the project that is looked for, below its folder.
     """
@@ -145,7 +161,9 @@ class Workspace:
     outside: Outside = nothing_outside
     settings: Settings = field(default_factory=Settings)
     reads: Callable[[str], None] = _unheard
+    once: bool = False  # it will not be asked again
     _remembered: dict[str, Remembered] = field(default_factory=dict)
+    _memory: Memory = field(default_factory=Memory)
 
     def check(self, path: Path, forbids: Forbids | None = None) -> CheckedFile:
         """A flow file with everything it imports, checked; `forbids` says which tools may not be used."""
@@ -162,8 +180,15 @@ class Workspace:
             return read_file(name)
 
         loader = Loader(read, self.max_source, show, self._remembered, outside)
-        with _without_collection():
-            return check(loader, loader.load(relative), models_of(self.settings), forbids, _answer_in)
+        with _without_collection(self.once):
+            return check(
+                loader,
+                loader.load(relative),
+                models_of(self.settings),
+                forbids,
+                _answer_in,
+                None if self.once else self._memory,
+            )
 
 
 def _answer_in(text: str, of: Type | None) -> tuple[Value, str]:
@@ -177,14 +202,19 @@ def _answer_in(text: str, of: Type | None) -> tuple[Value, str]:
 
 
 @contextmanager
-def _without_collection() -> Iterator[None]:
-    """Checking makes many small values and drops few: looking for circles among them takes longer than all else."""
+def _without_collection(once: bool) -> Iterator[None]:
+    """Checking makes many small values and drops few: looking for circles among them takes longer than all else.
+
+    What is made `once` is never looked through later, either. Else it counts as old at once, without a look through it.
+    """
     before = gc.isenabled()
     gc.disable()
     try:
         yield
     finally:
         gc.freeze()
+        if not once:
+            gc.unfreeze()
         if before:
             gc.enable()
 

@@ -63,6 +63,13 @@ LATE: dict[str, set[str]] = {
     "workbench/opening.py": {"flowlang.run.fetch"},
     "workbench/outside.py": {"flowlang.workbench.trusted"},
     "workbench/reporting.py": {"flowlang.show.page"},
+    "workbench/plan.py": {"flowlang.workbench.looking"},
+    "workbench/wording.py": {
+        "flowlang.show.because",
+        "flowlang.store.history",
+        "flowlang.workbench.questions",
+        "flowlang.workbench.reasons",
+    },
     "workbench/run.py": {"flowlang.workbench.each"},
     "workbench/test.py": {"flowlang.workbench.test_asking"},
     "workbench/viewing.py": {"flowlang.show.live"},

@@ -1,13 +1,13 @@
 """The names of everything that can be wrong, each with its title. What is behind a name stands in pages.py."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Literal
 
+from ..record import record
 from .diagnostic import Severity
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Rule:
     """One kind of mistake. `when` is "check" if reading the flow can tell it, "run" if only a run meets it."""
 

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from ..diagnostics.diagnostic import Diagnostic, Severity, nearest
 from ..diagnostics.source import SourceFile, Span
@@ -41,16 +42,14 @@ MAX_REPORTS = 1_000  # nobody reads more, and telling of a hundred thousand take
 _NAMED = ast.Input | ast.Let | ast.Step | ast.Snippet | ast.Tool | ast.Preset | ast.Schema | ast.Flow
 
 
-@dataclass(frozen=True, slots=True)
-class Here:
+class Here(NamedTuple):
     """Where spans count from: the start of a section, or of a file that `file "…"` named."""
 
     source: SourceFile
     start: int
 
 
-@dataclass(frozen=True, slots=True)
-class Declared:
+class Declared(NamedTuple):
     """A declaration: its section and where that stands."""
 
     section: ast.Section

@@ -10,6 +10,7 @@ from dataclasses import replace
 from ..diagnostics.diagnostic import Diagnostic, nearest
 from ..diagnostics.source import Span
 from . import ast
+from .again import Memory
 from .book import Declared, FileBook, Here, Reports, did_you_mean, keep_book
 from .check_flow import FlowCheck
 from .check_step import StepCheck
@@ -34,17 +35,19 @@ def check(
     models: Models = NO_MODELS,
     forbids: Forbids | None = None,
     answer_in: AnswerIn | None = None,
+    memory: Memory | None = None,
 ) -> CheckedFile:
     """What is wrong with a file and its imports; the checked flow, if nothing is.
 
     `models` are those that the project may ask, `forbids` says what it allows, `answer_in` how answers are read:
-    without them nothing is said of that.
+    without them nothing is said of that. `memory` is what the last check left, and gets what this one leaves.
     """
     reports = Reports(list(loader.diagnostics))
     main: FileCheck | None = None
+    flows: list[FlowCheck] = []
     if loaded is not None:
         files: dict[str, FileCheck] = {}
-        main = FileCheck.open(loaded, reports, files)
+        main = FileCheck.open(loaded, reports, files, memory)
         flows = [flow for file in files.values() for flow in file.flows.values()]
         for file in files.values():
             file.check_schemas()
@@ -64,18 +67,35 @@ def check(
                 from .check_answers import check_answers  # it works values out, which nothing else here does
 
                 check_answers(flow.checked, answer_in, reports)
+        if memory is not None:
+            memory.flows = {
+                (path, name): flow.again.after()
+                for path, file in files.items()
+                for name, flow in file.flows.items()
+                if flow.again is not None
+            }
     diagnostics = sorted(reports.diagnostics, key=_in_file_order(loader))
     errors = any(one.severity == "error" for one in diagnostics)
     if errors:
         diagnostics = [one for one in diagnostics if one.severity == "error"]
     linked = {} if main is None or errors else _linked(main)
     own = linked.pop("", None)
+    if memory is not None:
+        _let_go(flows)
     return CheckedFile(
         flow=None if own is None else replace(own, files=tuple(loader.sources)),
         flows=linked,
         diagnostics=tuple(diagnostics),
         sources=tuple(loader.sources),
     )
+
+
+def _let_go(flows: list[FlowCheck]) -> None:
+    """Takes apart what has done the check: flows, files and steps hold each other, and would stay until all is looked
+    through for circles."""
+    for flow in flows:
+        vars(flow.file).clear()
+        vars(flow).clear()
 
 
 def _in_file_order(loader: Loader) -> Callable[[Diagnostic], tuple[int, int, int, str]]:
@@ -90,23 +110,28 @@ def _in_file_order(loader: Loader) -> Callable[[Diagnostic], tuple[int, int, int
 class FileCheck:
     """One file: its flows, and what serves all of them."""
 
-    def __init__(self, loaded: LoadedFile, reports: Reports) -> None:
+    def __init__(self, loaded: LoadedFile, reports: Reports, memory: Memory | None) -> None:
         self.loaded = loaded
         self.reports = reports
         self.here = Here(loaded.source, 0)
         self.book: FileBook = keep_book(loaded, reports)
         self.imports: dict[str, FileCheck] = {}
         self.types = TypeNames(self.book, reports, {})
-        self.flows: dict[str, FlowCheck] = {name: FlowCheck(self, book) for name, book in self.book.flows.items()}
+        self.flows: dict[str, FlowCheck] = {
+            name: FlowCheck(self, book, None if memory is None else memory.of(loaded.path, name))
+            for name, book in self.book.flows.items()
+        }
         self._tools: dict[str, CheckedTool | None] = {}
         self._steps: dict[int, CheckedStep | None] = {}
 
     @classmethod
-    def open(cls, loaded: LoadedFile, reports: Reports, files: "dict[str, FileCheck]") -> "FileCheck":
+    def open(
+        cls, loaded: LoadedFile, reports: Reports, files: "dict[str, FileCheck]", memory: Memory | None
+    ) -> "FileCheck":
         """The check of a file and, in `files`, of everything it imports; each once."""
         if loaded.path not in files:
-            files[loaded.path] = check = cls(loaded, reports)
-            check.imports = {alias: cls.open(other, reports, files) for alias, other in loaded.imports.items()}
+            files[loaded.path] = check = cls(loaded, reports, memory)
+            check.imports = {alias: cls.open(other, reports, files, memory) for alias, other in loaded.imports.items()}
             check.types = TypeNames(check.book, reports, {alias: other.types for alias, other in check.imports.items()})
         return files[loaded.path]
 
@@ -215,7 +240,8 @@ class FileCheck:
         key = step.here.start
         if key not in self._steps:
             self._steps[key] = None
-            self._steps[key] = step.check()
+            again = self.flows[step.flow.flow_name].again
+            self._steps[key] = step.check() if again is None else again.step(step)
         return self._steps[key]
 
     # ── The check ──
@@ -266,9 +292,9 @@ class FileCheck:
 def _runs(flow: FlowCheck) -> dict[FlowCheck, tuple[Here, Span]]:
     """The flows that a flow runs, with the first place of each."""
     found: dict[FlowCheck, tuple[Here, Span]] = {}
-    for step in flow.steps.values():
+    for step in flow.running:
         setting, target = step.setting("run"), step.target
-        if step.kind == "run" and setting is not None and isinstance(target, FlowCheck):
+        if setting is not None and isinstance(target, FlowCheck):
             found.setdefault(target, (step.here, setting.items[0].span))
     return found
 
@@ -287,19 +313,20 @@ def _check_size(flows: list[FlowCheck], reports: Reports) -> None:
     """Tells of the first flow with too many steps: a few flows that run each other twice would never end."""
     sizes: dict[FlowCheck, int] = {}
     for flow in what_is_needed_first(flows, _runs):
+        # On a circle, which was told, a flow has no size.
+        inner = {id(step): sizes.get(step.target, 0) for step in flow.running if isinstance(step.target, FlowCheck)}
+        sizes[flow] = len(flow.steps) + sum(inner.values())
         size = 0
-        for step in flow.steps.values():
-            setting, target = step.setting("run"), step.target
-            # On a circle, which was told, a flow has no size.
-            size += 1 + (sizes.get(target, 0) if isinstance(target, FlowCheck) else 0)
+        for step in flow.steps.values() if sizes[flow] > MAX_STEPS else ():
+            size += 1 + inner.get(id(step), 0)
             if size > MAX_STEPS:
+                setting = step.setting("run")
                 span = step.name.span if setting is None else setting.items[0].span
                 message = (
                     f"with this step the flow has more than {MAX_STEPS:,} steps, those of the flows it runs included"
                 )
                 reports.add(step.here, "out-of-range", message, span, "a flow that is run twice counts twice")
                 return
-        sizes[flow] = size
 
 
 def _linked(main: FileCheck) -> dict[str, CheckedFlow]:
@@ -309,7 +336,7 @@ def _linked(main: FileCheck) -> dict[str, CheckedFlow]:
         checked = flow.checked
         assert checked is not None
         steps = dict(checked.steps)
-        for step in flow.steps.values():
+        for step in flow.running:
             if isinstance(step.target, FlowCheck):
                 steps[step.name.text] = replace(steps[step.name.text], run=done[step.target])
         done[flow] = replace(checked, steps=steps)

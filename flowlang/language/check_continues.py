@@ -1,14 +1,14 @@
 """Checks `continues:`: the step whose whole conversation comes first."""
 
 from . import ast
-from .neighbours import Flow
+from .neighbours import Around
 from .typed import Typer
 
 _PICKS = frozenset(("where", "sort by", "first", "last", "unique"))
 _MOST_LETS = 64
 
 
-def check_continues(setting: ast.Setting | None, lists: tuple[ast.Ref, ...], flow: Flow, typer: Typer) -> str | None:
+def check_continues(setting: ast.Setting | None, lists: tuple[ast.Ref, ...], flow: Around, typer: Typer) -> str | None:
     """The name of the step that is continued. `lists` are what the continuing step repeats over."""
     if setting is None:
         return None
@@ -32,14 +32,14 @@ def check_continues(setting: ast.Setting | None, lists: tuple[ast.Ref, ...], flo
     return item.text
 
 
-def _leads_to(items: ast.Ref, step: str, flow: Flow, depth: int) -> bool:
+def _leads_to(items: ast.Ref, step: str, flow: Around, depth: int) -> bool:
     """Whether a list is that step's answers, or a let that only picks or orders them."""
     if len(items.parts) > 1:
         return False
     name = items.parts[0].text
     if name == step:
         return True
-    declared = flow.book.names.get(name)
+    declared = flow.declared(name)
     header = declared.section.header if declared else None
     if not isinstance(header, ast.Let) or depth > _MOST_LETS:
         return False

@@ -1,12 +1,13 @@
 """Checks one flow: its names, its steps and lets, what waits for what, and what nobody uses."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import cached_property
 from pathlib import PurePosixPath
 from typing import Protocol
 
 from ..diagnostics.source import Span
 from . import ast, types
+from .again import Again, FlowMemory
 from .book import Declared, FlowBook, Here, Reports, did_you_mean
 from .check_limits import check_limits
 from .check_output import check_path, warn_if_skipped
@@ -48,7 +49,7 @@ class Surroundings(File, Protocol):
 class FlowCheck:
     """One flow of a file. Answers what a name stands for; each declaration is looked at once."""
 
-    def __init__(self, file: Surroundings, book: FlowBook) -> None:
+    def __init__(self, file: Surroundings, book: FlowBook, before: FlowMemory | None = None) -> None:
         self.file = file
         self.book = book
         self.reports: Reports = file.reports
@@ -59,6 +60,8 @@ class FlowCheck:
         self._typing: set[str] = set()
         self._outputs_type: Type = UNKNOWN  # until look_ahead() has been here: of a flow on a circle
         self._let_found: dict[int, tuple[ast.Value, Type, Reads]] = {}
+        self.here = Here(file.loaded.source, 0)
+        self.again = None if before is None else Again(self, before)
 
     @property
     def flow_name(self) -> str:
@@ -70,10 +73,24 @@ class FlowCheck:
     @cached_property
     def steps(self) -> dict[int, StepCheck]:
         """The steps, by where they stand; a second step of one name is looked at, too."""
-        return {declared.here.start: StepCheck(self, declared) for declared in self.book.steps}
+        if (again := self.again) is None:
+            return {one.here.start: StepCheck(self, one) for one in self.book.steps}
+        return {one.here.start: StepCheck(again.watched(), one, again.frame(one.section)) for one in self.book.steps}
+
+    @cached_property
+    def running(self) -> list[StepCheck]:
+        """The steps that run a flow."""
+        return [step for step in self.steps.values() if step.kind == "run"]
 
     def find(self, name: str) -> tuple[Type, bool] | Snippet | None:
         """The type of an input, let or step and whether it counts as read; a snippet; None for no such name."""
+        found = self.look_up(name)
+        if isinstance(found, tuple) and found[1]:
+            self._read.add(name)
+        return found
+
+    def look_up(self, name: str) -> tuple[Type, bool] | Snippet | None:
+        """As `find`, but the name does not count as used."""
         declared = self.book.names.get(name)
         if declared is None:
             return None
@@ -82,8 +99,15 @@ class FlowCheck:
                 return self.file.snippet(declared)
             case ast.Import():
                 return UNKNOWN, False
-        self._read.add(name)
         return self._type_of(name, declared), True
+
+    def is_open(self, name: str) -> bool:
+        """Whether the type of a name is being worked out, so that it is not known yet."""
+        return name in self._typing
+
+    def use(self, names: Iterable[str]) -> None:
+        """Notes that these names are used."""
+        self._read.update(names)
 
     def _type_of(self, name: str, declared: Declared) -> Type:
         if name in self._typing:
@@ -139,9 +163,12 @@ class FlowCheck:
         if key not in self._let_found:
             if header.value is None or declared.section.unclosed:
                 return ast.Text((), Span(0, 0)), UNKNOWN, {}
-            typer = Typer.at(self, declared.here)
-            value, kind = typer.value(header.value)
-            self._let_found[key] = value, kind, typer.look.reads
+            if self.again is not None:
+                self._let_found[key] = self.again.let(declared, header.value)
+            else:
+                typer = Typer.at(self, declared.here)
+                value, kind = typer.value(header.value)
+                self._let_found[key] = value, kind, typer.look.reads
         return self._let_found[key]
 
     def member(self, alias: str, name: str) -> Snippet | bool | None:
@@ -149,6 +176,10 @@ class FlowCheck:
         if alias not in self.file.book.imports or alias not in self.book.names:
             return False
         return self.file.member(alias, name)
+
+    def declared(self, name: str) -> Declared | None:
+        """The declaration of a name."""
+        return self.book.names.get(name)
 
     def candidates(self) -> dict[str, Declared]:
         """Every declared name."""
@@ -232,7 +263,7 @@ class FlowCheck:
             resolved, kind = typer.value(value, dealt=True)
             yield header.name.text, resolved, kind, typer.look.reads
         if not self.book.outputs:
-            unread = self._unread_steps()
+            unread = self._unread_steps
             for declared in self.book.steps:
                 name = declared.name
                 if name.text in unread and self.book.names.get(name.text) is declared:
@@ -241,6 +272,7 @@ class FlowCheck:
                     here = (declared.here, name.span)
                     yield name.text, ast.Ref((name,), name.span), kind, {name.text: here}
 
+    @cached_property
     def _unread_steps(self) -> set[str]:
         """The steps that no step or let reads."""
         read: set[str] = set()
@@ -355,13 +387,15 @@ class FlowCheck:
         for step in self.steps.values():
             name = step.name.text
             if self.book.names.get(name) is step.declared:
-                reads = {**step.look.reads, **self._waits.get(name, {})}
-                edges[name] = _in_order(reads, step.here)
+                edges[name] = {**step.look.reads, **self._waits.get(name, {})}
         for declared in self.book.lets:
             if self.book.names.get(declared.name.text) is declared:
-                edges[declared.name.text] = _in_order(self._let(declared)[2], declared.here)
+                edges[declared.name.text] = self._let(declared)[2]
+        if next(find_circles(edges), None) is None:
+            return
         in_order = sorted(edges, key=lambda name: self.book.names[name].here.start)
-        for circle, place in find_circles({name: edges[name] for name in in_order}):
+        ordered = {name: _in_order(edges[name], self.book.names[name].here) for name in in_order}
+        for circle, place in find_circles(ordered):
             self._tell_circle(circle, place)
 
     def _tell_circle(self, circle: list[str], place: tuple[Here, Span]) -> None:

@@ -7,22 +7,32 @@ from .book import Here
 from .check_settings import SettingReader
 from .checked import Parameter
 from .lookup import refs_of
-from .neighbours import Flow, Parameters
+from .neighbours import Around, Parameters
 from .settings import SETTINGS
 from .typed import Typer
+
+
+def is_parameter(line: ast.Line) -> bool:
+    """Whether a step's line says what its model is asked with."""
+    if isinstance(line, ast.Setting):
+        return SETTINGS[("step", line.key.text)].parameter
+    return isinstance(line, ast.Extra)
 
 
 class ParameterCheck:
     """The parameters of one step."""
 
-    def __init__(self, flow: Flow, here: Here, typer: Typer, reader: SettingReader) -> None:
+    def __init__(self, flow: Around, here: Here, typer: Typer, reader: SettingReader) -> None:
         self._flow = flow
         self._here = here
         self._typer = typer
         self._reader = reader
 
     def check(self, lines: list[ast.Line]) -> tuple[Parameters, tuple[Parameters, ...]]:
-        """What the step asks with, its preset's included; and what it asks with instead, in order."""
+        """What the step asks with, its preset's included; and what it asks with instead, in order.
+
+        `lines` are those that say so.
+        """
         merged: dict[str, Parameter] = {}
         own: dict[str, Parameter] = {}
         fallback: list[Parameters] = []
@@ -32,8 +42,6 @@ class ParameterCheck:
             if not isinstance(line, ast.Setting):
                 continue
             row = SETTINGS[("step", line.key.text)]
-            if not row.parameter:
-                continue
             if row.takes == "model":
                 item = self._reader.only(line, row)
                 merged.update((item and self.model(item, "model")) or {})
@@ -52,7 +60,7 @@ class ParameterCheck:
         for parameter in parameters.values():
             if isinstance(parameter.value, ast.Ref | ast.Piped):
                 for ref in refs_of(parameter.value):
-                    if ref.parts[0].text in self._flow.book.names:
+                    if self._flow.declared(ref.parts[0].text) is not None:
                         place = Here(parameter.place.source, 0), parameter.place.span
                         self._typer.look.reads.setdefault(ref.parts[0].text, place)
 

@@ -9,7 +9,7 @@ from ..diagnostics.source import Span
 from . import ast, types
 from .book import Here
 from .lookup import Snippet, refs_of
-from .neighbours import Flow
+from .neighbours import Around
 from .types import bare
 
 LONG = 4_000  # characters of a text from a file; what is shorter than about 1,000 tokens no provider keeps
@@ -17,7 +17,7 @@ _MOST_DEEP = 16  # snippets in snippets, and lets that name lets
 
 
 def shared_text_last(
-    texts: Iterable[ast.Text | ast.FileText], items: frozenset[str], flow: Flow, here: Here
+    texts: Iterable[ast.Text | ast.FileText], items: frozenset[str], flow: Around, here: Here
 ) -> tuple[str, Span] | None:
     """The first long text that is the same for all items, and what changes with the item before it.
 
@@ -36,7 +36,7 @@ def shared_text_last(
 class _Reading:
     """What stands in texts, in its order: the name of each long text that is shared, and "" for what changes."""
 
-    def __init__(self, flow: Flow, here: Here) -> None:
+    def __init__(self, flow: Around, here: Here) -> None:
         self._flow = flow
         self._here = here
 
@@ -86,7 +86,7 @@ class _Reading:
                 yield name.text, at or value.span
 
     def _snippet(self, path: tuple[ast.Name, ...]) -> Snippet | None:
-        declared = self._flow.book.names.get(path[0].text)
+        declared = self._flow.declared(path[0].text)
         found: object = None
         match declared.section.header if declared is not None else None:
             case ast.Snippet() if len(path) == 1:
@@ -98,7 +98,7 @@ class _Reading:
     def _is_long(self, name: str) -> bool:
         """Whether it is an input that is a document, or a let that is one, or a long text of a file."""
         for _ in range(_MOST_DEEP):
-            declared = self._flow.book.names.get(name)
+            declared = self._flow.declared(name)
             header = declared.section.header if declared is not None else None
             if isinstance(header, ast.Input):
                 found = self._flow.find(name)

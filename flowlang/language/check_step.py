@@ -6,32 +6,49 @@ from functools import cached_property
 from typing import TypeVar
 
 from ..diagnostics.source import Span
+from ..record import record
 from . import ast, types
 from .book import Declared
 from .check_continues import check_continues
-from .check_parameters import ParameterCheck
+from .check_parameters import ParameterCheck, is_parameter
 from .check_settings import SettingReader, check_lines, may_have_meant, tell_no_text
 from .check_shared import shared_text_last
 from .check_with import check_with
 from .checked import CheckedStep, CheckedTool, Ensured, Loop, Message, Parameter, Place
-from .lookup import UNKNOWN
+from .lookup import NO_FACTS, UNKNOWN, Facts
 from .matching import in_words, with_article
-from .neighbours import Flow
+from .neighbours import Around, Flow, Reads
 from .settings import SETTINGS
 from .typed import Typer
 from .types import Type, Unknown, bare
 
 _L = TypeVar("_L")
+_TEXT = types.TextType()
+_PLACE: tuple[str, Type] = ("place", types.NumberType(whole=True))
 _MOST_ROUNDS = 10_000
 _MESSAGES = ("system", "user", "assistant", "prompt")
 _ONLY_PROMPT = (*_MESSAGES, "continues", "returns", "samples", "uses", "rounds", "ensure", "model")
 _OF_NO_MODEL = ("tries", "timeout", "cache")  # parameters that a tool's call can have, too
 
 
+@record
+class Frame:
+    """The lines of a step, put in order: what they are hangs on nothing else."""
+
+    lines: list[ast.Line]
+    firsts: dict[object, ast.Line]
+    kind: str
+    parameters: list[ast.Line]
+
+
+# What a step has of others: the type of one answer, those of its loops' items, and what its flow or tool takes.
+Given = tuple[Type, tuple[Type, ...], dict[str, tuple[Type, bool]] | None]
+
+
 class StepCheck:
     """One step of a flow. Types are worked out when somebody asks, so the order in the file means nothing."""
 
-    def __init__(self, flow: Flow, declared: Declared) -> None:
+    def __init__(self, flow: Around, declared: Declared, frame: "Frame | None" = None) -> None:
         self.flow = flow
         self.declared = declared
         self.section = declared.section
@@ -42,6 +59,9 @@ class StepCheck:
         self._reports = flow.reports
         self._settings_read = SettingReader(self.typer)
         self._parameters = ParameterCheck(flow, self.here, self.typer, self._settings_read)
+        if frame is not None:
+            found = {"lines": frame.lines, "_firsts": frame.firsts, "kind": frame.kind}
+            self.__dict__.update(found, _parameter_lines=frame.parameters)
 
     # ── The lines, by what they are ──
 
@@ -59,6 +79,11 @@ class StepCheck:
         for line in self.lines:
             found.setdefault(line.key.text if isinstance(line, ast.Setting) else type(line), line)
         return found
+
+    @cached_property
+    def _parameter_lines(self) -> list[ast.Line]:
+        """The lines that say what a model is asked with."""
+        return [line for line in self.lines if is_parameter(line)]
 
     def setting(self, key: str) -> ast.Setting | None:
         """The setting of that name."""
@@ -79,7 +104,17 @@ class StepCheck:
         """What it does: "prompt", "run" or "call"."""
         return "run" if self.setting("run") else "call" if self.setting("call") else "prompt"
 
+    @property
+    def frame(self) -> Frame:
+        """Its lines, put in order."""
+        return Frame(self.lines, self._firsts, self.kind, self._parameter_lines)
+
     # ── Types ──
+
+    @cached_property
+    def given(self) -> Given:
+        """What it has of others."""
+        return self.answer_type, tuple(item for _, item in self.loops), self._wanted()
 
     @cached_property
     def answer_type(self) -> Type:
@@ -90,11 +125,11 @@ class StepCheck:
             case "run":
                 return UNKNOWN if self.target is None else self.target.outputs_type
             case "call":
-                return UNKNOWN if self.tool is None else self.tool.returns or types.TextType()
+                return UNKNOWN if self.tool is None else self.tool.returns or _TEXT
         returns = self._line(ast.Returns)
         if returns is None:
             # The line that says so may be among those that can't be read.
-            return UNKNOWN if may_have_meant(self.declared, "returns") else types.TextType()
+            return UNKNOWN if may_have_meant(self.declared, "returns") else _TEXT
         return self.flow.file.types.resolve(returns.type, self.here, answer=True)
 
     @cached_property
@@ -133,8 +168,7 @@ class StepCheck:
             kind = types.ListOf(kind)
         if self._line(ast.RepeatEach) is not None:
             memory = tuple((each.name.text, item) for each, item in self.loops)
-            place: tuple[str, Type] = ("place", types.NumberType(whole=True))
-            kind = types.ListOf(types.Remembering(kind, (*memory, place)))
+            kind = types.ListOf(types.Remembering(kind, (*memory, _PLACE)))
         return kind
 
     @cached_property
@@ -161,7 +195,7 @@ class StepCheck:
             own = self.flow.wanted_inputs()
             for name in tool.secrets if tool is not None else ():
                 if name not in own or not isinstance(bare(own[name][0]), types.SecretType):
-                    flow = f"flow `{self.flow.book.name}`" if self.flow.book.name else "this flow"
+                    flow = f"flow `{self.flow.flow_name}`" if self.flow.flow_name else "this flow"
                     message = f"the tool `{item.text}` needs the secret input `{name}`, and {flow} has none"
                     hint = f"add `input {name}: secret text` to it; a step that runs the flow hands it on by `with`"
                     self._reports.add(self.here, "unknown-name", message, item.span, hint)
@@ -191,12 +225,12 @@ class StepCheck:
         messages = self._check_messages()
         self._warn_unnamed()
         self._warn_shared_last()
-        parameters, fallback = self._parameters.check(self.lines)
+        parameters, fallback = self._parameters.check(self._parameter_lines)
         with_ = self._check_with()
         until, until_place, times = self._check_until()
         lists = tuple(each.items for each, _ in self.loops)
         continues = check_continues(self.setting("continues"), lists, self.flow, typer)
-        tools, rounds = self._check_tools()
+        tools, rounds = self._check_uses(), self._number_or_slot("rounds")
         repeat = self._line(ast.RepeatEach)
         at_a_time = self._count(repeat.at_a_time, 1, None, "N at a time") if repeat and repeat.at_a_time else None
         after = self._check_after()
@@ -242,6 +276,55 @@ class StepCheck:
             reads=reads,
             waits_for=(*reads, *(name for name in after if name not in reads)),
         )
+
+    def check_again(self, before: CheckedStep, by: int, facts: Facts, reads: Reads) -> CheckedStep | None:
+        """The step, whose lines mean what they meant `before`, so many characters further on (again.py).
+
+        Presets, tools and steps that it names are looked at anew; None if a preset makes it read more. `facts` and
+        `reads` are what its lines came to.
+        """
+        known = len(reads)
+        self.look.reads, self.look.facts = reads, facts
+        loops = self._check_loops()
+        parameters, fallback = self._parameters.check(self._parameter_lines)
+        continues = check_continues(self.setting("continues"), tuple(one.items for one in loops), self.flow, self.typer)
+        tools = self._check_uses()
+        after = self._check_after()
+        usings = [self._using(line.rule) for line in self.lines if isinstance(line, ast.Ensure)]
+        if len(reads) > known:
+            self.look.reads, self.look.facts = {}, NO_FACTS
+            return None
+        source = self.here.source
+
+        def moved(place: Place) -> Place:
+            start, end = place.span
+            return Place(source, Span(start + by, end + by))
+
+        names = before.reads
+        checked = CheckedStep.__new__(CheckedStep)
+        checked.__dict__.update(
+            before.__dict__,
+            place=moved(before.place),
+            messages=tuple([Message(one.role, one.text, moved(one.place)) for one in before.messages]),
+            settings={key: moved(place) for key, place in before.settings.items()},
+            answer=None if before.answer is None else self.answer_type,
+            answer_place=moved(before.answer_place),
+            type=self.value_type,
+            parameters=parameters,
+            fallback=fallback,
+            continues=continues,
+            ensures=tuple(
+                [
+                    Ensured(one.rule, one.judged, using, one.words, moved(one.place))
+                    for one, using in zip(before.ensures, usings, strict=True)
+                ]
+            ),
+            until_place=None if before.until_place is None else moved(before.until_place),
+            tools=tools,
+            call=self.tool,
+            waits_for=(*names, *(name for name in after if name not in names)),
+        )
+        return checked
 
     def _place(self, span: Span) -> Place:
         return Place(self.here.source, span.moved(self.here.start))
@@ -310,8 +393,7 @@ class StepCheck:
             if name.text in names:
                 message = f"`{name.text}` is also a field of the answer, which would hide it"
                 self._reports.add(self.here, "duplicate-name", message, name.span, "give the item another name")
-            elif name.text in self.flow.book.names:
-                declared = self.flow.book.names[name.text]
+            elif (declared := self.flow.declared(name.text)) is not None:
                 message = f"there is {with_article(declared.kind)} called `{name.text}` already"
                 hint = f"it stands on line {declared.line()}; give the item another name"
                 self._reports.add(self.here, "duplicate-name", message, name.span, hint)
@@ -429,10 +511,9 @@ class StepCheck:
         times = self._count(repeat.times, 1, _MOST_ROUNDS, "at most N times") or 1
         return condition, self._place(repeat.span), times
 
-    def _check_tools(self) -> tuple[tuple[CheckedTool, ...], int | ast.Value | None]:
+    def _check_uses(self) -> tuple[CheckedTool, ...]:
         setting = self.setting("uses")
-        tools = [tool for item in setting.items if (tool := self._tool(item))] if setting else []
-        return tuple(tools), self._number_or_slot("rounds")
+        return tuple([tool for item in setting.items if (tool := self._tool(item))]) if setting else ()
 
     def _check_after(self) -> tuple[str, ...]:
         setting = self.setting("after")
@@ -454,10 +535,7 @@ class StepCheck:
             words = self._source(line.rule.span)
             if isinstance(line.rule, ast.Judgement):
                 judged = self.typer.text(line.rule.rule)
-                using: Mapping[str, Parameter] = {}
-                if line.rule.using is not None:
-                    using = self._parameters.model(line.rule.using, "using") or {}
-                    self._parameters.read_slots(using)
+                using = self._using(line.rule)
                 ensures.append(Ensured(judged, True, using, words, self._place(line.rule.span)))
                 continue
             self.look.locals[own] = self.answer_type
@@ -465,6 +543,14 @@ class StepCheck:
             del self.look.locals[own]
             ensures.append(Ensured(condition, False, {}, words, self._place(line.rule.span)))
         return tuple(ensures)
+
+    def _using(self, rule: ast.Condition | ast.Judgement) -> Mapping[str, Parameter]:
+        """What the judge of a rule is asked with; empty for the step's own model."""
+        if not isinstance(rule, ast.Judgement) or rule.using is None:
+            return {}
+        using = self._parameters.model(rule.using, "using") or {}
+        self._parameters.read_slots(using)
+        return using
 
     def _source(self, span: Span) -> str:
         return " ".join(self.here.source.text[self.here.start + span.start : self.here.start + span.end].split())

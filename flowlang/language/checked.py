@@ -6,6 +6,7 @@ Texts are complete here: snippets are pasted in, `file "…"` is read, a bare ch
 from collections.abc import Callable, Mapping
 from dataclasses import field
 from decimal import Decimal
+from typing import NamedTuple
 
 from ..diagnostics.diagnostic import Diagnostic
 from ..diagnostics.source import SourceFile, Span
@@ -15,8 +16,7 @@ from .types import Type
 from .values import Value
 
 
-@record
-class Place:
+class Place(NamedTuple):
     """Where something stands; the span is absolute in `source`."""
 
     source: SourceFile

@@ -4,10 +4,11 @@ Where a comparison holds, nothing that it names is empty: it would hang on that 
 optional that is told once, in the comparison, is not told again behind it.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import date
 
 from ..diagnostics.source import Span
+from ..record import record
 from . import ast, types
 from .lookup import NO_FACTS, UNKNOWN, Facts, Lookup, Typing, no_such_name
 from .matching import (
@@ -24,7 +25,7 @@ from .matching import (
 from .types import Type, Unknown, bare
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Typed:
     """A condition, complete; what is not empty where it holds, and what where it does not."""
 

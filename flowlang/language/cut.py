@@ -5,9 +5,9 @@ A mistake then costs one line, and what is no content (comments, blank lines) st
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from ..diagnostics.source import Span
+from ..record import record
 
 SECTION_WORDS = [
     "flowlang",
@@ -40,7 +40,7 @@ _PIECE = re.compile(
 )
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class LogicalLine:
     """A header, setting or control line: `text[start:end]`, without its trailing comment.
 
@@ -56,7 +56,7 @@ class LogicalLine:
     slip: Span | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Comment:
     """A comment on a line of its own, from its `#` to the line's end."""
 
@@ -64,9 +64,9 @@ class Comment:
     end: int
 
 
-def cut(text: str) -> Iterator[LogicalLine | Comment]:
-    """The logical lines and the comments between them, in order."""
-    position, length = 0, len(text)
+def cut(text: str, position: int = 0) -> Iterator[LogicalLine | Comment]:
+    """The logical lines and the comments between them, in order; from a `position` on where one of them begins."""
+    length = len(text)
     while position < length:
         position = _skip_blanks(text, position)
         if position >= length:

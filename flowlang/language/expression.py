@@ -11,12 +11,13 @@ To run a step, pick an item or pass a test, a condition must hold: None does not
 
 import operator
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 
+from ..record import record
 from . import ast, comparing, filters
 from .reading import read_yes_no
 from .template import render
-from .values import EMPTY, Value, ValueMistake, bare, field_of, has_field, kind_of
+from .unsettled import Unsettled, Untold
+from .values import EMPTY, Remembered, Value, ValueMistake, bare, field_of, has_field, kind_of
 
 _SIZES: Mapping[str, Callable[[int, int], bool]] = {
     "<": operator.lt,
@@ -26,7 +27,7 @@ _SIZES: Mapping[str, Callable[[int, int], bool]] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Scope:
     """The names that can be read, and inside `where`, `share` and `sort by` the item, whose fields go first."""
 
@@ -162,6 +163,14 @@ def _read(ref: ast.Ref, scope: Scope) -> Value:
         value = scope.names.get(first, EMPTY)
     for part in ref.parts[1:]:
         value = field_of(value, part.text)
+    return _told(value)
+
+
+def _told(value: Value) -> Value:
+    """The value. Raises Untold if nobody knows it yet."""
+    inner = bare(value) if type(value) is Remembered else value
+    if type(inner) is Unsettled:
+        raise Untold(inner)
     return value
 
 
@@ -203,7 +212,7 @@ def _picked(item: Value, path: ast.Ref) -> Value:
     for place, part in enumerate(path.parts):
         if place or part.text != "it":
             item = field_of(item, part.text)
-    return item
+    return _told(item)
 
 
 def _compare(condition: ast.Compare, scope: Scope) -> bool | None:

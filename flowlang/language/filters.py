@@ -6,10 +6,10 @@ Types are the checker's business; what it lets through (`json`, a table's cell) 
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 
+from ..record import record
 from . import arithmetic, cutting, writing
 from .comparing import compared, identities, is_empty, sort_key
 from .reading import read_date, read_json
@@ -25,7 +25,7 @@ def _nothing(item: Value) -> Value:
     raise AssertionError("this filter was called without its field")
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Call:
     """How a filter is called: what stands behind its name, and how to ask an item."""
 
@@ -37,7 +37,7 @@ class Call:
     by_size: bool = False  # sort by: whether texts that all spell numbers, or dates, are ordered as these
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Filter:
     """One row: `form` is how it is written, `least` and `most` how many arguments it takes.
 

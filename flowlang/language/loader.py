@@ -12,6 +12,7 @@ from typing import Any
 
 from ..diagnostics.diagnostic import Diagnostic
 from ..diagnostics.source import SourceFile, Span
+from ..record import record
 from . import ast
 from .lower import lower_tag_at
 from .mistake import Mistake
@@ -27,7 +28,7 @@ _SOURCES = "this flow and the files that it imports have"
 STANDARD = "std/"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Denied:
     """A file that can't be had: `rule` is `not-found`, `not-allowed` or `bad-file`."""
 
@@ -61,7 +62,7 @@ class LoadedText:
     parts: tuple[ast.Part, ...] | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class _NoText:
     """A file that is there, and no text."""
 

@@ -12,6 +12,7 @@ from typing import Protocol
 
 from ..diagnostics.diagnostic import nearest
 from ..diagnostics.source import Span
+from ..record import record
 from . import ast, types
 from .book import Declared, Here, Reports, tell_bad_name
 from .loader import LoadedText
@@ -24,7 +25,7 @@ NO_FACTS: Facts = frozenset()
 UNKNOWN = Unknown()
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Snippet:
     """A snippet's text, and where it stands."""
 
@@ -47,6 +48,9 @@ class Names(Protocol):
 
     def member(self, alias: str, name: str) -> Snippet | bool | None:
         """The snippet of an imported file, None if it has none of that name, False if there is no such import."""
+
+    def declared(self, name: str) -> Declared | None:
+        """The declaration of a name; None for no such name."""
 
     def candidates(self) -> dict[str, Declared]:
         """Every declared name, for did-you-mean."""
@@ -317,7 +321,7 @@ class Lookup:
                 # A column if the file has one, else the name: decided when the run starts. What is being declared
                 # here can't be meant.
                 self.field_used = True
-                declared = self.names.candidates().get(name)
+                declared = self.names.declared(name)
                 if name not in self.locals and (declared is None or declared.here != self.here):
                     self._find(ast.Ref((ast.Name(name, Span(0, 0)),), Span(0, 0)))
             return types.JsonType() if inner.open else None

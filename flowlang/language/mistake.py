@@ -1,12 +1,11 @@
 """A mistake found in one section, before it is known where the section stands."""
 
-from dataclasses import dataclass
-
 from ..diagnostics.diagnostic import Diagnostic, Severity
 from ..diagnostics.source import SourceFile, Span
+from ..record import record
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Mistake:
     """Like a Diagnostic; the span counts from the start of the section, or of the file that `file "…"` named."""
 

@@ -40,13 +40,11 @@ class File(Protocol):
         """The tool that a word names; what is not there is told."""
 
 
-class Flow(Names, Protocol):
-    """One flow: its names, and what it takes and gives."""
+class Around(Names, Protocol):
+    """The flow around a step, as that asks it: its names, and what it takes."""
 
     @property
     def file(self) -> File: ...
-    @property
-    def book(self) -> FlowBook: ...
 
     def find_step(self, name: ast.Name, here: Here) -> "Step | None":
         """The step of that name; what is none is told."""
@@ -62,6 +60,13 @@ class Flow(Names, Protocol):
 
     def wanted_inputs(self) -> dict[str, tuple[Type, bool]]:
         """The inputs: type, and whether they can be left out."""
+
+
+class Flow(Around, Protocol):
+    """One flow: its names, and what it takes and gives."""
+
+    @property
+    def book(self) -> FlowBook: ...
 
     @property
     def outputs_type(self) -> Type:

@@ -6,9 +6,9 @@ words. Where nothing fits, `Unreadable` says where and what would have fitted; s
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import cache
 
+from ..record import record
 from .grammar import Rule, Tables, load_tables
 
 END = "$END"
@@ -46,7 +46,7 @@ class Node:
         return f"{self.rule}{self.children!r}"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Unreadable:
     """The text does not go on as the grammar wants: from `offset` on, where one of `expected` should stand.
 

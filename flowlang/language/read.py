@@ -1,15 +1,23 @@
 """Reads a file's text into sections. What can't be read costs its own line, and is told once.
 
 First the lines are put together to sections (`_Reader`), then each section is read by itself (section_reader.py).
+
+A text that was read before, and has changed in one place, is cut again around that place only. Cutting looks forward
+only, and from a line no further than the first line of what follows it. So what stands before a header whose whole
+line is as it was stays what it is; and where cutting comes to a header from which on the text is as it was, the rest is
+as it was. That holds where each line was understood at once: anything else hangs on lines further away (how many were
+not understood, which names the file has), and then everything is read.
 """
 
 import re
+from bisect import bisect_left
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import islice
 
 from ..diagnostics.diagnostic import Diagnostic
 from ..diagnostics.source import SourceFile, Span
+from ..record import record
 from . import ast
 from .cut import Comment, LogicalLine, cut
 from .guesses import guess_by_form, header_with_colon
@@ -26,12 +34,30 @@ _DECLARED = re.compile(r"^[^\S\n]*(?:step|let|input|snippet|schema|preset|tool)[
 _SPACES = frozenset(("", " ", "\t", "\u00a0", "\u3000"))
 
 
+Key = tuple[str, str]  # a section's text and description
+
+
+@record
+class LastRead:
+    """A text in which each line was understood, and what it says; `keys` go with its sections."""
+
+    text: str
+    file: ast.FlowFile
+    keys: tuple[Key, ...]
+    lines: int  # as MAX_LINES counts them; at least so many as there are
+
+    def opens(self, number: int) -> bool:
+        """Whether a section that counts stands before that one: then the file's description is known there."""
+        return any(not self.text.startswith("flowlang", one.start) for one in self.file.sections[:number])
+
+
 @dataclass
 class Remembered:
-    """What was read before, so that an unchanged section is not read again. Keyed by text and description."""
+    """What was read before, so that an unchanged section is not read again. Never more than about one text's worth."""
 
-    sections: dict[tuple[str, str], ReadSection] = field(default_factory=dict)
+    sections: dict[Key, ReadSection] = field(default_factory=dict)
     trees: Trees = field(default_factory=dict)
+    last: LastRead | None = None
 
 
 def read(source: SourceFile, remembered: Remembered | None = None) -> tuple[ast.FlowFile, list[Diagnostic]]:
@@ -45,67 +71,145 @@ class _Reader:
         self._text = source.text
         self._remembered = remembered
         self._reader = SectionReader(source, remembered.trees)
+        self._begin()
+
+    def _begin(self) -> None:
         self._diagnostics: list[Diagnostic] = []
         self._sections: list[ast.PlacedSection] = []
+        self._keys: list[Key] = []
         self._unreadable = 0  # lines that were looked at as possible headers; after many of them none is
-        self._fresh: dict[tuple[str, str], ReadSection] = {}
+        self._guessed = False
+        self._fresh: dict[Key, ReadSection] = {}
+        self._of_file = ""  # the description of the file
+        self._comments: list[Comment] = []
+        self._current: CutSection | None = None
+        self._seen = False  # any section yet
+        self._stray_until = -1
 
     def read(self) -> tuple[ast.FlowFile, list[Diagnostic]]:
-        pieces = list(islice(cut(self._text), MAX_LINES + 1))
-        if len(pieces) > MAX_LINES:
-            self._tell_too_many(pieces[-1].start)
-            return ast.FlowFile((), ""), self._diagnostics
-        description = ""
-        comments: list[Comment] = []
-        current: CutSection | None = None
-        seen = False  # any section yet
-        stray_until = -1
+        last = self._remembered.last
+        lines = None if last is None else self._read_changed(last)
+        if lines is None:
+            self._begin()
+            pieces = list(islice(cut(self._text), MAX_LINES + 1))
+            lines = len(pieces)
+            if lines > MAX_LINES:
+                self._tell_too_many(pieces[-1].start)
+                return ast.FlowFile((), ""), self._diagnostics
+            self._go_through(pieces)
+            self._end()
+        found = ast.FlowFile(tuple(self._sections), self._of_file)
+        remembered = self._remembered
+        remembered.sections = self._fresh
+        remembered.last = LastRead(self._text, found, tuple(self._keys), lines) if self._is_plain() else None
+        if len(remembered.trees) > 1000 + len(self._text) // 10:
+            remembered.trees.clear()
+        return found, self._diagnostics
+
+    def _is_plain(self) -> bool:
+        """Whether each line was understood at once, as what it is."""
+        return not (self._diagnostics or self._unreadable or self._guessed)
+
+    # ── What was read before ──
+
+    def _read_changed(self, last: LastRead) -> int | None:
+        """Reads what has changed since, and tells how many lines there are at most; None if that can't be done."""
+        text, sections = self._text, last.file.sections
+        same = _length_of_same(last.text, text)
+        starts = [one.start for one in sections]
+        first = bisect_left(starts, same) - 1
+        if first >= 0 and not 0 <= text.find("\n", starts[first]) < same:
+            first -= 1
+        position = 0
+        if first >= 0 and last.opens(first):
+            self._sections, self._keys = list(sections[:first]), list(last.keys[:first])
+            self._fresh = {key: self._remembered.sections[key] for key in self._keys}
+            self._seen, self._of_file, position = True, last.file.description, starts[first]
+        pieces, lines = cut(text, position), last.lines
+        if position:
+            header = next(pieces)
+            assert isinstance(header, LogicalLine)
+            self._current = CutSection(header, [], sections[first].section.description)
+        ends = len(text) - _length_of_same_end(last.text, text, same)
+        by = len(text) - len(last.text)
+        group: list[LogicalLine | Comment] = []
+        for piece in pieces:
+            group.append(piece)
+            lines += 1
+            if not isinstance(piece, LogicalLine) or not piece.header:
+                continue
+            seen = self._seen
+            self._go_through(group)
+            group = []
+            if piece.start < ends or not seen or self._current is None:
+                continue
+            number = bisect_left(starts, piece.start - by)
+            if number == len(starts) or starts[number] != piece.start - by or not last.opens(number):
+                continue
+            if self._current.description == sections[number].section.description:
+                rest = sections[number:]
+                self._sections += [ast.PlacedSection(one.section, one.start + by) for one in rest] if by else rest
+                self._keys += last.keys[number:]
+                self._fresh.update((key, self._remembered.sections[key]) for key in last.keys[number:])
+                break
+        else:
+            self._go_through(group)
+            self._end()
+        return lines if self._is_plain() and lines <= MAX_LINES else None
+
+    # ── All lines ──
+
+    def _go_through(self, pieces: list[LogicalLine | Comment]) -> None:
+        """Puts lines together to sections; what came before them is known."""
         for index, piece in enumerate(pieces):
             if len(self._diagnostics) >= MAX_MISTAKES:
                 break
+            comments = self._comments
             if isinstance(piece, Comment):
                 if comments and self._text.count("\n", comments[-1].end, piece.start) > 1:
-                    if not seen and not description:
-                        description = self._words(comments)
-                    comments = []
+                    if not self._seen and not self._of_file:
+                        self._of_file = self._words(comments)
+                    self._comments = comments = []
                 comments.append(piece)
                 continue
             above = self._description(comments, piece)
-            if comments and not seen and not description:
-                description, above = self._words(comments), ""
-            comments = []
+            if comments and not self._seen and not self._of_file:
+                self._of_file, above = self._words(comments), ""
+            self._comments = []
+            current = self._current
             if not piece.header and (guess := self._guess_section(pieces, index, current)) is not None:
-                if current is not None:
-                    self._add(current)
-                current, seen = guess, True
+                self._guessed = True
+                self._end()
+                self._current, self._seen = guess, True
                 guess.description = above
             elif piece.header:
-                if current is not None:
-                    self._add(current)
-                seen = seen or not self._text.startswith("flowlang", piece.start)
-                current = CutSection(piece, [], above)
+                self._end()
+                self._seen = self._seen or not self._text.startswith("flowlang", piece.start)
+                self._current = CutSection(piece, [], above)
             elif current is None or self._text.startswith("flowlang", current.header.start):
-                seen = True
-                if stray_until < 0 or self._text.count("\n", stray_until, piece.start) > 1:
+                self._seen = True
+                if self._stray_until < 0 or self._text.count("\n", self._stray_until, piece.start) > 1:
                     self._tell_stray(piece)
-                stray_until = piece.end
+                self._stray_until = piece.end
             else:
                 current.lines.append(piece)
-        if current is not None:
-            self._add(current)
-        self._remembered.sections = self._fresh
-        return ast.FlowFile(tuple(self._sections), description), self._diagnostics
 
-    def _add(self, section: CutSection) -> None:
+    def _end(self) -> None:
+        """Reads the section whose last line was seen."""
+        section, self._current = self._current, None
+        if section is None:
+            return
         start = section.header.start
         end = section.lines[-1].end if section.lines else section.header.end
         key = (self._text[start:end], section.description)
         found = self._remembered.sections.get(key) or self._fresh.get(key)
         if found is None:
             found = self._reader.read(section)
-        self._fresh[key] = found
+        if all(mistake.rule != "unclosed-text" for mistake in found.mistakes):  # its hint tells a line's number
+            self._fresh[key] = found
         if found.section is not None:
             self._sections.append(ast.PlacedSection(found.section, start))
+            self._keys.append(key)
         self._diagnostics.extend(mistake.at(self._source, start) for mistake in found.mistakes)
 
     # ── Lines that belong to no section ──
@@ -214,3 +318,27 @@ class _Reader:
 def _with_colon(text: str) -> str:
     """`quote text` as the field `quote: text`."""
     return text.replace(" ", ":", 1)
+
+
+def _length_of_same(one: str, other: str) -> int:
+    """How many characters both begin with."""
+    low, high = 0, min(len(one), len(other))
+    while low < high:
+        middle = (low + high + 1) // 2
+        if one.startswith(other[low:middle], low):
+            low = middle
+        else:
+            high = middle - 1
+    return low
+
+
+def _length_of_same_end(one: str, other: str, without: int) -> int:
+    """How many characters both end with, of what stands behind the first few."""
+    low, high = 0, min(len(one), len(other)) - without
+    while low < high:
+        middle = (low + high + 1) // 2
+        if one[len(one) - middle : len(one) - low] == other[len(other) - middle : len(other) - low]:
+            low = middle
+        else:
+            high = middle - 1
+    return low

@@ -1,13 +1,14 @@
 """The settings: one row each, with the sections that they belong to and what they take."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from decimal import Decimal
+
+from ..record import record
 
 CONTROL_WORDS = ("repeat", "when", "with", "takes", "header", "extra", "expect", "judge", "answer", "for")
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Row:
     """A setting. `takes` names the kind of value; `low` and `high` are included bounds of a number.
 

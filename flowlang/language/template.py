@@ -4,9 +4,9 @@ Which lines vanish with their tags was settled when the text was read; here ever
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Protocol, Self
 
+from ..record import record
 from . import ast
 from .values import EMPTY, Media, Value, ValueMistake, bare, kind_of
 from .writing import as_text
@@ -40,7 +40,7 @@ class Reader(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Rendered:
     """A text that was filled in: its pieces in their order, and what was empty when it was read.
 

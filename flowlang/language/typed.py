@@ -112,7 +112,7 @@ class Typer:
 
     def _paste(self, ref: ast.Ref, snippet: Snippet) -> tuple[ast.Value, Type]:
         """A snippet's text as it reads here; what is filled in there is looked up here."""
-        used = 1 if len(ref.parts) == 1 or ref.parts[0].text in self._snippets_here() else 2
+        used = 1 if len(ref.parts) == 1 or self._is_snippet(ref.parts[0].text) else 2
         key = ".".join(part.text for part in ref.parts[:used])
         if len(ref.parts) > used:
             self.look.tell_no_field_of_snippet(ref.parts[used], key)
@@ -137,8 +137,9 @@ class Typer:
         self.look.here, self._pasting, self.look.pasted = before
         return ast.Text(parts, ref.span), _TEXT
 
-    def _snippets_here(self) -> set[str]:
-        return {name for name, declared in self.look.names.candidates().items() if declared.kind == "snippet"}
+    def _is_snippet(self, name: str) -> bool:
+        declared = self.look.names.declared(name)
+        return declared is not None and declared.kind == "snippet"
 
     # ── Texts ──
 
@@ -181,7 +182,7 @@ class Typer:
             message = f"{self.look.shown(part.items)} is {in_words(listed)}, not a list"
             self.tell("wrong-type", message, part.items.span, "`{{ for … }}` goes through a list")
         name, locals = part.name, self.look.locals
-        if name.text in locals or name.text in self.look.names.candidates():
+        if name.text in locals or self.look.names.declared(name.text) is not None:
             message = f"`{name.text}` is taken: something else of this flow is called that"
             self.tell("duplicate-name", message, name.span, "give the loop's name another name")
         self.look.check_name(name)

@@ -7,6 +7,7 @@ type, and its largest size is what its model may say. Every answer is taken to f
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from decimal import Decimal
+from functools import lru_cache
 from graphlib import TopologicalSorter
 
 from ..language import ast, types
@@ -70,9 +71,14 @@ class Estimate:
     total: Need
 
 
-def estimate(plan: Plan, inputs: Mapping[str, Value], prices: Prices) -> Estimate:
-    """What a run of the plan needs with these inputs; those that are not given are not known."""
-    needs = _Flow(plan, inputs, prices, _Looks()).needs()
+def estimate(
+    plan: Plan, inputs: Mapping[str, Value], prices: Prices, items: Mapping[str, int] | None = None
+) -> Estimate:
+    """What a run of the plan needs with these inputs; those that are not given are not known.
+
+    `items` says of steps how many items they go through, where that is known although the list is not.
+    """
+    needs = _Flow(plan, inputs, prices, _Looks(), items=items or {}).needs()
     nodes = {
         name: replace(node, calls=needs[name].calls, tokens_in=needs[name].tokens_in, cost_usd=needs[name].likely_usd)
         if node.kind in ("prompt", "run")
@@ -121,8 +127,15 @@ class _Flow:
     """One run of one flow, as far as it is known."""
 
     def __init__(
-        self, plan: Plan, inputs: Mapping[str, Value], prices: Prices, looks: "_Looks", depth: int = 0
+        self,
+        plan: Plan,
+        inputs: Mapping[str, Value],
+        prices: Prices,
+        looks: "_Looks",
+        depth: int = 0,
+        items: Mapping[str, int] | None = None,
     ) -> None:
+        self._counted = items or {}
         self._plan = plan
         self._flow: CheckedFlow = plan.flow
         self._prices = prices
@@ -177,10 +190,13 @@ class _Flow:
                 self._items[step.name] = None
                 self._note_answer(node, step, {}, {})
                 return Need(node.calls, None, None, None, None)
-            most = self._most_items(step)
+            most = self._counted.get(step.name, self._most_items(step))
             each = self._need_once(node, step, self._names, kinds)
             self._items[step.name] = most
-            return _many(each, node.calls, self._usual_items(step, most), most)
+            calls = node.calls
+            if step.name in self._counted and each.calls is not None and most is not None:
+                calls = most * each.calls
+            return _many(each, calls, self._usual_items(step, most), most)
         self._items[step.name] = len(turns)
         looked_at = turns[: self._looks.of_step(len(turns)) if step.loops else 1]
         total, is_sure = Need(), True
@@ -373,7 +389,7 @@ class _Flow:
         for part in parts:
             match part:
                 case str():
-                    size += fixed(tokens_of(part))
+                    size += fixed(_tokens_of_part(part))
                 case ast.Slot(value=value):
                     size += self._slot(value, names, kinds)
                 case ast.For():
@@ -442,6 +458,16 @@ class _Flow:
         samples = step.samples if isinstance(step.samples, int) else 1 if step.samples is None else None
         items = self._items.get(name) if step.loops else 1
         return None if samples is None or items is None else answer.most * samples * items
+
+
+@lru_cache(maxsize=8192)
+def _short(text: str) -> int:
+    return tokens_of(text)
+
+
+def _tokens_of_part(text: str) -> int:
+    """An estimate of the tokens of a prompt's own words: after an edit nearly all of them are what they were."""
+    return _short(text) if len(text) < 1_000 else tokens_of(text)
 
 
 def _add(one: Decimal | None, two: Decimal | None) -> Decimal | None:

@@ -64,9 +64,10 @@ def _head(request: ChatRequest, origin: str) -> str:
 
 def _schema_of(request: ChatRequest) -> Any:
     # The order of a schema's fields is the order in which a model fills them in, so it counts: the text keeps it.
+    # Its name is the step's, and a step that is renamed asks the same.
     if request.schema is None:
         return None
-    return json.dumps([request.schema_name, request.strict, request.schema], ensure_ascii=False)
+    return json.dumps([request.strict, request.schema], ensure_ascii=False)
 
 
 def _tools_of(request: ChatRequest) -> list[str]:

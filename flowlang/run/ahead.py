@@ -7,6 +7,7 @@ from ..language import ast
 from ..language.checked import CheckedStep, Place
 from ..language.expression import Scope, evaluate
 from ..language.lookup import refs_of
+from ..language.unsettled import Unsettled
 from ..language.values import EMPTY, Value, ValueMistake, bare, kind_of
 from ..language.writing import number_text
 from ..plan.graph import Plan, PlannedStep
@@ -59,4 +60,5 @@ def _wrong(node: PlannedStep, step: CheckedStep, inputs: Mapping[str, Value]) ->
 
 
 def _is_known(value: ast.Value, inputs: Mapping[str, Value]) -> bool:
-    return all(ref.parts[0].text in inputs for ref in refs_of(value))
+    names = [ref.parts[0].text for ref in refs_of(value)]
+    return all(name in inputs and not isinstance(inputs[name], Unsettled) for name in names)

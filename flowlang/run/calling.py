@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from ..language.checked import CheckedTool
+from ..language.unsettled import Unsettled, Untold
 from ..language.values import Value
 from ..models.chat import ChatMessage, ChatRequest, Chunk, Complete, Reply, Usage
 from ..models.cost import Prices
@@ -20,6 +21,7 @@ from .exit import FINAL
 from .keeping import ANY, Keeping, Reuse, StoreFailed
 from .outcome import LimitReached
 from .warming import Begun, Warming
+from .words import FROM_BEFORE, Tell, Words
 
 AT_ONCE = 64  # calls that are open at the same time, where nobody says
 
@@ -69,7 +71,9 @@ class Gate:
         warming: Warming | None = None,
         keeping: Keeping | None = None,
         between: Between | None = None,
+        tell: Tell | None = None,
     ) -> None:
+        self.words = Words(keeping, tell)
         self.complete = complete
         self.emit = emit
         self.clock = clock
@@ -125,8 +129,8 @@ class Gate:
                     found = keeping.find(question.key, reuse)
                 if found is None:
                     found = await self._asked(question, budget)
-        for future in question.written:
-            await self._until_kept(keeping, future)
+                for future in question.written:  # whoever waits for this answer finds it in the store
+                    await self._until_kept(keeping, future)
         return found
 
     async def _asked(self, question: "Question", budget: Budget) -> Reply | Kept | Busy:
@@ -149,7 +153,8 @@ class Gate:
         """The answer that the store has, told like any other."""
         asker, request = question.asker, question.request
         self.cached += 1
-        self.emit(CallStarted(asker.path, asker.step, asker.item, request.model))
+        self.words.from_before(asker.path, asker.step, asker.item, request.sample, question.key)
+        self.emit(CallStarted(asker.path, asker.step, asker.item, request.model, FROM_BEFORE))
         self.emit(_finished(asker, request, "ok", kept.reply, Decimal(0) if self.prices is not None else None, 0.0))
         began_s = self.clock() - self.began
         keeping.store.note_hit(asker.path, asker.step, asker.item, question.key, kept.run, began_s)
@@ -181,6 +186,10 @@ class Gate:
         """After an error that no further call can do better than, none is sent."""
         if self._final is not None:
             raise self._final
+
+    def leave_open(self, asker: Asker, untold: Untold) -> Unsettled:
+        """What stands for a value that nobody knows yet: only where nothing is sent can there be such a value."""
+        raise untold
 
     def drop(self, asker: Asker) -> None:
         """Tells that what an answer has shown so far is void."""
@@ -239,8 +248,9 @@ class Gate:
                 noted.ended(event, reply, error, hung_up, started - self.began)
             self.emit(event)
 
+        because = self.words.sent(asker.path, asker.step, asker.item, asker.role, request, question.key, question.reuse)
         started = self.clock()
-        self.emit(CallStarted(asker.path, asker.step, asker.item, request.model))
+        self.emit(CallStarted(asker.path, asker.step, asker.item, request.model, because))
         try:
             left_s = budget.time_left_s()
             async with asyncio.timeout(timeout_s if left_s is None else min(timeout_s, max(0.0, left_s))):

@@ -29,10 +29,13 @@ class StepStarted:
 
 @record
 class CallStarted:
+    """`because`: "from before" for an answer of the store; for the first call of a step that is sent, why it is."""
+
     path: str
     step: str
     item: int | None
     model: str
+    because: str = ""
 
 
 @record
@@ -80,11 +83,14 @@ class ToolCalled:
 
 @record
 class StepFinished:
+    """`because`: "from before" where nothing was sent, else why; empty where nothing is kept."""
+
     path: str
     step: str
     items: int | None
     failed_items: int
     seconds: float
+    because: str = ""
 
 
 @record

@@ -12,9 +12,10 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping
 from decimal import Decimal
 
 from ..language import ast
-from ..language.checked import CheckedLet, CheckedLimits, CheckedOutput
+from ..language.checked import CheckedLet, CheckedLimits, CheckedOutput, Expectation
 from ..language.expression import Scope, evaluate
 from ..language.reading import read_number
+from ..language.unsettled import Unsettled, Untold
 from ..language.values import EMPTY, Secret, Value, ValueMistake, bare
 from ..plan.graph import Plan, PlannedStep
 from .ahead import wrong_settings
@@ -29,7 +30,7 @@ from .scheduler import Schedule
 from .standing import StandIn, carry_out
 from .step import run_step
 from .tools import PerformTool
-from .unmet import known_of, unmet_by
+from .unmet import Known, known_of, unmet_by
 from .waiting import Waiting
 
 
@@ -214,6 +215,8 @@ class FlowRun:
     def _let(self, let: CheckedLet) -> Outcome:
         try:
             value = evaluate(let.value, Scope(self.names))
+        except Untold as untold:
+            return Done(_left_open(let.value, untold))
         except ValueMistake as mistake:
             self.emit(StepFailed(self.path, let.name, None, "wrong-value", mistake.message, let.place))
             return Failed(let.name)
@@ -240,6 +243,8 @@ class FlowRun:
             return Failed(root)
         try:
             value = evaluate(output.value, Scope(self.names))
+        except Untold as untold:
+            return Done(_left_open(output.value, untold))
         except ValueMistake as mistake:
             self.emit(StepFailed(self.path, output.name, None, "wrong-value", mistake.message, output.place))
             return Failed(output.name)
@@ -251,7 +256,7 @@ class FlowRun:
         known = known_of(self.plan, self.names, outcomes)
         for expect in self.plan.expects:
             if known.failed.isdisjoint((*expect.reads, *expect.outputs)):
-                for one in unmet_by(expect, known):
+                for one in _unmet(expect, known):
                     self.emit(StepFailed(self.path, "", None, one.rule, one.message, one.place, one.hints))
 
     # ── Sub-flows ──
@@ -263,6 +268,18 @@ class FlowRun:
         run = FlowRun(plan, inputs, path, budget, self.gate, self.emit, self.perform_tool, self.stand_in, self.waiting)
         await run.run()
         return run.outputs
+
+
+def _unmet(expect: Expectation, known: Known) -> list[Failure]:
+    try:
+        return unmet_by(expect, known)
+    except Untold:
+        return []  # nobody can say yet
+
+
+def _left_open(value: ast.Value, untold: Untold) -> Unsettled:
+    """What stands for a value that hangs on what nobody knows yet; what is only named is known as far as it was."""
+    return untold.what if isinstance(value, ast.Ref) else Unsettled(untold.what.by, is_input=untold.what.is_input)
 
 
 def _calls(value: ast.Value) -> tuple[ast.FilterCall, ...]:

@@ -16,6 +16,7 @@ from typing import Literal
 from ..models.chat import ChatRequest
 from ..models.errors import ModelError
 from ..plan.fingerprint import key_of
+from ..plan.seen import Why
 from ..record import record
 from ..store.problems import StoreUnusable
 from ..store.rows import Attempt, Ending, Kept
@@ -84,7 +85,11 @@ class Keeping:
         if cache is False:
             return Reuse(None, "never")
         age_s = float(cache) if isinstance(cache, Decimal) else None
-        return Reuse(age_s, "this run" if self._fresh is None or step in self._fresh else "ever")
+        return Reuse(age_s, "this run" if self.asks_anew(step) else "ever")
+
+    def asks_anew(self, step: str) -> bool:
+        """Whether `--fresh` says so."""
+        return self._fresh is None or step in self._fresh
 
     def key(self, request: ChatRequest) -> bytes:
         """The fingerprint of a request."""
@@ -107,6 +112,16 @@ class Keeping:
         if kept.run == self.store.run:
             return reuse.since != "never"
         return reuse.since == "ever" and (reuse.age_s is None or abs(self._wall() - kept.made_at) <= reuse.age_s)
+
+    def why_not(self, step: str, key: bytes, reuse: Reuse, had_answer: bool) -> Why:
+        """Why no answer from before serves a question; `had_answer`: what led to it had one."""
+        if reuse.since == "never":
+            return "no cache"
+        if reuse.since == "this run":
+            return "fresh" if self.asks_anew(step) else "led nowhere"
+        if self.store.find(key) is not None:
+            return "too old"
+        return "does not fit" if had_answer else ""
 
     @asynccontextmanager
     async def alone(self, key: bytes, reuse: Reuse) -> AsyncIterator[bool]:

@@ -13,6 +13,7 @@ from .staying import Staying, StayingGate
 from .tools import PerformTool, refuse_tools
 from .waiting import Waiting
 from .warming import Warming
+from .words import Tell
 
 
 async def _nothing() -> None:
@@ -40,10 +41,24 @@ class Means:
     keeping: Keeping | None = None
     between: Between | None = None
     remark: Callable[[], str] = str
+    tell: Tell | None = None  # why a question is asked, where something is kept
     staying: Staying | None = None
 
     def gate(self, emit: Emit, clock: Callable[[], float]) -> Gate:
         """The gate through which all calls of one run go."""
-        at_once, keeping, between = self.at_once, self.keeping, self.between
-        of = (self.complete, emit, clock, at_once, self.prices, self.place, self.warming, keeping, between)
-        return Gate(*of) if self.staying is None else StayingGate(*of).join(self.staying)
+        kind = Gate if self.staying is None else StayingGate
+        gate = kind(
+            self.complete,
+            emit,
+            clock,
+            self.at_once,
+            self.prices,
+            self.place,
+            self.warming,
+            self.keeping,
+            self.between,
+            self.tell,
+        )
+        if self.staying is not None and isinstance(gate, StayingGate):
+            gate.join(self.staying)
+        return gate

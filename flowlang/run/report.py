@@ -57,9 +57,9 @@ def fold(events: Iterable[Event]) -> Report:
             case Noted():
                 noted.append(event)
             case CallFinished():
-                calls += not event.cached
                 unpriced += bool(event.tokens_in or event.tokens_out) and event.cost_usd is None
-                if not event.cached:  # of an answer from before, they were paid then
+                if not event.cached:  # what came from before was paid for then
+                    calls += 1
                     tokens_in += event.tokens_in
                     tokens_out += event.tokens_out
                     tokens_cached += event.tokens_cached

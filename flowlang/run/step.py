@@ -10,8 +10,10 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from ..language.checked import CheckedStep, Loop
+from ..language.unsettled import Unsettled, Untold
 from ..language.values import EMPTY, Remembered, Value, bare, kind_of
 from ..plan.graph import PlannedStep
+from .calling import Asker
 from .event import Noted, StepFailed, StepFinished, StepSkipped, StepStarted
 from .ground import Ground, held, worked_out
 from .outcome import FAILED_BEFORE, Done, Failed, Failure, LeftOut, LimitReached, Outcome, Skipped, StepFailure
@@ -27,6 +29,7 @@ class Item:
 
     place: int
     names: Mapping[str, Value]
+    untold: Untold | None = None  # whether the step's `when` picks it hangs on what nobody knows yet
 
 
 async def run_step(node: PlannedStep, ground: Ground) -> Outcome:
@@ -52,6 +55,8 @@ class _StepRun:
         step, ground = self.step, self.ground
         try:
             value = await (self._each() if step.loops else self._once())
+        except Untold as untold:
+            value = self._left_open(untold, None)
         except LeftOut as left:
             ground.emit(StepSkipped(ground.path, step.name, left.because))
             return Skipped(left.because)
@@ -63,7 +68,8 @@ class _StepRun:
             return Failed(step.name)
         self._begin()
         seconds = ground.gate.clock() - self.started_at
-        ground.emit(StepFinished(ground.path, step.name, self.count, len(self.failed), seconds))
+        because = ground.gate.words.of(ground.path, step.name)
+        ground.emit(StepFinished(ground.path, step.name, self.count, len(self.failed), seconds, because))
         return Done(value)
 
     def _begin(self) -> None:
@@ -71,6 +77,9 @@ class _StepRun:
         if not self.has_begun:
             self.has_begun = True
             self.ground.emit(StepStarted(self.ground.path, self.step.name, self.step.kind, self.count))
+
+    def _left_open(self, untold: Untold, item: int | None) -> Value:
+        return self.ground.gate.leave_open(Asker(self.ground.path, self.step.name, item), untold)
 
     def _fail(self, failure: Failure, item: int | None = None) -> None:
         self._begin()
@@ -96,7 +105,11 @@ class _StepRun:
 
         async def work(item: Item) -> bool:
             try:
+                if item.untold is not None:
+                    raise item.untold
                 values[item.place] = await self.work.value(self._names_of(item), item.place)
+            except Untold as one:
+                values[item.place] = self._left_open(one, item.place)
             except LeftOut as one:
                 left[item.place] = one
             except LimitReached as one:
@@ -116,9 +129,12 @@ class _StepRun:
             self._skip_if_nothing_depends_on_items(left)
         self._note_gaps(left)
         by_place = {item.place: item.names for item in items}
-        return tuple(
+        answers = tuple(
             Remembered(values[place], {**by_place[place], "place": Decimal(place)}) for place in sorted(values)
         )
+        if any(type(value) is Unsettled for value in values.values()):
+            return Unsettled(step.name, answers)
+        return answers
 
     def _too_many_failed(self) -> bool:
         return self.step.failures is not None and len(self.failed) > self.step.failures
@@ -165,8 +181,11 @@ class _StepRun:
                     )
                 )
             item = Item(place, names)
-            if self.step.when is None or held(self.step.when, self._names_of(item), self.step.place):
-                items.append(item)
+            try:
+                if self.step.when is None or held(self.step.when, self._names_of(item), self.step.place):
+                    items.append(item)
+            except Untold as untold:
+                items.append(Item(place, names, untold))
         return items
 
     def _turns(self, loops: tuple[Loop, ...], before: Mapping[str, Value]) -> Iterable[Mapping[str, Value]]:
@@ -175,7 +194,12 @@ class _StepRun:
             yield before
             return
         loop = loops[0]
-        found = bare(worked_out(loop.items, {**self.ground.names, **before}, self.step.place))
+        try:
+            found = bare(worked_out(loop.items, {**self.ground.names, **before}, self.step.place))
+        except Untold as untold:
+            if not isinstance(untold.what.known, tuple):
+                raise
+            found = untold.what.known  # each item for itself
         if found is EMPTY:
             if not before:
                 raise LeftOut(f"`{loop.items}` is empty", (loop.items.parts[0].text,))

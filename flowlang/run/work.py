@@ -7,6 +7,7 @@ from typing import assert_never
 from ..language import ast
 from ..language.checked import CheckedStep
 from ..language.expression import Scope, evaluate
+from ..language.unsettled import Unsettled, Untold
 from ..language.values import EMPTY, Remembered, Value, ValueMistake, bare
 from ..models.answer import read_answer
 from ..models.errors import BadAnswer
@@ -82,14 +83,14 @@ class Work:
         samples = self._number(step.samples, "samples", names)
         self._begin()
         values: dict[int, Value] = {}
-        wrong: dict[int, StepFailure | LimitReached] = {}
+        wrong: dict[int, StepFailure | LimitReached | Untold] = {}
 
         async def work(sample: int) -> bool:
             try:
                 values[sample] = (await answering.answer(said, scope, rounds, sample)).value
-            except (StepFailure, LimitReached) as one:
+            except (StepFailure, LimitReached, Untold) as one:
                 wrong[sample] = one
-            return not wrong
+            return all(isinstance(one, Untold) for one in wrong.values())
 
         await ground.together(range(1, samples + 1), min(samples, ground.gate.at_once), work)
         if wrong:
@@ -104,8 +105,11 @@ class Work:
         if self.ground.names.get(name, EMPTY) is EMPTY:
             raise LeftOut(f"`{name}` is empty", (name,))
         place: int | None = None
-        if self.node.continued_by_loop is not None:
+        if self.node.continued_by_loop is None:
+            _refuse_untold(self.ground.names[name])
+        else:
             item = names[self.node.continued_by_loop]
+            _refuse_untold(item)
             number = item.memory.get("place") if isinstance(item, Remembered) else None
             place = int(number) if isinstance(number, Decimal) else None
         found = self.ground.conversations.get(name, {}).get(place)
@@ -133,7 +137,8 @@ class Work:
             if held(step.until, {**names, step.name: value}, step.place):
                 return value
             outputs = [output.name for output in plan.outputs]
-            record = {outputs[0]: value} if len(outputs) == 1 else value
+            told = value.known if isinstance(value, Unsettled) and value.known is not None else value
+            record = {outputs[0]: value} if len(outputs) == 1 else told
             assert isinstance(record, Mapping)
             for name, fresh in record.items():
                 if name in plan.flow.inputs and bare(fresh) is not EMPTY:
@@ -173,7 +178,12 @@ class Work:
                     raise StepFailure(Failure(FAILED_BEFORE, message, self.step.place))
                 case _:
                     assert_never(outcome)
-        return next(iter(record.values())) if len(record) == 1 else record
+        value = next(iter(record.values())) if len(record) == 1 else record
+        if isinstance(value, Unsettled):
+            return Unsettled(self.step.name, value.known)
+        if len(record) > 1 and any(type(one) is Unsettled for one in record.values()):
+            return Unsettled(self.step.name, record)
+        return value
 
     def _plan(self) -> Plan:
         assert self.node.sub is not None
@@ -184,7 +194,11 @@ class Work:
         scope, inputs = Scope(names), self._plan().flow.inputs
         given: dict[str, Value] = {}
         for name, value in self.step.with_:
-            found = evaluate(value, scope)
+            try:
+                found = evaluate(value, scope)
+            except Untold as untold:
+                given[name] = Unsettled(untold.what.by, is_input=untold.what.is_input)
+                continue
             if bare(found) is not EMPTY:
                 given[name] = self._fit(found, name)
             elif not inputs[name].optional:
@@ -194,6 +208,8 @@ class Work:
         return given
 
     def _fit(self, value: Value, name: str) -> Value:
+        if isinstance(value, Unsettled):
+            return value
         try:
             return fitted(value, self._plan().flow.inputs[name].type)
         except Misfit as misfit:
@@ -259,3 +275,9 @@ class Work:
             raise StepFailure(failure)
         assert isinstance(found, Decimal)
         return int(found)
+
+
+def _refuse_untold(value: Value) -> None:
+    """Raises Untold for an answer that nobody knows yet: its conversation isn't there either."""
+    if isinstance(found := bare(value), Unsettled):
+        raise Untold(found)

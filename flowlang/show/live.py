@@ -8,7 +8,7 @@ from rich.console import Group
 from rich.live import Live
 from rich.text import Text
 
-from ..run.event import Event, StepStarted
+from ..run.event import CallStarted, Event, StepStarted
 from .numbers import duration
 from .progress import Progress, Running
 from .rows import RowsProgress
@@ -41,7 +41,7 @@ class LiveView:
     def emit(self, event: Event) -> None:
         """Takes an event in; a change of state becomes a line that stays."""
         line = self.progress.take(event)
-        if line is not None and not isinstance(event, StepStarted):
+        if line is not None and not isinstance(event, StepStarted | CallStarted):
             self.console.print(Text(line, style=_style(line), overflow="fold"), highlight=False)
 
     def tick(self) -> None:
@@ -75,6 +75,7 @@ class LiveView:
             (one.progress(), ""),
             (f"{tokens:,} tokens" if tokens else "", "dim"),
             (f"${one.cost_usd:.4f}" if one.cost_usd else "", "dim"),
+            (one.because, "dim"),
         ]
         for text, style in parts:
             if text and line.cell_len + 1 + len(text) <= room:

@@ -11,6 +11,7 @@ from ..language.template import render
 from ..language.values import Value, ValueMistake
 from ..plan.estimate import Estimate, Need
 from ..plan.graph import Plan, PlannedStep
+from ..plan.remaining import Saved
 from ..run.budget import dollars
 from .numbers import count, duration, money
 from .phrases import written
@@ -31,27 +32,36 @@ def plan_json(plan: Plan) -> str:
     return json.dumps(whole, indent=2, ensure_ascii=False) + "\n"
 
 
-def plan_table(estimate: Estimate, width: int) -> str:
-    """The steps in the order in which they can start, and what a run would cost."""
+def plan_table(estimate: Estimate, width: int, saved: Saved | None = None) -> str:
+    """The steps in the order in which they can start, and what a run would cost.
+
+    `saved` is what answers from before save, where the plan was looked up in the store.
+    """
     plan = estimate.plan
     steps = plan.steps()
     lines = [f"{visible_line(plan.flow.source.path)}: {count(len(steps), 'step')}, {_calls(plan.calls)}", ""]
-    rows = [("", "step", "calls", "model", "tokens in", "cost", "reads")]
+    rows = [("", "step", "status", "calls", "model", "tokens in", "cost", "reads")]
     level: int | None = None
     for node in sorted(plan.nodes.values(), key=lambda one: (one.level, one.place.span.start)):
         first = str(node.level + 1) if node.level != level else ""
         level = node.level
         need = estimate.needs[node.name]
         cells = (_calls_of(node), _model_of(node), _tokens_of(node), _cost_of(need, node))
-        rows.append((first, visible_line(node.name), *cells, visible_line(_reads_of(node))))
+        status = "-" if saved is None or node.kind == "let" else node.status
+        rows.append((first, visible_line(node.name), status, *cells, visible_line(_reads_of(node))))
     lines += _laid_out(_without_empty(rows), width)
     lines += ["", "What has the same number starts at the same time."] if len(rows) > 2 else []
-    lines += _cost_in_all(estimate.total)
+    if saved is not None:
+        lines += ["", *_reasons(steps)] if any(step.status != "cached" for step in steps) else [""]
+    is_done = saved is not None and saved.calls > 0 and all(step.status == "cached" for step in steps)
+    lines += ["Nothing is left to ask."] if is_done else _cost_in_all(estimate.total)
     if limits := _limits(plan.flow.limits):
         lines.append(f"Limits: {', '.join(limits)}.")
     lines += _against_limits(estimate.total, plan.flow.limits)
     if without := [node.name for node in plan.without_model()]:
         lines.append(f"No model is named for {', '.join(f'`{visible_line(name)}`' for name in without)}.")
+    if saved is not None:
+        lines.append(_saved_in_all(saved, plan.calls, any(step.status == "unknown" for step in steps)))
     return "\n".join(lines) + "\n"
 
 
@@ -196,7 +206,7 @@ def _tokens_of(node: PlannedStep) -> str:
 def _cost_of(need: Need, node: PlannedStep) -> str:
     if node.kind in ("let", "call") or need.likely_usd is None:
         return "-"
-    most = "" if need.most_usd is None else f", at most {money(need.most_usd)}"
+    most = "" if need.most_usd in (None, need.likely_usd) else f", at most {money(need.most_usd)}"
     return f"{money(need.likely_usd)}{most}"
 
 
@@ -210,6 +220,30 @@ def _cost_in_all(total: Need) -> list[str]:
     if total.most_usd is not None:
         told += f"; at most {money(total.most_usd)}, if every answer is as long as it may be"
     return [f"{told}."]
+
+
+def _reasons(steps: Iterable[PlannedStep]) -> list[str]:
+    """Why each step that is not answered from before is not, a line for each."""
+    return [
+        f"`{visible_line(step.name)}` is {step.status}: {visible_line(step.because)}"
+        for step in steps
+        if step.status != "cached"
+    ]
+
+
+def _saved_in_all(saved: Saved, calls: int | None, has_unknown: bool) -> str:
+    """What the answers from before save."""
+    if not saved.calls:
+        return "No call is answered already."
+    of = f" of {saved.calls + calls:,}" if calls is not None else ""
+    up_to = " at most" if of and has_unknown else ""
+    known = f", about {money(saved.cost_usd)} saved" if saved.cost_usd else ""
+    one = saved.calls == 1 and not of
+    return (
+        f"{saved.calls:,}{of} calls{up_to} are answered already{known}."
+        if not one
+        else f"1 call is answered already{known}."
+    )
 
 
 def _against_limits(total: Need, limits: CheckedLimits) -> list[str]:
@@ -233,11 +267,11 @@ def _reads_of(node: PlannedStep) -> str:
 
 
 def _without_empty(rows: Sequence[tuple[str, ...]]) -> list[tuple[str, ...]]:
-    """The rows without the columns of tokens and cost, where nothing is known of them."""
+    """The rows without the columns of status, tokens and cost, where nothing is known of them."""
     kept = [
         place
         for place, head in enumerate(rows[0])
-        if head not in ("tokens in", "cost") or any(row[place] != "-" for row in rows[1:])
+        if head not in ("status", "tokens in", "cost") or any(row[place] != "-" for row in rows[1:])
     ]
     return [tuple(row[place] for place in kept) for row in rows]
 

@@ -23,6 +23,7 @@ from ..run.event import (
     StepStarted,
     ToolCalled,
 )
+from ..run.words import FROM_BEFORE
 from .numbers import count, duration
 from .terminal import visible_line
 
@@ -34,13 +35,21 @@ FAILED_ITEMS_TOLD = 5  # of one step; the others are counted
 
 @dataclass(slots=True)
 class Running:
-    """A step that has started and not ended. `done`: the items or rounds that an answer came for."""
+    """A step that has started and not ended. `done`: the items or rounds that an answer came for.
+
+    `calls`, tokens and cost are of what was sent; `from_before` counts the answers that were there. `asks` and `finds`
+    say so of all that the step runs as well. `because` is why it asks.
+    """
 
     name: str
     items: int | None
     since: float
     done: set[int] = field(default_factory=set)
     calls: int = 0
+    from_before: int = 0
+    asks: bool = False
+    finds: bool = False
+    because: str = ""
     tokens_in: int = 0
     tokens_out: int = 0
     cost_usd: Decimal | None = None
@@ -102,11 +111,15 @@ class Progress:
                 name = full_name(path, step)
                 self.running[name] = Running(name, items, self.clock())
                 self._note_round(path)
-                return None if path else f"{name}: started" + (f", {count(items, 'item')}" if items is not None else "")
-            case CallStarted(path=path, step=step, item=item):
+                # Of a step that may find all its answers in the store, it is said when it asks something.
+                return self._begins(name, "") if event.kind == "call" and not path else None
+            case CallStarted(path=path, step=step, item=item, because=because):
+                line = self._begins(_outermost(path, step), because)
                 if one := self.running.get(full_name(path, step)):
                     one.streaming[item] = 0
-                return None
+                    one.finds = one.finds or because == FROM_BEFORE
+                    one.asks = one.asks or because != FROM_BEFORE
+                return line
             case Delta(path=path, step=step, item=item, text=text):
                 if one := self.running.get(full_name(path, step)):
                     one.streaming[item] = one.streaming.get(item, 0) + len(text)
@@ -139,8 +152,24 @@ class Progress:
                 self.running.clear()
                 return None
 
+    def _begins(self, name: str, because: str) -> str | None:
+        """A step of the main flow asks, or finds an answer from before: the line for the first time it asks."""
+        one = self.running.get(name)
+        if one is None:
+            return None
+        if because == FROM_BEFORE:
+            one.finds = True
+            return None
+        if one.asks:
+            return None
+        one.asks, one.because = True, one_line(because)
+        items = f", {count(one.items, 'item')}" if one.items is not None else ""
+        return f"{name}: started{items}" + (f", {one.because}" if because else "")
+
     def _finished(self, name: str, seconds: float, failed: int) -> str:
         one = self.running.pop(name, None)
+        if one is not None and one.finds and not one.asks and not failed:
+            return f"{name}: {FROM_BEFORE}" + (f", {count(one.items, 'item')}" if one.items is not None else "")
         parts = [f"done in {duration(seconds)}"]
         if one is not None and one.items is not None:
             parts.append(count(one.items, "item"))
@@ -148,6 +177,9 @@ class Progress:
             parts.append(f"{failed} failed")
         if one is not None and one.calls:
             parts.append(count(one.calls, "call"))
+        if one is not None and one.from_before:
+            parts.append(f"{one.from_before:,} {FROM_BEFORE}")
+        if one is not None and one.calls:
             parts.append(f"{one.tokens_in:,} tokens in, {one.tokens_out:,} out")
         if one is not None and one.cost_usd:
             parts.append(f"${one.cost_usd:.4f}")
@@ -176,13 +208,21 @@ class Progress:
 
 def _add_call(one: Running, event: CallFinished) -> None:
     one.streaming.pop(event.item, None)
-    one.calls += event.status != "cancelled"
-    one.tokens_in += event.tokens_in
-    one.tokens_out += event.tokens_out
-    if event.cost_usd is not None:
-        one.cost_usd = (one.cost_usd or Decimal(0)) + event.cost_usd
+    if event.cached:
+        one.from_before += 1
+    else:
+        one.calls += event.status != "cancelled"
+        one.tokens_in += event.tokens_in
+        one.tokens_out += event.tokens_out
+        if event.cost_usd is not None:
+            one.cost_usd = (one.cost_usd or Decimal(0)) + event.cost_usd
     if event.item is not None and event.status == "ok":
         one.done.add(event.item)
+
+
+def _outermost(path: str, step: str) -> str:
+    """The step of the main flow that asks, by itself or by a flow that it runs."""
+    return visible_line(path.partition("/")[0].partition("[")[0] or step)
 
 
 def full_name(path: str, step: str) -> str:

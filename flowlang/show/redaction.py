@@ -6,7 +6,7 @@ from decimal import Decimal
 
 from ..language.values import Document, Remembered, Value
 from ..language.writing import as_text
-from ..run.event import Delta, Emit, Event, Noted, StepFailed, StepSkipped
+from ..run.event import CallStarted, Delta, Emit, Event, Noted, StepFailed, StepFinished, StepSkipped
 from ..run.outcome import Done, Outcome, Result
 from ..run.secrets import Secrets
 
@@ -25,6 +25,10 @@ def redacted_events(emit: Emit, secrets: Secrets) -> Emit:
                 event = replace(event, message=redact(event.message), hints=tuple(map(redact, event.hints)))
             case StepSkipped():
                 event = replace(event, because=redact(event.because))
+            case CallStarted(because=because) if because:
+                event = replace(event, because=redact(because))
+            case StepFinished(because=because) if because:
+                event = replace(event, because=redact(because))
             case Noted():
                 event = replace(event, message=redact(event.message))
             case _:

@@ -53,7 +53,7 @@ class RowsProgress:
                 steps = count(len(event.steps), "step")
                 return f"{visible_line(event.flow)}: {steps}, {count(self.rows, 'row')}{how}"
             case CallFinished():
-                if one := self.running.get("row"):
+                if (one := self.running.get("row")) and not event.cached:
                     one.tokens_out += event.tokens_out
                     if event.cost_usd is not None:
                         one.cost_usd = (one.cost_usd or Decimal(0)) + event.cost_usd

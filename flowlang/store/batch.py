@@ -58,8 +58,10 @@ class Batch:
         return self._last_call
 
     def add(self, table: str, row: tuple[Any, ...]) -> None:
-        """Adds a row to those that are to be written."""
+        """Adds a row to those that are to be written; an answer is there at once for whoever asks in the same batch."""
         self._rows[table].append(row)
+        if table == "answers":
+            self._answers[row[0]] = row[1:]
 
     def put(self) -> None:
         """Writes what was added."""

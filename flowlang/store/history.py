@@ -127,6 +127,10 @@ class History:
                     return Kept(reply, made_at, run, turns)
         return None
 
+    def has_answers(self) -> bool:
+        """Whether there is any answer at all."""
+        return any(True for _ in self._rows("select 1 from answers limit 1", ()))
+
     def text(self, digest: bytes) -> bytes | None:
         """A long text or an attachment by its digest; None if it is gone."""
         for (data,) in self._rows("select data from texts where digest = ?", (digest,)):

@@ -30,6 +30,7 @@ from .hiding import hidden_by
 from .recording import open_answers
 from .screen import Screen
 from .storing import open_keeping
+from .wording import words_of
 
 if TYPE_CHECKING:
     from ..models.transport import Transport
@@ -75,6 +76,7 @@ def open_means(
     refuse_unless_priced(plan, prices, max_cost, screen)
     keeping = open_keeping(plan, inputs, providers, given, screen, repeats)
     transport = _transport(plan, providers, at_once, screen, keeping)
+    tell = words_of(plan, inputs, providers, keeping, screen) if keeping is not None and not given.has("each") else None
     return Means(
         complete=hide_from_model(transport.complete, secrets),
         place=transport.place,
@@ -86,6 +88,7 @@ def open_means(
         max_cost_usd=max_cost,
         at_once=at_once,
         keeping=keeping,
+        tell=tell,
     )
 
 

@@ -21,11 +21,16 @@ def perform(words: Sequence[str], screen: Screen) -> int:
         raise _no_command(name)
     asks_for_help = "--help" in rest or "-h" in rest
     path = find_flow(rest, command.flags) if command.opens_flow or command.keeps_looking else None
+    if command.flow_may_miss and (path is None or not path.endswith(".flow")):
+        path = None
     if asks_for_help and (path is None or not command.takes_inputs):
         screen.out(_load("manual").manual(command, screen.width))
         return DONE
     if command.opens_run:
         return _exit_code(_load(name).perform(rest, command, screen))
+    if path is None and command.flow_may_miss:
+        path = _text(_load(name).last_flow(rest, screen))
+        rest = [path, *rest]
     if command.keeps_looking and not asks_for_help:
         return _exit_code(_load(name).perform(rest, screen))
     if path is None:
@@ -42,6 +47,11 @@ def perform(words: Sequence[str], screen: Screen) -> int:
 def _load(module: str) -> ModuleType:
     """A module of this folder, when it is needed: a flow brings the whole language with it, and a run asyncio."""
     return import_module(f".{module}", __package__)
+
+
+def _text(path: object) -> str:
+    assert isinstance(path, str)
+    return path
 
 
 def _exit_code(code: object) -> int:

@@ -6,6 +6,8 @@ FLOW = Word("FLOW", "the flow, as in brief.flow")
 INPUTS = Flag("inputs", "values for many inputs at once: a JSON object with a key per input", "FILE")
 
 STORE = Flag("store", "the folder for answers and runs; .flowlang beside flowlang.toml or the flow by default", "DIR")
+FRESH = Flag("fresh", "ask again what was answered before: everything, or one step", "[STEP]")
+NO_STORE = Flag("no-store", "keep nothing of this run, and use nothing from before")
 
 EVENTS = Flag("events", "write every event of the run to this file, as JSON Lines", "FILE")
 REPORT = Flag("report", "write a page about the run to this file when it is over: html=FILE", "KIND=FILE")
@@ -73,10 +75,14 @@ PLAN = Command(
         Flag("json", "print the plan as JSON, for programs"),
         Flag("only", "only this step, and what it needs", "STEP"),
         INPUTS,
+        FRESH,
+        STORE,
+        NO_STORE,
     ),
     about="""
     The steps in their order, what each reads, which model it asks, and how many calls it needs if every answer fits
-    at once. Nothing is sent anywhere. Inputs may be given, and need not be.
+    at once. What was answered before is cached, and costs nothing; of what is new, it says why. Nothing is sent
+    anywhere, and nothing is written. Inputs may be given, and need not be.
     """,
     examples=(
         "flowlang plan brief.flow",
@@ -127,9 +133,9 @@ RUN = Command(
         TRUSTED,
         MAX_COST,
         AT_ONCE,
-        Flag("fresh", "ask again what was answered before: everything, or one step", "[STEP]"),
+        FRESH,
         STORE,
-        Flag("no-store", "keep nothing of this run, and use nothing from before"),
+        NO_STORE,
         EVENTS,
         REPORT,
         CONSOLE,
@@ -318,6 +324,35 @@ TEST = Command(
     ),
 )
 
+WHY = Command(
+    name="why",
+    words=(
+        Word("FLOW", "the flow; without it, the one of the last run", needed=False),
+        Word("STEP", "the step, or outer.inner for a step of the flow that `outer` runs"),
+    ),
+    flags=(
+        Flag("item", "of a step that repeats: this item alone", "N"),
+        Flag("run", "tell of this run; of the last one by default", "N"),
+        Flag("json", "the same as JSON, for programs"),
+        INPUTS,
+        FRESH,
+        STORE,
+    ),
+    about="""
+    Says of a step whether a run would ask it again, and why: which line of which text changed, which input, model,
+    parameter, field or tool, or which step before it gave another answer. Then why it was asked in the last run, or
+    was not. Inputs that are not given are those of that run. Nothing is sent anywhere, and nothing is written.
+    """,
+    examples=(
+        "flowlang why claims",
+        "flowlang why brief.flow verdict --item 3",
+        "flowlang why brief.flow claims --run 7 --json",
+    ),
+    opens_flow=True,
+    takes_inputs=True,
+    flow_may_miss=True,
+)
+
 TRUST = Command(
     name="trust",
     words=(
@@ -424,7 +459,7 @@ COMPLETION = Command(
 ALL = {
     command.name: command
     for command in (
-        *(NEW, CHECK, RUN, WATCH, RETRY, TEST, TRUST, PLAN, PREVIEW, RUNS, SHOW, DIFF, CACHE),
+        *(NEW, CHECK, RUN, WATCH, RETRY, TEST, TRUST, PLAN, WHY, PREVIEW, RUNS, SHOW, DIFF, CACHE),
         *(FMT, GRAPH, DESCRIBE, MODELS, EXPLAIN, COMPLETION),
     )
 }

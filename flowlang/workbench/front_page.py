@@ -10,6 +10,7 @@ COMMANDS: tuple[tuple[str, str], ...] = (
     ("test", "run the tests that stand in flows; asks no model"),
     ("trust", "show what a project's files ask for, and grant it"),
     ("plan", "show what a run would do; asks no model"),
+    ("why", "say why a step would be asked again, or was"),
     ("preview", "show the exact messages of one step; asks no model"),
     ("runs", "list the earlier runs"),
     ("show", "show what an earlier run asked, was answered, and cost"),

@@ -10,9 +10,9 @@ def config_folder() -> Path:
     return Path(platformdirs.user_config_path("flowlang"))
 
 
-def store_folder_for(name: str) -> Path:
-    """Where the store of a project is kept that is on another machine itself."""
-    return Path(platformdirs.user_cache_path("flowlang", appauthor=False)) / "stores" / name
+def stores_folder() -> Path:
+    """Where the stores of projects are kept that are on another machine themselves."""
+    return Path(platformdirs.user_cache_path("flowlang", appauthor=False)) / "stores"
 
 
 def log_folder() -> Path:

@@ -34,6 +34,7 @@ from .ready import NotReady, Opener, Ready
 from .refusal import Refusal
 from .screen import Screen
 from .settling import Settling
+from .storing import fresh_steps
 from .telling import told
 from .tool_memory import ToolMemory
 from .watched import FolderWatch
@@ -90,7 +91,6 @@ class Session:
     max_cost_usd: Decimal | None
     need_of: NeedOf
     give_back: GiveBack
-    fresh: frozenset[str] | None = frozenset()
     at_once: int = 64
     clock: Callable[[], float] = time.monotonic
     wall: Callable[[], float] = time.time
@@ -339,9 +339,9 @@ class Session:
     ) -> None:
         """Ends the present run, whose calls go on, and begins one; of a part of the flow with `only`."""
         await self._stop_run()
-        if self.board.run == 0:
-            fresh = self.fresh
         try:
+            if self.board.run == 0:
+                fresh = fresh_steps(ready.given, ready.plan)
             means = await self.kept.means(ready, fresh)
         except Refusal as refusal:
             self._trouble(NotReady(self.screen.redact(told(refusal, False)), refusal.code))

@@ -9,13 +9,14 @@ from pathlib import Path
 from typing import Any
 
 from .. import __version__
+from ..diagnostics.diagnostic import nearest
 from ..language.checked import CheckedFlow
 from ..language.values import Value
 from ..models.providers import Providers
 from ..plan.graph import Plan
 from ..project import find_root
 from ..run.budget import dollars
-from ..run.exit import STORE
+from ..run.exit import STORE, WRONG_INPUT
 from ..run.keeping import Keeping, OriginOf
 from ..show.graph import nodes_of
 from ..show.numbers import count
@@ -28,7 +29,7 @@ from ..store.problems import StoreUnusable
 from ..store.store import Store, open_store
 from .commit import ask_git
 from .given import Given
-from .own_folders import store_folder_for
+from .own_folders import stores_folder
 from .refusal import Refusal
 from .screen import Screen
 
@@ -42,7 +43,7 @@ def store_folder(flow: str, given: Given, screen: Screen) -> Path:
     if not is_far(wanted):
         return wanted
     name = hashlib.sha256(str(wanted.resolve()).encode("utf-8", "surrogateescape")).hexdigest()[:16]
-    folder = store_folder_for(name)
+    folder = stores_folder() / name
     if not folder.exists():  # said once, when it is begun
         shown = visible_line(str(wanted))
         screen.err(f"`{shown}` would be on another machine, where a store is not safe: it is kept in {folder}")
@@ -64,7 +65,7 @@ def open_keeping(
     """
     if given.has("no-store"):
         return None
-    flow = plan.flow
+    flow, fresh = plan.flow, fresh_steps(given, plan)
     git = ask_git(flow, screen.environment)
     try:
         store = open_store(open_folder(store_folder(flow.source.path, given, screen)), screen.redact, screen.err)
@@ -80,9 +81,22 @@ def open_keeping(
         raise Refusal(STORE, problem.message, problem.hints, "store-failed") from None
     screen.err(told_lost(lost))
     repeated = frozenset(repeats)
-    keeping = Keeping(store, origins(providers), repeated, fresh=fresh_steps(given), finds=providers is not None)
+    keeping = Keeping(store, origins(providers), repeated, fresh=fresh, finds=providers is not None)
     _remember_results(keeping, repeats)
     return keeping
+
+
+def open_history(flow: str, given: Given, screen: Screen) -> History | None:
+    """The store, for reading alone; None where there is none that can be read. Nothing is made or changed."""
+    told = given.flag("store") or screen.environment.get(_VARIABLE, "").strip()
+    usual = Path(told) if told else find_root(Path(flow)) / FOLDER
+    # Whether the project is on another machine need not be known where nothing is kept either way.
+    if given.has("no-store") or not (usual.exists() or stores_folder().is_dir()):
+        return None
+    try:
+        return History(store_folder(flow, given, screen))
+    except StoreUnusable:
+        return None
 
 
 def described(flow: CheckedFlow, inputs: Mapping[str, Value], store: Store, given: Given) -> dict[str, Any]:
@@ -167,9 +181,16 @@ def flow_key(flow: CheckedFlow) -> str:
     return path.resolve().relative_to(find_root(path).resolve()).as_posix()
 
 
-def fresh_steps(given: Given) -> frozenset[str] | None:
-    """The steps that are asked anew; None for all of them."""
+def fresh_steps(given: Given, plan: Plan) -> frozenset[str] | None:
+    """The steps that are asked anew, also of flows that others run; None for all. Raises Refusal for what is none."""
     named = given.flags.get("fresh", ())
+    known = list(dict.fromkeys(node.name for below in plan.with_those_below() for node in below.steps()))
+    for name in named:
+        if name and name not in known:
+            near = nearest(name, known)
+            hint = f"did you mean `{near}`?" if near else "its steps: " + ", ".join(f"`{one}`" for one in known)
+            message = f"`--fresh {name}`: there is no step `{name}` in `{plan.flow.source.path}`"
+            raise Refusal(WRONG_INPUT, message, (hint,), "unknown-name")
     return None if "" in named else frozenset(named)
 
 
@@ -179,8 +200,9 @@ def origins(providers: Providers | None) -> OriginOf:
     def origin_of(model: str) -> str:
         if providers is None:
             return "offline"
+        provider = providers.known.get(providers.of(model)[0])
         # Who signs in by the address asks the same provider with another password.
-        return re.sub("//[^/@]*@", "//", providers.known[providers.of(model)[0]].base_url.rstrip("/"))
+        return "" if provider is None else re.sub("//[^/@]*@", "//", provider.base_url.rstrip("/"))
 
     return origin_of
 

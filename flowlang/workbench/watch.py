@@ -72,6 +72,7 @@ def _first_look(opener: Opener, path: str, words: Sequence[str], screen: Screen)
     screen.asks = False
     opened = opener.open()
     if isinstance(opened, Ready):
+        fresh_steps(opened.given, opened.plan)
         return opened.given
     if opened.code == MISTAKES or (opener.given is None and not Path(path).exists()) or opener.waits_for_settings:
         return read_words(words, WATCH, {}, whole=False)
@@ -106,7 +107,6 @@ async def _watch(opener: Opener, given: Given, mode: Mode, events: TextIO | None
         max_cost_of(given),
         _need_of,
         give_back,
-        fresh=fresh_steps(given),
         at_once=given.number("at-once", 1) or AT_ONCE,
     )
     give_back.tell_of_writing(session.wrote)

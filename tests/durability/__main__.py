@@ -18,7 +18,7 @@ def _at(calls: str) -> Trial:
 
 
 TRIALS: dict[str, Trial] = {
-    **{f"kill-{calls.split(',')[0]}": _at(calls) for calls in test_kills.WRITES},
+    **{f"kill-{calls}": _at(calls) for calls in test_kills.WRITES},
     "kill-moments": lambda home, count: test_kills.killed_at_moments(home, count or 200),
     "power": lambda home, count: test_power.after_power_cuts(home, count or 2_000),
     "full": lambda home, count: test_disk.failing(home, "ENOSPC", range(1, (count or test_disk.MOST) + 1)),

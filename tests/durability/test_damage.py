@@ -148,6 +148,6 @@ async def _asked_again(store: Store, number: int) -> str | None:
 
 
 def test_a_damaged_store_never_serves_a_wrong_answer_and_saves_the_good_ones(tmp_path: Path, complete: bool) -> None:
-    figures = damaged(tmp_path, 1_000 if complete else 60)
+    figures = damaged(tmp_path, 1_000 if complete else 40)
     assert not figures.wrong and figures.lost == 0, figures
     assert figures.hit and figures.done

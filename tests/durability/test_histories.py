@@ -215,7 +215,7 @@ def check_history(steps: list[tuple[dict[str, int], int | None, int | None]], la
         assert len(again.asked) == ("uncached" in last)
 
 
-@settings(max_examples=25, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=15, suppress_health_check=[HealthCheck.too_slow])
 @given(STEPS, PIECE_SETS)
 def test_a_cached_run_gives_what_a_fresh_one_gives(
     steps: list[tuple[dict[str, int], int | None, int | None]], last: dict[str, int]

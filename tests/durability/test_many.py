@@ -3,6 +3,7 @@
 import random
 import time
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 
 from .project import Figures, Project, gateway, kill
@@ -33,8 +34,9 @@ def asking_the_same(home: Path, rounds: int, is_warm: bool, kills: int = 2, seed
             figures.trials += 1
             running = [project.start("--at-once", "16") for _ in range(PROCESSES)]
             died = 0
+            _wait_until(lambda: len(gate.log) > draw.randint(0, 60), 5)
             for process in running[:kills]:
-                time.sleep(draw.uniform(0.1, 0.4))
+                time.sleep(draw.uniform(0.0, 0.2))
                 if process.poll() is None:
                     process.kill()
                     died += 1
@@ -50,6 +52,12 @@ def asking_the_same(home: Path, rounds: int, is_warm: bool, kills: int = 2, seed
             if project.report().count(";") != QUESTIONS - 1:
                 figures.wrong.append(f"{number}: the report is not whole")
     return figures
+
+
+def _wait_until(holds: Callable[[], bool], most_s: float) -> None:
+    until = time.monotonic() + most_s
+    while not holds() and time.monotonic() < until:
+        time.sleep(0.005)
 
 
 def took_over_after_s(home: Path) -> float:
@@ -76,7 +84,7 @@ def took_over_after_s(home: Path) -> float:
 
 
 def test_what_eight_processes_ask_at_once_is_billed_once(tmp_path: Path, complete: bool) -> None:
-    for is_warm in (False, True):
+    for is_warm in (False, True) if complete else (False,):
         figures = asking_the_same(tmp_path / str(is_warm), 20 if complete else 1, is_warm)
         assert not figures.wrong and figures.lost == 0, figures
 

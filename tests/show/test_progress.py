@@ -69,6 +69,7 @@ def test_a_line_for_each_change_of_state_and_none_for_what_streams():
 def test_silence_is_broken_every_ten_seconds():
     log, lines, clock = console()
     log.emit(StepStarted("", "verdict", "prompt", 8))
+    log.emit(CallStarted("", "verdict", 1, "m"))
     for item in (1, 2, 5):
         log.emit(call_finished("verdict", item))
     for _ in range(25):
@@ -92,6 +93,7 @@ def test_no_text_of_a_model_begins_a_line_or_adds_one():
 def test_many_failing_items_are_counted_and_not_listed():
     log, lines, _ = console()
     log.emit(StepStarted("", "row", "prompt", 1000))
+    log.emit(CallStarted("", "row", 1, "m"))
     for item in range(1, 1001):
         log.emit(StepFailed("", "row", item, "bad-answer", "does not fit", PLACE))
     assert len(lines) == 1 + 5 + 1

@@ -8,7 +8,7 @@ from flowlang.models.chat import ChatMessage, ChatRequest, Reply, ToolCall
 from flowlang.run.secrets import secrets_of
 from flowlang.store.file import NAME
 from flowlang.store.problems import StoreUnusable
-from flowlang.store.rows import Attempt, Ending
+from flowlang.store.rows import Attempt, Ending, Kept
 from flowlang.store.store import Busy, Store
 
 from .stores import attempt, filled, found, key, opened, using
@@ -19,6 +19,16 @@ CANARY = "sk-canary-8842-north"
 def test_an_answer_that_has_come_is_there_for_the_next_process(tmp_path: Path) -> None:
     filled(tmp_path / "s", 3)
     assert found(tmp_path / "s", 4) == ["answer 0", "answer 1", "answer 2", None]
+
+
+def test_who_asks_in_the_transaction_that_brings_the_answer_gets_it(tmp_path: Path) -> None:
+    store = opened(tmp_path / "s")
+    answer = store._answer_row(key(1), Reply("yes"))
+    asking = store._claiming(attempt(1), lambda kept: True, True)
+    works = [lambda batch: batch.add("answers", answer), asking]
+    _, claimed = store._file.write(lambda connection: store._carry_out(connection, works))
+    assert isinstance(claimed, Kept) and claimed.reply.text == "yes"
+    store.close_now()
 
 
 def test_a_call_is_noted_before_it_is_sent_and_named_once_if_it_never_ends(tmp_path: Path) -> None:
