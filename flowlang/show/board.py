@@ -20,12 +20,12 @@ from ..run.event import (
     StepSkipped,
     StepStarted,
 )
+from ..run.words import FROM_BEFORE
 from .numbers import count, money
 from .terminal import visible_line
 
 Clock = Callable[[], float]
 TAIL = 400  # characters of streaming text that are kept
-FROM_BEFORE = "from before"
 
 
 @dataclass(slots=True)
@@ -99,17 +99,22 @@ class Board:
         self, flow: str, steps: Iterable[tuple[str, str, int]], running: Container[str], pinned: Container[str]
     ) -> None:
         """A run begins. `steps` are all of the flow, with file and line; those that it has nothing to do with stay."""
-        self.flow, before = flow, self.rows
-        self.rows = {}
-        for name, file, line in steps:
-            row = self.rows[name] = before.get(name) or Row(name)
-            row.file, row.line = file, line
+        self.steps(flow, steps)
+        for name, row in self.rows.items():
             if name in running:
                 row.state, row.why = ("pinned", "until you unpin it") if name in pinned else ("waiting", "")
                 row.seconds, row.tail = 0.0, ""
         self.run += 1
         self.is_running = True
         self.asks = False
+
+    def steps(self, flow: str, steps: Iterable[tuple[str, str, int]]) -> None:
+        """The flow has these steps now."""
+        self.flow, before = flow, self.rows
+        self.rows = {}
+        for name, file, line in steps:
+            row = self.rows[name] = before.get(name) or Row(name)
+            row.file, row.line = file, line
 
     def answered(self, name: str, text: str) -> None:
         """A step has a value, as a text."""
@@ -169,7 +174,7 @@ class Board:
         match event:
             case CallStarted():
                 row.streaming[turn] = 0
-                because = getattr(event, "because", "")
+                because = event.because
                 if because and because != FROM_BEFORE and not row.why:
                     row.why = because
             case Delta(text=text):

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from ..run.event import Event
+from ..run.words import FROM_BEFORE
 from .console import QUIET_S
 from .numbers import duration
 from .progress import Clock, Progress
@@ -24,7 +25,8 @@ class BoardLines:
 
     def emit(self, event: Event) -> None:
         """Tells an event, if there is a line for it."""
-        if (line := self.progress.take(event)) is not None:
+        line = self.progress.take(event)
+        if line is not None and not line.endswith(f": {FROM_BEFORE}"):  # the last line says how many these are
             self.say(line)
 
     def tick(self) -> None:

@@ -6,6 +6,7 @@ from decimal import Decimal
 from typing import Literal
 
 from ..record import record
+from ..show.numbers import count, money
 
 Mode = Literal["auto", "ask", "lazy", ""]  # empty: nobody has said
 Step = Literal["run", "ask", "mark"]
@@ -38,6 +39,13 @@ def step_for(mode: Mode, need: Need, max_cost_usd: Decimal | None) -> Step:
             if need.is_free:
                 return "run"
             return "run" if max_cost_usd is not None and _within(need.cost_usd, max_cost_usd) else "ask"
+
+
+def told_need(need: Need) -> str:
+    """What a save would need, as the question that it is."""
+    calls = "some calls" if need.calls is None else count(need.calls, "call")
+    cost = "nobody knows what they cost" if need.cost_usd is None else f"about {money(need.cost_usd)}"
+    return f"this save would make {calls}, {'for nothing' if need.is_free else cost}: r runs it"
 
 
 def _within(cost_usd: Decimal | None, most_usd: Decimal) -> bool:

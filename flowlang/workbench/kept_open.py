@@ -4,33 +4,39 @@ import asyncio
 import hashlib
 import shutil
 import tempfile
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
 from decimal import Decimal
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from .. import __version__
-from ..models.chat import ChatRequest, Complete
+from ..language.values import Value
+from ..models.chat import ChatRequest, Complete, Usage
 from ..models.dialects import NOTHING, Known
 from ..models.errors import ModelError
 from ..models.providers import Providers
 from ..run.calling import AT_ONCE, PlaceFor
 from ..run.exit import STORE
 from ..run.from_recordings import FromRecordings
+from ..run.hold import Hold
 from ..run.keeping import Keeping, OriginOf
+from ..run.looking import Past
 from ..run.means import Means
 from ..run.shield import hide_from_model, hide_from_tools
 from ..run.staying import Staying
 from ..run.tools import PerformTool
 from ..run.waiting import Waiting
 from ..run.warming import Warming
+from ..run.words import Tell
 from ..store.place import open_folder
 from ..store.problems import StoreUnusable
 from ..store.rows import Kept
 from ..store.store import Store, open_store
 from .answering import cache_minimum
+from .asking import models_of
+from .foreseeing import Foreseen, foresee
 from .hiding import hidden_by
 from .ready import Ready
 from .recording import open_answers
@@ -38,9 +44,12 @@ from .refusal import Refusal
 from .screen import Screen
 from .storing import described, flow_key, origins, store_folder, told_lost
 from .tool_memory import ToolMemory
+from .wording import words_of
 
 if TYPE_CHECKING:
     from ..models.transport import Transport
+
+_SOME = Usage(1_000_000, 1_000_000, searches=1)
 
 
 @dataclass(slots=True)
@@ -84,6 +93,7 @@ class KeptOpen:
             at_once=self.at_once,
             offline=ready.providers is None,
             keeping=keeping,
+            tell=self._tell(ready, keeping),
             staying=self.staying,
         )
 
@@ -95,6 +105,16 @@ class KeptOpen:
         oldest = self.staying.flight.oldest()
         for earlier in [one for one in self._waits if one < min(oldest, number)]:
             self._store.leave_run(self._waits.pop(earlier))
+
+    async def foresee(self, ready: Ready, pinned: Mapping[str, Value]) -> Foreseen:
+        """What a run would ask. Raises Refusal where the store cannot be used."""
+        try:
+            store = self._store = self._store or self._opened(ready, ready.providers is None)
+        except StoreUnusable as problem:
+            raise Refusal(STORE, problem.message, problem.hints, "store-failed") from None
+        past = cast(Store, Past(store.find))
+        keeping = Keeping(past, _origins(ready), frozenset(self.runs))
+        return await foresee(ready, keeping, Hold(pinned), is_free(ready))
 
     def answer_to(self, request: ChatRequest) -> Kept | None:
         """The answer that the store has to a question of this session."""
@@ -136,6 +156,12 @@ class KeptOpen:
                     raise
         self._folder = Path(tempfile.mkdtemp(prefix="flowlang-"))
         return open_store(self._folder, lambda text: self.screen.redact(text), self.screen.err)
+
+    def _tell(self, ready: Ready, keeping: Keeping) -> Tell | None:
+        """Why a run asks."""
+        if ready.providers is None:
+            return None
+        return words_of(ready.plan, ready.inputs, ready.providers, keeping, self.screen)
 
     # ── Who answers ──
 
@@ -190,6 +216,12 @@ class KeptOpen:
             return await perform(*of)  # type: ignore[arg-type]
 
         return performed
+
+
+def is_free(ready: Ready) -> bool:
+    """Whether nothing that the flow may ask costs anything."""
+    prices = ready.prices
+    return prices is None or all(prices.cost_usd(model, _SOME) == 0 for model in models_of(ready.plan))
 
 
 def _no_place(model: str) -> AbstractAsyncContextManager[None]:

@@ -8,7 +8,6 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import Decimal
-from typing import Protocol
 
 from ..language.checked import CheckedStep
 from ..language.values import EMPTY, Value, ValueMistake, bare
@@ -20,15 +19,17 @@ from ..run.executor import execute
 from ..run.hold import Hold
 from ..run.outcome import Done, Outcome, Result
 from ..run.staying import Staying
+from ..run.words import FROM_BEFORE
 from ..show.board import Board
-from ..show.numbers import count, money
 from ..show.redaction import redacted_events
 from ..show.terminal import visible_line
-from .deciding import Loops, Mode, Need, step_for
+from .deciding import Loops, Mode, step_for, told_need
 from .disk import Disk
 from .edited import touched_first
+from .foreseeing import Foreseen
+from .hearing import Listener
 from .hiding import hidden_by
-from .kept_open import KeptOpen
+from .kept_open import KeptOpen, is_free
 from .opening import defaults_of
 from .ready import NotReady, Opener, Ready
 from .refusal import Refusal
@@ -43,30 +44,8 @@ MOST_SHOWN = 2_000_000  # characters of an answer that is kept for the view
 AGE_S = 0.03  # of a change, at most, that may count as quiet already when it is heard of
 
 
-class Listener(Protocol):
-    """Who tells a person or a program what goes on. Everything it needs to know beyond that stands on the board."""
-
-    def emit(self, event: Event) -> None:
-        """Something has happened in the present run."""
-        ...
-
-    def say(self, text: str) -> None:
-        """Something has happened in the session: one line."""
-        ...
-
-    def trouble(self, found: NotReady) -> None:
-        """The flow cannot run as it stands."""
-        ...
-
-    def changed(self) -> None:
-        """The board has changed in another way."""
-        ...
-
-
 # What is done with a run's result: written, printed. What it returns is told.
 GiveBack = Callable[[Ready, Result], str]
-# What a run of a flow would need.
-NeedOf = Callable[[Ready], Need]
 
 
 @dataclass(slots=True)
@@ -89,7 +68,6 @@ class Session:
     listener: Listener
     mode: Mode
     max_cost_usd: Decimal | None
-    need_of: NeedOf
     give_back: GiveBack
     at_once: int = 64
     clock: Callable[[], float] = time.monotonic
@@ -224,25 +202,35 @@ class Session:
         await self._decide(opened, content)
 
     async def _decide(self, ready: Ready, content: bytes) -> None:
-        need = self.need_of(ready) if self._wants_need(ready) else Need(None, None, True)
-        match step_for(self.mode, need, self.max_cost_usd):
-            case "run":
-                await self.start(ready, content)
-            case "ask":
-                self._hold()
-                self._ask(need)
-            case "mark":
-                self._hold()
-                self._ask(need)
-
-    def _wants_need(self, ready: Ready) -> bool:
-        return not (self.mode == "auto" and self.max_cost_usd is None)
-
-    def _ask(self, need: Need) -> None:
-        calls = "some calls" if need.calls is None else count(need.calls, "call")
-        cost = "nobody knows what they cost" if need.cost_usd is None else f"about {money(need.cost_usd)}"
-        self.board.says, self.board.asks = f"this save would make {calls}, {cost}: r runs it", True
+        if self.max_cost_usd is None and (self.mode == "auto" or (self.mode == "" and is_free(ready))):
+            await self.start(ready, content)
+            return
+        pinned = {name: value for name, value in self.pinned.items() if name in ready.plan.nodes}
+        try:
+            foreseen = await self.kept.foresee(ready, pinned)
+        except Refusal as refusal:
+            self._trouble(NotReady(self.screen.redact(told(refusal, False)), refusal.code))
+            return
+        if step_for(self.mode, foreseen.need, self.max_cost_usd) == "run":
+            await self.start(ready, content)
+            return
+        self._hold()
+        self._mark(ready, foreseen)
+        self.board.says, self.board.asks = told_need(foreseen.need), True
         self.listener.say(self.board.says)
+
+    def _mark(self, ready: Ready, foreseen: Foreseen) -> None:
+        """Shows what stands already, and which steps a run would ask."""
+        self.board.steps(ready.flow.source.path, [_place_of(node) for node in ready.plan.steps()])
+        for node in ready.plan.steps():
+            if foreseen.statuses[node.name] != "cached":
+                self.board.mark(node.name, "stale", "a run would ask it")
+            elif node.name in self.pinned:
+                self.board.mark(node.name, "pinned", "until you unpin it")
+            else:
+                self.board.mark(node.name, "cached", FROM_BEFORE)
+                if node.name in foreseen.values:
+                    self._ended(node.name, Done(foreseen.values[node.name]))
 
     def _pause(self, files: list[str]) -> None:
         named = ", ".join(visible_line(os.path.relpath(one)) for one in sorted(files)[:3])

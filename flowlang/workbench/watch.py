@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
 from ..language.values import ValueMistake
-from ..models.chat import Usage
 from ..run.calling import AT_ONCE
 from ..run.exit import INTERRUPTED, MISTAKES, NOT_ALLOWED, TERMINATED, WRONG_INPUT
 from ..run.files import FileMistake
@@ -23,9 +22,8 @@ from ..show.board_lines import BoardLines
 from ..show.ending import told_files
 from ..show.redaction import redacted_result
 from ..show.terminal import visible, visible_line
-from .asking import models_of
 from .costing import max_cost_of
-from .deciding import Mode, Need
+from .deciding import Mode
 from .declared import WATCH
 from .given import Given
 from .hiding import hidden_by
@@ -44,7 +42,6 @@ if TYPE_CHECKING:
     from .steering import Steering
 
 _SIGNALS = {signal.SIGINT: INTERRUPTED, signal.SIGTERM: TERMINATED, signal.SIGHUP: TERMINATED}
-_SOME = Usage(1_000_000, 1_000_000, searches=1)
 _MODES: tuple[Mode, ...] = ("auto", "ask", "lazy")
 
 
@@ -105,7 +102,6 @@ async def _watch(opener: Opener, given: Given, mode: Mode, events: TextIO | None
         listening,
         mode,
         max_cost_of(given),
-        _need_of,
         give_back,
         at_once=given.number("at-once", 1) or AT_ONCE,
     )
@@ -171,13 +167,6 @@ def _end_at_signals(session: Session, steering: "Steering | None") -> None:
     for number, code in _SIGNALS.items():
         with suppress(NotImplementedError, RuntimeError, ValueError):
             loop.add_signal_handler(number, stop, code)
-
-
-def _need_of(ready: Ready) -> Need:
-    """What a run would need."""
-    prices = ready.prices
-    is_free = prices is None or all(prices.cost_usd(model, _SOME) == 0 for model in models_of(ready.plan))
-    return Need(None, None, is_free)
 
 
 @dataclass(slots=True)

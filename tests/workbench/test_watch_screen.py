@@ -171,3 +171,43 @@ def test_an_editor_gets_the_terminal_and_gives_it_back(tmp_path: Path) -> None:
             terminal.press("x")
             assert terminal.ended() == 0
             assert terminal.is_as_before()
+
+
+def test_lazily_a_save_marks_what_is_stale_and_a_key_runs_one_step(tmp_path: Path) -> None:
+    gateway = Gateway(answer)
+    three = FLOW.replace("output two", 'step three\n  model: stand-in/m1\n  prompt: "After {{ one }}."\noutput two')
+    with gateway as url:
+        flow = project(tmp_path, url, three)
+        with OnATerminal([*WATCH, "--lazy"], tmp_path) as terminal:
+            terminal.until_shown("~ one", "~ two", "~ three", "waits for you", "3 calls, for nothing: r runs it")
+            assert not gateway.log
+            terminal.press("r")
+            terminal.until_shown("✓ one", "✓ two", "✓ three", "watches")
+            rename_over(flow, three.replace("Say one.", "Say 1.").replace("Say two.", "Say 2."))
+            terminal.until_shown("~ one", "~ two", "~ three", "waits for you")
+            assert len(gateway.log) == 3
+            terminal.press("js")
+            terminal.until_shown("~ one", "✓ two", "~ three")
+            assert asked(gateway)[3:] == ["Say 2."]
+            rename_over(flow, "# a comment\n" + flow.read_text())
+            terminal.until_shown("~ one", "= two", "~ three")
+            terminal.press("x")
+            assert terminal.ended() == 0
+    assert len(gateway.log) == 4
+
+
+@pytest.mark.parametrize(("most", "waits"), [("1", False), ("0.000001", True)])
+def test_a_save_that_may_cost_too_much_waits_for_a_key(most: str, waits: bool, tmp_path: Path) -> None:
+    gateway = Gateway(answer)
+    paid = FLOW.replace("stand-in/m1", "gpt-5-4")
+    with gateway as url:
+        project(tmp_path, url, paid)
+        with OnATerminal([*WATCH, "--max-cost", most], tmp_path) as terminal:
+            if waits:
+                terminal.until_shown("waits for you", "this save would make 2 calls, about $0.0")
+                assert not gateway.log
+            else:
+                terminal.until_shown("✓ one", "✓ two", "watches", "$0.")
+                assert len(gateway.log) == 2
+            terminal.press("x")
+            assert terminal.ended() == 0
