@@ -5,6 +5,7 @@ that their steps have now. What nobody wants any more is told as the end of a ca
 """
 
 import asyncio
+from collections.abc import Container
 from dataclasses import replace
 
 from ..models.chat import ChatRequest, Reply
@@ -42,10 +43,24 @@ class Staying:
         self.flight = InFlight(self._adopted)
         self.asked: dict[_Turn, ChatRequest] = {}
         self.places = asyncio.Semaphore(at_once)
+        self._why: dict[_Turn, str] = {}
         self._emit = emit
         self._left = left
         self._now: dict[tuple[int, _Turn], _Turn] = {}  # what the calls of earlier runs are called now
         self._said: dict[tuple[int, _Turn], list[str]] = {}  # what has streamed of each call under way
+
+    def ask(self, asker: Asker, request: ChatRequest) -> None:
+        """Notes what a step is asked, and why it is another question: seen from the two alone, at once."""
+        turn = (asker.path, asker.step, asker.item)
+        self._why[turn] = _difference(self.asked.get(turn), request)
+        self.asked[turn] = request
+
+    def forget_all_but(self, steps: Container[str]) -> None:
+        """Forgets what was asked by steps of the main flow that are not there any more."""
+        gone = [turn for turn in self.asked if (turn[0].partition("/")[0].partition("[")[0] or turn[1]) not in steps]
+        for turn in gone:
+            del self.asked[turn]
+            self._why.pop(turn, None)
 
     def next_run(self) -> Emit:
         """The listener of a run that begins now."""
@@ -58,6 +73,8 @@ class Staying:
             assert isinstance(event, _Told)
             self._note(number, event)
         if number == self.flight.generation:
+            if isinstance(event, CallStarted) and not event.because:
+                event = replace(event, because=self._why.get((event.path, event.step, event.item), ""))
             self._emit(event)
             match event:
                 case StepFinished() | StepSkipped() | StepFailed(item=None):
@@ -118,7 +135,7 @@ class StayingGate(Gate):
     ) -> Reply:
         """As any gate, and remembers the question."""
         if not asker.role:
-            self._staying.asked[asker.path, asker.step, asker.item] = request
+            self._staying.ask(asker, request)
         return await super().ask(asker, request, timeout_s, budget, reuse)
 
     async def _asked(self, question: Question, budget: Budget) -> Reply | Kept | Busy:
@@ -136,3 +153,17 @@ class StayingGate(Gate):
             return found
 
         return await self._staying.flight.ask(key, seat, send)
+
+
+def _difference(before: ChatRequest | None, now: ChatRequest) -> str:
+    """What of a question is another than the last time, in a few words."""
+    if before is None:
+        return "it was not asked yet"
+    if before.model != now.model:
+        return f"the model was {before.model}"
+    names = before.parameters.keys() | now.parameters.keys()
+    if changed := sorted(name for name in names if before.parameters.get(name) != now.parameters.get(name)):
+        return f"`{changed[0]}` has changed"
+    if (before.schema, before.tools) != (now.schema, now.tools):
+        return "what may be answered has changed"
+    return "its prompt has changed" if before.messages != now.messages else "asked again"

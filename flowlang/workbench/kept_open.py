@@ -29,7 +29,6 @@ from ..run.staying import Staying
 from ..run.tools import PerformTool
 from ..run.waiting import Waiting
 from ..run.warming import Warming
-from ..run.words import Tell
 from ..store.place import open_folder
 from ..store.problems import StoreUnusable
 from ..store.rows import Kept
@@ -44,7 +43,6 @@ from .refusal import Refusal
 from .screen import Screen
 from .storing import described, flow_key, origins, store_folder, told_lost
 from .tool_memory import ToolMemory
-from .wording import words_of
 
 if TYPE_CHECKING:
     from ..models.transport import Transport
@@ -93,7 +91,6 @@ class KeptOpen:
             at_once=self.at_once,
             offline=ready.providers is None,
             keeping=keeping,
-            tell=self._tell(ready, keeping),
             staying=self.staying,
         )
 
@@ -156,12 +153,6 @@ class KeptOpen:
                     raise
         self._folder = Path(tempfile.mkdtemp(prefix="flowlang-"))
         return open_store(self._folder, lambda text: self.screen.redact(text), self.screen.err)
-
-    def _tell(self, ready: Ready, keeping: Keeping) -> Tell | None:
-        """Why a run asks."""
-        if ready.providers is None:
-            return None
-        return words_of(ready.plan, ready.inputs, ready.providers, keeping, self.screen)
 
     # ── Who answers ──
 

@@ -352,6 +352,7 @@ class Session:
         pinned = {name: value for name, value in self.pinned.items() if name in plan.nodes}
         self.board.begin(ready.flow.source.path, steps, plan.nodes, pinned)
         self.values = {name: value for name, value in self.values.items() if name in ready.plan.nodes}
+        self.staying.forget_all_but(ready.plan.nodes)
         self.loops.began(self.clock())
         before = self._run.ready.plan if self._run is not None else None
         hold = Hold(pinned, self._ended, touched_first(before, plan))
