@@ -69,7 +69,7 @@ def told(what: str, taken_s: list[float], again: list[int], aim_ms: float) -> No
     """Prints the middle and the worst, and whether only what changed was asked."""
     beyond = sorted(1_000 * (one - QUIET_S) for one in taken_s)
     tell_aim(f"{what}: beyond the quiet", median(beyond), "1 ms", aim_ms)
-    print(f"    worst {beyond[-1]:.0f} ms   questions for each save: {min(again)} to {max(again)}, needed 1", flush=True)
+    print(f"    worst {beyond[-1]:.0f} ms   questions for each save: {min(again)} to {max(again)}, needed: 1")
 
 
 def saves(steps: int, way: Callable[[Path, str], None], count: int, questions: int) -> tuple[list[float], list[int]]:

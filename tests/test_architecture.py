@@ -57,7 +57,6 @@ LATE: dict[str, set[str]] = {
     "show/marked.py": {"difflib"},
     "workbench/fmt.py": {"difflib"},
     "workbench/kept_open.py": {"flowlang.models.offline", "flowlang.models.transport"},
-    "workbench/session.py": {"flowlang.workbench.keep_answer"},
     "workbench/watch.py": {"flowlang.show.whole_screen", "flowlang.workbench.steering"},
     "workbench/watched.py": {"watchfiles"},
     "workbench/opening.py": {"flowlang.run.fetch"},

@@ -35,8 +35,7 @@ Sleep = Callable[[float], Awaitable[object]]
 class Reuse:
     """Which answers from before serve a question: those not older than `age_s`, of any age with None.
 
-    `since`: all of them, only those of this run, or none. Those of a run that this one repeats do, but where only this
-    run's own are wanted.
+    `since`: all of them, only those of this run, or none. Those of a run that this one repeats always do.
     """
 
     age_s: float | None = None
@@ -107,7 +106,7 @@ class Keeping:
 
         A clock that was set back makes none too old, unless by more than the age: then nobody knows how old it is.
         """
-        if kept.run in self._repeated and reuse.since != "this run":
+        if kept.run in self._repeated:
             return True
         if kept.run == self.store.run:
             return reuse.since != "never"

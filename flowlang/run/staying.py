@@ -27,7 +27,7 @@ from .event import (
     ToolCalled,
 )
 from .flight import InFlight, Seat
-from .keeping import ANY, Reuse
+from .keeping import ANY, Keeping, Reuse
 
 _Turn = tuple[str, str, int | None]  # a step of the flow reached by a path, and an item
 _Told = CallStarted | Delta | Dropped | CallFinished | ToolCalled
@@ -117,6 +117,14 @@ class Staying:
             self._emit(CallStarted(now.path, now.step, now.item, request.model if request is not None else ""))
             if said:
                 self._emit(Delta(now.path, now.step, now.item, "".join(said)))
+
+
+class StayingKeeping(Keeping):
+    """The store as a run of a session sees it, which repeats the runs before it, but for what is to be asked anew."""
+
+    def serves(self, kept: Kept, reuse: Reuse) -> bool:
+        """Whether an answer from before may be used."""
+        return kept.run == self.store.run if reuse.since == "this run" else super().serves(kept, reuse)
 
 
 class StayingGate(Gate):

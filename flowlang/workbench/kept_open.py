@@ -25,7 +25,7 @@ from ..run.keeping import Keeping, OriginOf
 from ..run.looking import Past
 from ..run.means import Means
 from ..run.shield import hide_from_model, hide_from_tools
-from ..run.staying import Staying
+from ..run.staying import Staying, StayingKeeping
 from ..run.tools import PerformTool
 from ..run.waiting import Waiting
 from ..run.warming import Warming
@@ -139,7 +139,7 @@ class KeptOpen:
             raise Refusal(STORE, problem.message, problem.hints, "store-failed") from None
         self.screen.err(told_lost(lost))
         # What was answered in this session stands, however a step is set: only what changed is asked again.
-        keeping = self._last = Keeping(store, _origins(ready), frozenset(self.runs), fresh=fresh)
+        keeping = self._last = StayingKeeping(store, _origins(ready), frozenset(self.runs), fresh=fresh)
         self.runs.append(store.run)
         return keeping
 

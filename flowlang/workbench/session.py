@@ -1,6 +1,7 @@
 """A flow that is being edited: looks at the disk, settles, decides, runs, hears keys. One task, one thing at a time."""
 
 import asyncio
+import gc
 import os
 import time
 from collections.abc import Awaitable, Callable
@@ -41,6 +42,7 @@ from .tool_memory import ToolMemory
 from .watched import FolderWatch
 
 MOST_SHOWN = 2_000_000  # characters of an answer that is kept for the view
+TIDIES_EVERY = 20  # runs
 AGE_S = 0.03  # of a change, at most, that may count as quiet already when it is heard of
 
 
@@ -291,19 +293,6 @@ class Session:
         self.pinned.pop(name, None)
         await self.start(ready, self._opened_content, frozenset((name,)))
 
-    async def record(self, name: str) -> str:
-        """Writes the answer of a step to the recordings; what to say of that."""
-        node = self.ready.plan.nodes.get(name) if self.ready is not None else None
-        if self.ready is None or node is None or not isinstance(node.of, CheckedStep) or node.kind != "prompt":
-            return f"{name or 'nothing'} has no answer of a model to record"
-        from .keep_answer import keep_answer  # most sessions record nothing
-
-        path = self.ready.flow.source.path
-        try:
-            return keep_answer(path, node.of, self.staying.asked, self.kept.answer_to, self.screen.redact)
-        except Refusal as refusal:
-            return refusal.message
-
     def pin(self, name: str) -> str:
         """Pins the answer of a step, or lets go of it; what to say of that."""
         if name not in self.board.rows:
@@ -379,6 +368,8 @@ class Session:
         said = self.give_back(run.ready, result)
         self.loops.ended(self.clock())
         self.listener.say(said)
+        if self.board.run % TIDIES_EVERY == 0:
+            gc.collect()  # a checked flow is full of circles, and nobody waits now
 
     def _heard(self, event: Event) -> None:
         self.board.take(event)

@@ -8,12 +8,15 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 
+from ..language.checked import CheckedStep
 from ..run.exit import DONE
 from ..show.board_frame import Look, frame
 from ..show.request import request_text
 from ..show.whole_screen import WholeScreen
 from .editor import edit, editor_words
+from .keep_answer import keep_answer
 from .keyboard import Keyboard
+from .refusal import Refusal
 from .screen import Screen
 from .session import Session
 
@@ -96,7 +99,17 @@ class Steering:
         self.tick()
 
     async def _record(self) -> None:
-        self.look.note = await self.session.record(self.look.chosen)
+        """Writes the answer of the chosen step to the recordings."""
+        session, name = self.session, self.look.chosen
+        node = session.ready.plan.nodes.get(name) if session.ready is not None else None
+        if session.ready is None or node is None or not isinstance(node.of, CheckedStep) or node.kind != "prompt":
+            self.look.note = f"{name or 'nothing'} has no answer of a model to record"
+        else:
+            path, find = session.ready.flow.source.path, session.kept.answer_to
+            try:
+                self.look.note = keep_answer(path, node.of, session.staying.asked, find, self.screen.redact)
+            except Refusal as refusal:
+                self.look.note = refusal.message
         self.tick()
 
     def _for_chosen(self, what: Callable[[str], Awaitable[None]]) -> Callable[[], Awaitable[None]]:

@@ -151,6 +151,20 @@ def test_edits_at_random_moments_of_a_run_end_with_the_last_content(tmp_path: Pa
     assert [one for one in questions if one.startswith("After")][-1].endswith("say three.")
 
 
+def test_a_step_that_keeps_nothing_is_not_asked_again_by_a_save_either(tmp_path: Path) -> None:
+    gateway = Gateway()
+    text = 'step one\n  model: stand-in/m1\n  cache: no\n  prompt: "Say one."\n'
+    with gateway as url:
+        flow = project(tmp_path, url, text)
+        for runs in (1, 2):
+            with watched(tmp_path) as watch:
+                watch.until_runs(1)
+                rename_over(flow, f"# comment {runs}\n{text}")
+                watch.until_runs(2)
+                watch.stop()
+    assert asked(gateway) == ["Say one."] * 2  # once for each session
+
+
 # ── The world around it ──
 
 
