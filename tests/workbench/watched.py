@@ -29,6 +29,7 @@ class Watched:
     def __init__(self, folder: Path, *words: str) -> None:
         self.folder = folder
         self._events = folder / "events.jsonl"
+        self._events.unlink(missing_ok=True)
         self._files = [(folder / name).open("wb") for name in ("out.txt", "said.txt")]
         start = "import sys; from flowlang.workbench.cli import main; sys.exit(main())"
         self.process = subprocess.Popen(
