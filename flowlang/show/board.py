@@ -89,6 +89,7 @@ class Board:
     good_at: str = ""
     says: str = ""
     asks: bool = False
+    has_keys: bool = False
     run: int = 0
     is_running: bool = False
     cost_usd: Decimal | None = None

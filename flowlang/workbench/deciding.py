@@ -45,7 +45,7 @@ def told_need(need: Need) -> str:
     """What a save would need, as the question that it is."""
     calls = "some calls" if need.calls is None else count(need.calls, "call")
     cost = "nobody knows what they cost" if need.cost_usd is None else f"about {money(need.cost_usd)}"
-    return f"this save would make {calls}, {'for nothing' if need.is_free else cost}: r runs it"
+    return f"this save would make {calls}, {'for nothing' if need.is_free else cost}"
 
 
 def _within(cost_usd: Decimal | None, most_usd: Decimal) -> bool:

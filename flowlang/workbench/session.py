@@ -35,7 +35,7 @@ from .opening import defaults_of
 from .ready import NotReady, Opener, Ready
 from .refusal import Refusal
 from .screen import Screen
-from .settling import Settling
+from .settling import Settling, is_cut
 from .storing import fresh_steps
 from .telling import told
 from .tool_memory import ToolMemory
@@ -162,15 +162,18 @@ class Session:
             opened = self.opener.open()
             content = self.disk.look(self.opener.files)
             if self.disk.digests == before:
+                is_whole = isinstance(opened, Ready) and not is_cut(opened.flow.source.text, self._text())
                 break  # nothing has changed while it was read
+        else:
+            content, is_whole = b"", False  # it changes faster than it is read: the next look begins anew
+            self.wake()
         assert opened is not None
         self._opened, self._opened_content = opened, content
-        self.settling.see(content, isinstance(opened, Ready) and not self._is_cut(opened), now - age_s)
+        if content:
+            self.settling.see(content, is_whole, now - age_s)
 
-    def _is_cut(self, ready: Ready) -> bool:
-        """Whether the flow is the beginning of what it was: that may be half of a save, and be good all the same."""
-        before, now = self.ready.flow.source.text if self.ready is not None else "", ready.flow.source.text
-        return len(now) < len(before) and before.startswith(now)
+    def _text(self) -> str:
+        return self.ready.flow.source.text if self.ready is not None else ""
 
     def _age_s(self) -> float:
         """How long ago the change was made, as far as that is known: so much of the quiet is over already."""
@@ -191,9 +194,9 @@ class Session:
             self._trouble(opened)
             return
         assert isinstance(opened, Ready)
-        was_in_trouble = bool(self.board.trouble)
-        self.ready = opened
-        self._clear_trouble(was_in_trouble)
+        was_in_trouble, self.board.trouble, self.ready = bool(self.board.trouble), "", opened
+        if was_in_trouble:
+            self.listener.changed()
         if self._run is not None and self._run.content == content and not self._run.task.done():
             self.kept.may_start.set()  # it was put back as it was: what is under way goes on
             return
@@ -218,7 +221,7 @@ class Session:
             return
         self._hold()
         self._mark(ready, foreseen)
-        self.board.says, self.board.asks = told_need(foreseen.need), True
+        self.board.says, self.board.asks = told_need(foreseen.need) + self._how_to_go_on(), True
         self.listener.say(self.board.says)
 
     def _mark(self, ready: Ready, foreseen: Foreseen) -> None:
@@ -236,10 +239,14 @@ class Session:
 
     def _pause(self, files: list[str]) -> None:
         named = ", ".join(visible_line(os.path.relpath(one)) for one in sorted(files)[:3])
-        self.board.says = f"paused: {named} changed three times without you, probably by what the flow itself leads to"
+        on = ": r runs it" if self.board.has_keys else ""
+        self.board.says = f"paused: {named} changed three times without you, by what the flow leads to{on}"
         self.board.asks = True
         self._hold()
-        self.listener.say(self.board.says + "; r runs it")
+        self.listener.say(self.board.says)
+
+    def _how_to_go_on(self) -> str:
+        return ": r runs it" if self.board.has_keys else "; nobody can be asked here: --auto or --max-cost goes on"
 
     def _hold(self) -> None:
         """What is under way goes on, and nothing starts."""
@@ -252,11 +259,6 @@ class Session:
         self.board.trouble = found.told
         self.board.trouble_note = "these mistakes" if found.mistakes else "this"
         self.listener.trouble(found)
-
-    def _clear_trouble(self, was: bool) -> None:
-        self.board.trouble = ""
-        if was:
-            self.listener.changed()
 
     # ── What a person asks for ──
 

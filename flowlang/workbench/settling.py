@@ -75,3 +75,8 @@ class Settling:
             # It went on right after it seemed to be done: next time it gets longer, up to the longest.
             gap = now - self._settled_at + self._quiet_s
             self._quiet_s = min(LONGEST_S, max(self._quiet_s, 1.5 * gap))
+
+
+def is_cut(now: str, before: str) -> bool:
+    """Whether a text is the beginning of what it was: that may be half of a save, and be good all the same."""
+    return len(now) < len(before) and before.startswith(now)

@@ -41,7 +41,7 @@ class Steering:
     def open(self, has_keys: bool) -> None:
         """Takes the screen, and the keys."""
         loop = asyncio.get_running_loop()
-        self.look.keys = has_keys
+        self.look.keys = self.session.board.has_keys = has_keys
         if has_keys:
             self._keyboard = Keyboard(sys.stdin.fileno(), self.press)
             self._keyboard.open()
