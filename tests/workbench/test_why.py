@@ -342,3 +342,22 @@ def test_every_call_of_a_run_counts_once(flowlang: Say, gateway: Gateway) -> Non
     planned = sum(step["calls"] for step in steps(flowlang, *words).values())
     run(flowlang, "--claims", "four")
     assert (first, len(gateway.log) - before - first) == (5, planned)
+
+
+def test_each_sample_is_compared_with_itself(flowlang: Say, gateway: Gateway, folder: Path) -> None:
+    edit(folder, "step title\n", "step title\n  samples: 3\n")
+    run(flowlang)
+    edit(folder, "A title for", "The title for")
+    assert steps(flowlang, *INPUTS)["title"]["because"] == "its prompt changed (line 32)"
+    assert "sample" not in why(flowlang, "title")
+    assert "title: started, its prompt changed (line 32)" in run(flowlang)
+    edit(folder, "samples: 3", "samples: 4")
+    assert steps(flowlang, *INPUTS)["title"]["because"] == "1 of 4 questions is new: sample 4 is new"
+
+
+def test_an_item_that_a_run_never_came_to_is_not_called_changed(flowlang: Say, gateway: Gateway, folder: Path) -> None:
+    edit(folder, "output brief", "limits\n  calls: 2\n\noutput brief")
+    assert flowlang("run", "brief.flow", *INPUTS, "--trust")[0] == 5
+    assert steps(flowlang, *INPUTS)["verdict"]["because"] == "1 of 3 items is new: never asked before"
+    told = why(flowlang, "verdict")
+    assert "  item 3: never asked before\n" in told and "messages" not in told
