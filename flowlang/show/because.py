@@ -107,6 +107,8 @@ def of_new(seen: Seen, reasons: str) -> str:
     places = {one.item for one in seen.asked}
     if seen.asked and all(one.again for one in seen.asked):
         reasons = "another step asks the same"
+    if None in places and any(one.why == "led nowhere" for one in seen.asked):
+        return reasons  # what was asked before counts for nothing
     if seen.items and None not in places and len(places) < seen.items:
         return f"{len(places)} of {seen.items} items {'is' if len(places) == 1 else 'are'} new: {reasons}"
     if not seen.items and seen.from_before and len(seen.asked) and None in places:

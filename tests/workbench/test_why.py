@@ -172,6 +172,8 @@ def test_fresh_and_cache_are_named(flowlang: Say, gateway: Gateway, folder: Path
     assert "title: started, asked with --fresh" in run(flowlang, "--fresh", "title")
     edit(folder, "step title\n", "step title\n  cache: no\n")
     assert steps(flowlang, *INPUTS)["title"]["because"] == "`cache: no` (line 30)"
+    told = why(flowlang, "title")
+    assert "It would be asked: `cache: no` (line 30).\n\nIn run 2" in told
     assert {step["status"] for step in steps(flowlang, *INPUTS, "--no-store").values()} == {"new"}
 
 
