@@ -174,6 +174,7 @@ def test_a_row_of_a_run_for_every_row(flowlang, folder: Path):
     told = flowlang("show", "last", "topic", "--row", "2").out
     assert "Two" in told and "One" not in told
     assert "rows      mails.csv" in flowlang("show").out
+    assert flowlang("show", "last", "topic", "--item", "2").code == 2  # a row is no item
 
 
 def test_a_shell_completes_the_numbers_of_runs(flowlang, kept: Path, monkeypatch: pytest.MonkeyPatch):
