@@ -12,14 +12,14 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping
 from decimal import Decimal
 
 from ..language import ast
-from ..language.checked import CheckedLet, CheckedLimits, CheckedOutput, Expectation
+from ..language.checked import CheckedLet, CheckedOutput, Expectation
 from ..language.expression import Scope, evaluate
 from ..language.reading import read_number
 from ..language.unsettled import Unsettled, Untold
 from ..language.values import EMPTY, Secret, Value, ValueMistake, bare
 from ..plan.graph import Plan, PlannedStep
 from .ahead import wrong_settings
-from .budget import Budget
+from .budget import Budget, max_cost_budget
 from .calling import Gate
 from .event import Emit, RunFinished, RunStarted, StepFailed, StepSkipped
 from .ground import Conversation, Ground, T
@@ -57,7 +57,7 @@ async def execute(
         emit(RunFinished(outcome, gate.calls, gate.cached, gate.cost_usd, clock() - started, gate.saved_usd))
 
     emit(RunStarted(plan.flow.source.path, tuple(step.name for step in plan.steps()), means.offline))
-    budget = Budget(plan.flow.limits, clock, above or Budget(CheckedLimits(means.max_cost_usd), clock))
+    budget = Budget(plan.flow.limits, clock, above or max_cost_budget(means.max_cost_usd, clock))
     run = FlowRun(plan, inputs, "", budget, gate, watch.take, means.perform_tool, stand_in, means.waiting, hold)
     try:
         await run.run()

@@ -22,7 +22,7 @@ from .cut_off import OpenCall, close_cut_off, object_in
 from .file import NAME, StoreFile
 from .problems import StoreUnusable
 from .requests import BLOB_BYTES, Redact, Texts, redacted, redacted_reply, redacted_turns, write_blob
-from .rows import Attempt, Ending, Kept, ending_json, read_reply, reply_json
+from .rows import Attempt, Ending, Kept, ending_json, is_time, read_reply, reply_json
 from .sealed import seal
 from .writer import Writer
 
@@ -367,7 +367,7 @@ def _kept_in(key: bytes, row: tuple[Any, ...] | None) -> Kept | None:
         return None
     made_at, run, body, mark = row
     with suppress(*_BAD):
-        if seal(key, made_at, run, body) == mark:
+        if seal(key, made_at, run, body) == mark and is_time(made_at) and isinstance(run, int):
             reply, turns = read_reply(body)
             return Kept(reply, made_at, run, turns)
     return None

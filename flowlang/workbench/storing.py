@@ -24,6 +24,7 @@ from ..show.terminal import visible_line
 from ..store.cut_off import OpenCall
 from ..store.frozen import frozen
 from ..store.history import History
+from ..store.past import money_of
 from ..store.place import FOLDER, is_far, open_folder
 from ..store.problems import StoreUnusable
 from ..store.store import Store, open_store
@@ -151,7 +152,9 @@ def _told_rows(path: str | None, root: Path) -> dict[str, Any] | None:
 
 
 def digest_of(path: Path) -> str | None:
-    """The SHA-256 of a file's bytes in hex; None if it cannot be read."""
+    """The SHA-256 of a file's bytes in hex; None if it cannot be read, or is no file: a pipe would keep us waiting."""
+    if not path.is_file():
+        return None
     try:
         with path.open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
@@ -213,7 +216,7 @@ def told_lost(lost: tuple[OpenCall, ...]) -> str:
     for run in dict.fromkeys(one.run for one in lost):
         calls = [one for one in lost if one.run == run]
         places = ", ".join(_named(one) for one in calls[:5]) + (", …" if len(calls) > 5 else "")
-        told = [Decimal(one.most_usd) for one in calls if one.most_usd is not None]
+        told = [most for one in calls if (most := money_of(one.most_usd)) is not None]
         cost = f", for at most {dollars(sum(told, Decimal(0)))}" if len(told) == len(calls) and any(told) else ""
         what = count(len(calls), "call")
         lines.append(f"run {run} was cut off: {what} may have been billed without an answer{cost} ({places})")
