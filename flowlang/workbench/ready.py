@@ -83,6 +83,7 @@ class Opener:
         self._workspace: Workspace | None = None
         self._fetched: dict[tuple[str, int], Fetched] = {}
         self._reads: set[str] = set()
+        self._is_file = False
         self._settings: Settings | None = None
         self._inputs_disk = Disk()
         self._values: tuple[object, Mapping[str, Value]] | None = None
@@ -95,7 +96,7 @@ class Opener:
     @property
     def waits_for_settings(self) -> bool:
         """Whether the project's settings are all that was looked at: they come first, and had mistakes."""
-        return self.given is None and self._settings is None
+        return self._is_file and self._settings is None
 
     def open(self) -> Ready | NotReady:
         """Everything that a run begins with, read now. Tells nothing by itself."""
@@ -117,7 +118,9 @@ class Opener:
 
     def _opened(self) -> Ready:
         screen = self._screen
+        self._is_file = False
         refuse_unless_file(self.path)
+        self._is_file = True
         settings = self._settings = open_settings(self.path, screen)
         flow = self._checked(settings)
         given = self.given = read_words(self._words, self._command, inputs_of(flow))

@@ -306,6 +306,11 @@ def test_what_no_save_can_mend_ends_it_as_it_ends_a_run(tmp_path: Path) -> None:
         with watched(tmp_path, *words) as watch:
             assert ended(watch) == code
             assert said in watch.said
+    (tmp_path / "a.flow").unlink()
+    (tmp_path / "a.flow").mkdir()
+    with watched(tmp_path) as watch:
+        assert ended(watch) == 2
+        assert "is a folder, a flow file is needed" in watch.said
 
 
 def test_where_a_save_costs_money_and_nobody_can_be_asked_it_waits_and_says_so(tmp_path: Path) -> None:
