@@ -54,6 +54,7 @@ LATE: dict[str, set[str]] = {
         "signal",
     },
     "workbench/completion.py": {"flowlang.workbench.past"},
+    "workbench/diff.py": {"flowlang.workbench.diff_flows"},
     "workbench/fmt.py": {"difflib"},
     "workbench/opening.py": {"flowlang.run.fetch"},
     "workbench/outside.py": {"flowlang.workbench.trusted"},

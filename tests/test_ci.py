@@ -1,4 +1,4 @@
-"""What others put into their CI: the action's steps run as a script, the hooks run, and every YAML says what it means."""
+"""What others put into their CI: the steps of the action run as a script, the hooks run, the YAML is what it says."""
 
 import os
 import re

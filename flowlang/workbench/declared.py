@@ -229,19 +229,40 @@ SHOW = Command(
 DIFF = Command(
     name="diff",
     words=(
-        Word("RUN", "the earlier run: its number, last, or last-1"),
+        Word(
+            "RUN", "the earlier run (its number, last, or last-1), or two revisions of git's, as in main..HEAD", False
+        ),
         Word("OTHER", "the later run; last by default", needed=False),
     ),
     flags=(
+        Flag("against", "compare the working tree with this revision of git's", "REV"),
+        Flag("flow", "of revisions: only this flow, or the flows in this folder", "FLOW"),
         Flag("step", "only this step, with all of its items", "STEP"),
+        Flag(
+            "format",
+            "of revisions: text, or markdown for a comment on a pull request",
+            "FORMAT",
+            choices=("text", "markdown"),
+        ),
         Flag("json", "print the differences as a JSON object, for programs"),
         STORE,
     ),
     about="""
     What is different between two runs: inputs, the text of the flow, and for each step the model, the parameters, the
-    messages and the answers; then calls, tokens, cost and time. Nothing is sent anywhere.
+    messages and the answers; then calls, tokens, cost and time.
+
+    Between two revisions of git's: what a change does to flows. Their tests are tried at both, on the answers recorded
+    there: prompts, parameters, models, prompts as they are sent, answers, tests that come out differently, calls and
+    cost. Git is only read, and nothing is checked out.
+
+    Nothing is sent anywhere.
     """,
-    examples=("flowlang diff last-1", "flowlang diff 6 7", "flowlang diff 6 7 --step claims"),
+    examples=(
+        "flowlang diff last-1",
+        "flowlang diff 6 7 --step claims",
+        "flowlang diff main..HEAD",
+        "flowlang diff --against origin/main --format markdown",
+    ),
 )
 
 TEST = Command(

@@ -6,17 +6,14 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ..diagnostics.diagnostic import Diagnostic
-from ..language.types import SecretType
-from ..language.values import Secret
 from ..models.cost import Prices
 from ..models.providers import providers_of
 from ..pipeline import compile_flow, files_beside
 from ..plan.build import build
 from ..run.exit import DIFFERENCES, DONE, FAILED, LIMIT, MISTAKES, NOT_ALLOWED, OF_RULE, PROVIDER, STORE, WRONG_INPUT
-from ..run.outcome import StepFailure
 from ..run.recorder import Recorder
 from ..run.trial import Trials, try_tests
-from ..run.trial_values import MOST_BYTES, TestFiles, cases_of, inputs_of
+from ..run.trial_values import MOST_BYTES, TestFiles
 from ..run.unrecorded import explained, unused_of
 from ..show.numbers import count
 from ..show.reports import as_github
@@ -28,7 +25,6 @@ from .asking import hide_keys
 from .costing import prices_of
 from .finding import find_flows
 from .given import Given
-from .hiding import hide
 from .last_failed import failed_last_time, remember_failed
 from .opening import defaults_of, open_settings
 from .outside import outside_of
@@ -36,7 +32,7 @@ from .recording import open_answers, write_answers
 from .refusal import Refusal
 from .screen import Screen
 from .test_reports import open_reports
-from .testing import FlowFile
+from .testing import FlowFile, hide_secrets
 
 
 def perform(given: Given, screen: Screen) -> int:
@@ -126,7 +122,7 @@ def _nothing(paths: Sequence[str], given: Given, tests: Sequence[str]) -> Refusa
 
 def _test_file(file: FlowFile, tested: Tested, given: Given, screen: Screen) -> None:
     """Tries the tests of a file, records where that is asked for, and tells how they came out."""
-    _hide_secrets(file, screen)
+    hide_secrets(file.tests, file.files, screen)
     hide_keys(file.settings, screen)
     live, records = given.has("live"), given.has("record")
     recorder = Recorder(file.answers.recordings, screen.redact, serves=not live and not given.has("fresh"))
@@ -164,21 +160,6 @@ def _try(file: FlowFile, numbers: Sequence[int], trials: Trials) -> None:
         for number, test in tests:
             file.tried[number] = []
             asyncio.run(try_tests(flow, [(number, test)], file.files, file.tried[number].append, trials))
-
-
-def _hide_secrets(file: FlowFile, screen: Screen) -> None:
-    """Keeps the secrets that tests give to flows out of all that is shown and written."""
-    for flow, test in file.tests:
-        if not any(isinstance(one.type, SecretType) for one in flow.inputs.values()):
-            continue
-        try:
-            cases = cases_of(test, file.files)
-        except StepFailure:
-            continue
-        for case in cases:
-            values, _ = inputs_of(flow, test, case, file.files)
-            if own := {name: one.value for name, one in values.items() if isinstance(one, Secret)}:
-                hide(own, screen)
 
 
 def _write(file: FlowFile, recorder: Recorder, screen: Screen) -> None:

@@ -1,15 +1,21 @@
 """A flow file with its tests and its recordings, as `test` goes through them."""
 
 import shlex
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from ..language.checked import CheckedFlow, CheckedTest
+from ..language.types import SecretType
+from ..language.values import Secret
 from ..plan.graph import Defaults
+from ..run.outcome import StepFailure
 from ..run.trial import Tried
-from ..run.trial_values import TestFiles
+from ..run.trial_values import TestFiles, cases_of, inputs_of
 from ..settings import Settings
 from ..show.terminal import visible_line
+from .hiding import hide
 from .recording import AnswersFile
+from .screen import Screen
 
 
 @dataclass
@@ -29,3 +35,18 @@ class FlowFile:
     def command(self) -> str:
         """What to type to record its answers."""
         return f"flowlang test {shlex.quote(visible_line(self.path))} --record"
+
+
+def hide_secrets(tests: Sequence[tuple[CheckedFlow, CheckedTest]], files: TestFiles, screen: Screen) -> None:
+    """Keeps the secrets that tests give to flows out of all that is shown and written."""
+    for flow, test in tests:
+        if not any(isinstance(one.type, SecretType) for one in flow.inputs.values()):
+            continue
+        try:
+            cases = cases_of(test, files)
+        except StepFailure:
+            continue
+        for case in cases:
+            values, _ = inputs_of(flow, test, case, files)
+            if own := {name: one.value for name, one in values.items() if isinstance(one, Secret)}:
+                hide(own, screen)
