@@ -67,7 +67,7 @@ LATE: dict[str, set[str]] = {
         "flowlang.workbench.reasons",
     },
     "workbench/run.py": {"flowlang.workbench.each"},
-    "workbench/test.py": {"flowlang.workbench.test_asking"},
+    "workbench/test.py": {"flowlang.workbench.rehearsal", "flowlang.workbench.test_asking"},
     "workbench/viewing.py": {"flowlang.show.live"},
     "workbench/commands.py": {"importlib"},
 }

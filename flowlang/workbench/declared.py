@@ -275,7 +275,9 @@ TEST = Command(
         Flag("failed", "only the tests that failed last time"),
         Flag("record", "ask models for what is missing or outdated, and write it to NAME.answers beside NAME.flow"),
         Flag("live", "ask models for everything, and write nothing"),
-        Flag("fresh", "with --record: ask for everything again"),
+        Flag("model", "rehearse another model: ask it the tests' questions, write nothing, tell what moved", "MODEL"),
+        Flag("swap", "the same for one model of the flows alone; may stand several times", "OLD=NEW"),
+        Flag("fresh", "with --record, --model and --swap: ask for everything again"),
         Flag("json", "the results as a JSON list, for programs"),
         Flag("report", "write a report: junit=FILE, json=FILE or markdown=FILE; may stand several times", "FORM=FILE"),
         Flag("max-cost", "the most that all answers of a flow file may cost, in US dollars", "USD"),
@@ -293,6 +295,9 @@ TEST = Command(
     With --record models are asked for what is missing or outdated, tools run, and NAME.answers beside NAME.flow is
     written. What is still right stays as it is; what nothing asks for is dropped.
 
+    With --model or --swap the steps ask another model, and what it answers is held against what is recorded: which
+    answers moved, which tests come out differently, what it costs, how long it takes. Who judges stays.
+
     Exits with 0 if all tests passed, with 1 if one failed, with 3 if a flow or a recording has mistakes, and with 8 if
     all that is wrong is that an answer is missing or outdated. If there is no test at all, it exits with 2.
     """,
@@ -300,6 +305,7 @@ TEST = Command(
         "flowlang test",
         "flowlang test triage.flow --record",
         'flowlang test flows/ -k "double charge"',
+        "flowlang test --model gpt-5-5 --max-cost 1",
         "flowlang test --report junit=tests.xml --report markdown=tests.md",
     ),
 )
