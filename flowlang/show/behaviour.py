@@ -68,7 +68,7 @@ class Question:
         words += [f"sample {self.sample}"] if self.sample > 1 else []
         words += [f"its {asker.role}"] if asker.role else []
         words += [f"question {self.nth}"] if self.nth > 1 else []
-        return ", ".join(words)
+        return " ".join(words)
 
 
 @record
@@ -223,13 +223,15 @@ class BehaviourDiff:
 def compare(path: str, before: Behaviour | None, after: Behaviour | None) -> BehaviourDiff:
     """What is different between two pictures of the flow at `path`."""
     one, other = before or Behaviour({}), after or Behaviour({})
+    costs = _cost(one, other), _cost(other, one)
+    figures = tuple(_figures(before, after, costs))
     if before is None or after is None or before.mistakes or after.mistakes:
-        return BehaviourDiff(path, before, after, {}, (), (), (), (), (), (None, None))
+        wrong = one.mistakes or other.mistakes
+        return BehaviourDiff(path, before, after, {}, (), (), (), (), () if wrong else figures, costs)
     names = [name for name in one.steps if name in other.steps]
     # A judge of a test asks under the name of what it judges, which need not be a step.
     names += [name for name in dict.fromkeys(key.step for key in (*one.asked, *other.asked))]
     steps = tuple(_step_diff(name, one, other) for name in dict.fromkeys(names) if _is_in_both(name, one, other))
-    costs = _cost(one, other), _cost(other, one)
     return BehaviourDiff(
         path,
         before,
@@ -239,7 +241,7 @@ def compare(path: str, before: Behaviour | None, after: Behaviour | None) -> Beh
         tuple(name for name in one.steps if name not in other.steps),
         tuple(name for name in other.steps if name not in one.steps),
         tuple(_flips(one.tried, other.tried)),
-        tuple(_figures(one, other, costs)),
+        figures,
         costs,
     )
 
@@ -312,26 +314,31 @@ def _messages(tried: Tried) -> list[str]:
 
 
 def _cost(own: Behaviour, other: Behaviour) -> Decimal | None:
-    """What it would cost to ask all questions of the tests once; None where a price is not known, or none is asked."""
-    if own.prices is None or not own.asked:
-        return Decimal(0) if own.prices is not None else None
+    """What it would cost to ask all questions of the tests once; None where that is not known."""
+    if own.prices is None:
+        return None
     costs = [one.cost_usd(own.prices, other.asked.get(key)) for key, one in own.asked.items()]
     known = [one for one in costs if one is not None]
     return sum(known, Decimal(0)) if len(known) == len(costs) else None
 
 
 def _figures(
-    before: Behaviour, after: Behaviour, costs: tuple[Decimal | None, Decimal | None]
+    before: Behaviour | None, after: Behaviour | None, costs: tuple[Decimal | None, Decimal | None]
 ) -> Iterator[tuple[str, str, str]]:
-    was, now = ("unknown" if one is None else money(one) for one in costs)
-    yield "tests", _outcomes(before.tried), _outcomes(after.tried)
-    yield "calls of a run", _calls(before.calls), _calls(after.calls)
-    yield "calls of the tests", f"{len(before.asked):,}", f"{len(after.asked):,}"
-    yield "their cost, about", was, now
+    told = [_told(side, cost) for side, cost in zip((before, after), costs, strict=True)]
+    for name in dict.fromkeys([*told[0], *told[1]]):
+        yield name, told[0].get(name, "-"), told[1].get(name, "-")
 
 
-def _calls(calls: int | None) -> str:
-    return "the data decide" if calls is None else f"{calls:,}"
+def _told(side: Behaviour | None, cost: Decimal | None) -> dict[str, str]:
+    if side is None:
+        return {}
+    return {
+        "tests": _outcomes(side.tried),
+        "calls of a run": "the data decide" if side.calls is None else f"{side.calls:,}",
+        "calls of the tests": f"{len(side.asked):,}",
+        "their cost, about": "unknown" if cost is None else money(cost),
+    }
 
 
 def _outcomes(tried: Mapping[CaseName, Tried]) -> str:

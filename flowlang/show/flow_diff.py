@@ -37,10 +37,10 @@ def flow_text(names: tuple[str, str], diff: BehaviourDiff, *, in_full: bool, col
     """The differences of one flow, without its name."""
     for told in hindrances(names, diff):
         yield f"  {told}\n"
-    if not diff.is_complete:
-        return
     for name, was, now in diff.figures:
         yield f"  {name:<20}{was}\n" if was == now else f"  {name:<20}{was} → {now}\n"
+    if not diff.is_complete:
+        return
     if diff.is_same:
         yield "  its text changed, and it asks and answers the same\n"
         return

@@ -43,10 +43,10 @@ def _flow(names: tuple[str, str], diff: BehaviourDiff) -> Iterator[str]:
     yield f"#### {as_code(diff.path)}"
     if hindered := list(hindrances(names, diff)):
         yield "\n".join(f"- {as_code(one)}" for one in hindered)
+    if diff.figures:
+        yield _table(names, diff)
     if not diff.is_complete:
         return
-    rows = [f"| | {as_cell(names[0])} | {as_cell(names[1])} |", "| --- | --- | --- |"]
-    yield "\n".join([*rows, *(f"| {name} | {was} | {now} |" for name, was, now in diff.figures)])
     if diff.is_same:
         yield "Its text changed, and it asks and answers the same."
         return
@@ -65,6 +65,11 @@ def _flow(names: tuple[str, str], diff: BehaviourDiff) -> Iterator[str]:
     for side, steps in zip(names, (diff.only_before, diff.only_after), strict=True):
         if steps:
             yield f"Steps only in {as_code(side)}: {', '.join(map(as_code, steps))}."
+
+
+def _table(names: tuple[str, str], diff: BehaviourDiff) -> str:
+    rows = [f"| | {as_cell(names[0])} | {as_cell(names[1])} |", "| --- | --- | --- |"]
+    return "\n".join([*rows, *(f"| {name} | {was} | {now} |" for name, was, now in diff.figures)])
 
 
 def _outcomes(words: str, before: str, after: str) -> str:
