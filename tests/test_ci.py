@@ -15,6 +15,7 @@ import yaml
 
 from flowlang.workbench.declared import ALL
 from tests.test_docs import BLOCK, TEXTS
+from tests.workbench.test_commit import git
 
 ROOT = Path(__file__).resolve().parent.parent
 ACTION = yaml.safe_load((ROOT / "action.yml").read_text(encoding="utf-8"))
@@ -169,6 +170,16 @@ def test_what_is_installed_and_looked_at_can_be_chosen(job: Job) -> None:
     }
     assert (job.place.parent / "installed").read_text(encoding="utf-8").split()[-1] == "flowlang-dsl==0.1.0"
     assert not list(job.place.rglob("*.xml"))
+
+
+def test_what_a_pull_request_changes_goes_to_the_summary(job: Job) -> None:
+    git(job.place, "init", "-q")
+    git(job.place, "add", ".")
+    git(job.place, "commit", "-q", "-m", "one")
+    (job.place / "mail.flow").write_text(FLOW.replace("What is", "Tell what is"), encoding="utf-8")
+    assert job.run(against="HEAD")["flowlang diff"].returncode == 0
+    page = job.summary.read_text(encoding="utf-8")
+    assert "### flowlang diff" in page and "+What is" not in page and "Tell what is this mail about?" in page
 
 
 @pytest.mark.parametrize("name", ["paths", "version", "junit", "against"])

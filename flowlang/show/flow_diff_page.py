@@ -100,13 +100,17 @@ def _change(title: str, old: str | None, new: str | None) -> str:
     if old is None or new is None:
         return f"{title}: only {'after' if old is None else 'before'}"
     if all(len(text) <= MOST_IN_LINE and "\n" not in text for text in (old, new)):
-        return f"{title}: {as_code(old)} → {as_code(new)}"
+        return f"{title}: {_value(old)} → {_value(new)}"
     lines = line_diff(laid_out(old), laid_out(new))
     cut = fitted(lines[:MOST_LINES])
     text = "\n".join(visible(line) for line in cut)
     if len(lines) > len(cut):
         text += f"\n… {count(len(lines) - len(cut), 'more line')}"
     return f"{title}:\n\n{fenced(text, 'diff')}"
+
+
+def _value(text: str) -> str:
+    return as_code(text) if text.strip() else "(empty)"
 
 
 def fenced(text: str, language: str) -> str:

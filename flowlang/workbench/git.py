@@ -24,6 +24,9 @@ _CLOSED = {
     "GIT_NO_REPLACE_OBJECTS": "1",
     "GIT_OPTIONAL_LOCKS": "0",
 }
+MOST_COMMITS = 200_000  # that are looked through
+_MOST_OF_A_COMMIT = 1024 * 1024
+_MOST_OF_A_FOLDER = 16 * 1024 * 1024
 _LINK = "120000"
 _FOLDER = "40000"
 _FILES = ("100644", "100755", "100664")
@@ -73,6 +76,7 @@ class Objects:
 
     process: "subprocess.Popen[bytes]"
     _folders: dict[str, dict[str, Entry]] = field(default_factory=dict)
+    _parents: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
     @classmethod
     def open(cls, program: str, folder: Path, environment: Mapping[str, str]) -> Self:
@@ -128,6 +132,30 @@ class Objects:
             self._folders[id] = {} if found is None else dict(_entries(found[1], len(id) // 2))
         return self._folders[id]
 
+    def base_of(self, one: str, other: str) -> str | None:
+        """Where two commits have parted, by their ids: the last commit that both come from; None if there is none.
+
+        Raises GitFailed.
+        """
+        common = self._history(one) & self._history(other)
+        passed = {parent for commit in common for parent in self._parents[commit]}
+        return min(common - passed, default=None)
+
+    def _history(self, commit: str) -> set[str]:
+        """A commit and all that it comes from."""
+        seen, left = {commit}, [commit]
+        while left:
+            commit = left.pop()
+            if commit not in self._parents:
+                if len(self._parents) >= MOST_COMMITS:
+                    raise GitFailed(f"more than {MOST_COMMITS:,} commits would have to be looked through")
+                found = self.find(commit, "commit", _MOST_OF_A_COMMIT)
+                self._parents[commit] = _parents_in(found[1]) if found is not None else ()
+            new = [parent for parent in self._parents[commit] if parent not in seen]
+            seen.update(new)
+            left += new
+        return seen
+
     def _complaint(self) -> str:
         self.process.kill()
         with suppress(OSError, ValueError, subprocess.SubprocessError):
@@ -137,7 +165,11 @@ class Objects:
         return "it said nothing"
 
 
-_MOST_OF_A_FOLDER = 16 * 1024 * 1024
+def _parents_in(data: bytes) -> tuple[str, ...]:
+    """The parents that a commit names in its head."""
+    head = data.partition(b"\n\n")[0].decode("ascii", "replace").split("\n")
+    words = [line.removeprefix("parent ") for line in head if line.startswith("parent ")]
+    return tuple(word for word in words if _is_id(word))
 
 
 def _entries(data: bytes, width: int) -> list[tuple[str, Entry]]:
@@ -150,7 +182,10 @@ def _entries(data: bytes, width: int) -> list[tuple[str, Entry]]:
             break
         mode = data[place:name_at].decode("ascii", "replace")
         kind = "folder" if mode == _FOLDER else "link" if mode == _LINK else "file" if mode in _FILES else "other"
-        found.append((os.fsdecode(data[name_at + 1 : end]), Entry(kind, data[end + 1 : end + 1 + width].hex())))
+        name = os.fsdecode(data[name_at + 1 : end])
+        # Git itself makes no others; who writes a repository by hand might, to lead out of it.
+        if name not in ("", ".", "..") and "/" not in name:
+            found.append((name, Entry(kind, data[end + 1 : end + 1 + width].hex())))
         place = end + 1 + width
     return found
 

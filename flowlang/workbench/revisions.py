@@ -16,6 +16,8 @@ from .git import Entry, GitFailed, Objects, program_for, top_of
 from .refusal import Refusal
 
 WORKING_TREE = "the working tree"
+_FROM_BASE = "."  # behind a revision: not itself, but where the other one has left it. No name in git ends so
+_SHORT = 16  # digits of a commit's id
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +79,7 @@ def open_sides(first: str, second: str, environment: Mapping[str, str]) -> Itera
     except GitFailed as failed:
         raise _failed(failed) from None
     try:
-        before = _revision(first, objects)
+        before = _revision(_base(first, second, objects) if first.endswith(_FROM_BASE) else first, objects)
         after = _revision(second, objects) if second else working_tree(top)
         inside = "" if here == top else os.path.relpath(here, top).replace(os.sep, "/")
         yield Sides(top, inside, before, after)
@@ -88,12 +90,10 @@ def open_sides(first: str, second: str, environment: Mapping[str, str]) -> Itera
 
 
 def split_range(word: str) -> tuple[str, str]:
-    """The two revisions of `main..HEAD`; where one is left out, it is HEAD. Raises Refusal."""
+    """The two revisions of `main..HEAD`; where one is left out, it is HEAD. With three dots the first keeps one dot."""
     first, _, second = word.partition("..")
     if second.startswith("."):
-        base = f"$(git merge-base {first or 'HEAD'} {second[1:] or 'HEAD'})"
-        hints = (f"write it with two dots, as in {first}..{second[1:]}", f"since the branch began: --against {base}")
-        raise Refusal(WRONG_INPUT, f"`{word}` has three dots, and two are needed", hints, "wrong-value")
+        return f"{first or 'HEAD'}{_FROM_BASE}", second[1:] or "HEAD"
     return first or "HEAD", second or "HEAD"
 
 
@@ -105,11 +105,33 @@ def _failed(failed: GitFailed) -> Refusal:
 # ── A revision ──
 
 
+def _base(first: str, second: str, objects: Objects) -> str:
+    """The commit where the second has left the first. Raises Refusal."""
+    first = first.removesuffix(_FROM_BASE)
+    one, other = (_commit(word, objects) for word in (first, second))
+    base = objects.base_of(one, other)
+    if base is None:
+        hints = ("in a shallow copy there may be one further back: git fetch --unshallow",)
+        raise Refusal(WRONG_INPUT, f"`{first}` and `{second}` have no commit in common here", hints, "not-found")
+    return base[:_SHORT]
+
+
+def _commit(word: str, objects: Objects) -> str:
+    found = objects.find(f"{word}^{{commit}}", "commit", 0)
+    if found is None:
+        raise _unknown(word)
+    return found[0]
+
+
+def _unknown(word: str) -> Refusal:
+    hints = ("a branch, a tag or a commit; all branches: git branch --all",)
+    return Refusal(WRONG_INPUT, f"git knows no revision `{word}`", hints, "not-found")
+
+
 def _revision(word: str, objects: Objects) -> Side:
     found = objects.find(f"{word}^{{tree}}", "tree", 0) if word.strip() else None
     if found is None:
-        hints = ("a branch, a tag or a commit; all branches: git branch --all",)
-        raise Refusal(WRONG_INPUT, f"git knows no revision `{word}`", hints, "not-found")
+        raise _unknown(word)
     top = Entry("folder", found[0])
 
     def entry(path: str) -> Entry | None:
@@ -160,6 +182,8 @@ def working_tree(top: Path) -> Side:
     """The files as they are now, committed or not."""
 
     def read(path: str) -> bytes | Denied:
+        if ".." in path.split("/"):
+            return Denied("not-allowed", f"`{path}` leads out of the repository")
         return read_below(top, path, MOST_BYTES)
 
     def flows(folder: str) -> list[str]:

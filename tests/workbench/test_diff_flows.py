@@ -1,8 +1,10 @@
 """`diff main..HEAD`: what a change in git does to flows, on a scripted history; and nothing that it brings is run."""
 
 import json
+import os
 import re
 import shutil
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -224,7 +226,8 @@ def test_one_step_in_full(history: History, flowlang) -> None:
     ("words", "message"),
     [
         (("main..nowhere",), "git knows no revision `nowhere`"),
-        (("main...HEAD",), "has three dots"),
+        (("main...nowhere",), "git knows no revision `nowhere`"),
+        (("other...main",), "`other` and `main` have no commit in common here"),
         (("--against", "--upload-pack=x"), "needs a value"),
         (("--against=--upload-pack=x",), "git knows no revision `--upload-pack=x`"),
         (("--against", "one\nHEAD"), "git knows no revision"),
@@ -238,6 +241,9 @@ def test_one_step_in_full(history: History, flowlang) -> None:
     ],
 )
 def test_what_cannot_be_compared_is_said(words, message: str, history: History, flowlang) -> None:
+    git(history.folder, "checkout", "-q", "--orphan", "other")
+    git(history.folder, "commit", "-q", "-m", "nothing in common")
+    git(history.folder, "checkout", "-q", "main")
     code, out, err = flowlang("diff", *words)
     assert (code, out) == (2, "") and message in err, err
 
@@ -251,6 +257,56 @@ def test_without_git_or_a_repository(
     monkeypatch.chdir(tmp_path / "bare")
     done = flowlang("diff", "one..HEAD")
     assert done.code == 2 and "this folder is in no repository" in done.err
+
+
+def test_three_dots_begin_where_the_branch_began(history: History, flowlang) -> None:
+    git(history.folder, "checkout", "-q", "-b", "branch")
+    history.change("reply.md", "Answer", "Reply to")
+    history.commit("two")
+    git(history.folder, "checkout", "-q", "main")
+    history.change("mail.flow", "What is this", "What is that")
+    history.commit("three")
+    git(history.folder, "checkout", "-q", "branch")
+    assert "step topic" in flowlang("diff", "main..branch").out
+    out = flowlang("diff", "main...branch").out
+    assert "step reply" in out and "step topic" not in out
+    assert out.startswith(git(history.folder, "rev-parse", "one")[:16])
+    # A merge moves the place where they have parted.
+    git(history.folder, "merge", "-q", "-m", "merge", "main")
+    history.change("mail.flow", "What is that", "What may that be")
+    history.commit("four")
+    out = flowlang("diff", "main...").out
+    assert out.startswith(git(history.folder, "rev-parse", "three")[:16])
+    assert "-What is that" in out and "step reply" in out
+
+
+def test_names_that_git_would_not_make_lead_nowhere(history: History, flowlang, tmp_path: Path) -> None:
+    secret = "secret of another folder"
+    (tmp_path / "x.flow").write_text(f"# {secret}\n", encoding="utf-8")
+    blob = git(history.folder, "hash-object", "-w", "mail.flow")
+    data = b"".join(
+        b"100644 %b\0%b" % (name, bytes.fromhex(blob)) for name in (b"a/../../x.flow", b"../x.flow", b"a.flow")
+    )
+    tree = subprocess.run(
+        ["git", "hash-object", "-w", "-t", "tree", "--literally", "--stdin"],
+        cwd=history.folder,
+        input=data,
+        capture_output=True,
+        check=True,
+    )
+    commit = git(history.folder, "commit-tree", "-m", "x", tree.stdout.decode().strip())
+    for words in ((f"{commit}..main",), ("--against", commit)):
+        done = flowlang("diff", *words)
+        assert done.code == 0 and "x.flow" not in done.out and secret not in done.out
+        assert "a.flow\n" in done.out
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a folder to somebody else")
+def test_a_repository_of_somebody_else_is_not_read(history: History, flowlang) -> None:
+    for path in (history.folder, history.folder / ".git"):
+        os.chown(path, 12_345, 12_345)
+    done = flowlang("diff", "one..HEAD")
+    assert done.code == 7 and "dubious ownership" in done.err
 
 
 def test_a_folder_below_looks_at_its_own_flows(history: History, flowlang, monkeypatch: pytest.MonkeyPatch) -> None:
