@@ -1,4 +1,4 @@
-"""Runs the benchmarks: `python benchmarks/run.py [startup] [check] [each] [wire] [real] [kept] [--rounds N]`.
+"""Runs the benchmarks: `python benchmarks/run.py [startup] [check] [each] [wire] [real] [kept] [watch] [--rounds N]`.
 
 `S1` to `S10` is one scenario of `real`.
 """
@@ -11,6 +11,7 @@ import each
 import kept
 import real
 import startup
+import watch
 import wire
 
 SCENARIOS = {
@@ -19,6 +20,7 @@ SCENARIOS = {
     "each": each.measure,
     "wire": wire.measure,
     "real": real.measure,
+    "watch": watch.measure,
     "kept": kept.measure,
 }
 ONE_BY_ONE = {name: partial(real.measure_one, name) for name in real.SCENARIOS}

@@ -28,6 +28,11 @@ class StandIn:
         rows: list[dict[str, Any]] = self._asked("/-/log", "GET")
         return rows
 
+    def began_s(self) -> float:
+        """When it began, by the clock that all processes share; the log's times count from then."""
+        began_s: float = self._asked("/-/sum", "GET")["began_s"]
+        return began_s
+
     def _asked(self, path: str, method: str) -> Any:
         with urlopen(Request(self.url.removesuffix("/v1") + path, method=method)) as answer:
             return json.load(answer)

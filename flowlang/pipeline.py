@@ -131,6 +131,10 @@ def check_text(text: str, path: str = "example.flow") -> list[Diagnostic]:
     return list(check(loader, loader.load(path), models_of(Settings()), answer_in=_answer_in).diagnostics)
 
 
+def _unheard(name: str) -> None:
+    return None
+
+
 def compile_texts(path: Path, texts: Mapping[str, str], shown: Mapping[str, str]) -> CheckedFile:
     """A flow as it once was: `texts` are its files by their paths in the project, `shown` the paths that are shown."""
     root = find_root(path)
@@ -160,11 +164,15 @@ def compile_from(read: Read, key: str, show: Callable[[str], str], settings: Set
 
 @dataclass
 class Workspace:
-    """A process that checks again and again: what did not change is neither read nor checked again."""
+    """A process that checks again and again: what did not change is neither read nor checked again.
+
+    `reads` hears the name of each file of the project that is looked for, below its folder.
+    """
 
     max_source: int = MAX_SOURCE
     outside: Outside = nothing_outside
     settings: Settings = field(default_factory=Settings)
+    reads: Callable[[str], None] = _unheard
     once: bool = False  # it will not be asked again
     _remembered: dict[str, Remembered] = field(default_factory=dict)
     _memory: Memory = field(default_factory=Memory)
@@ -173,11 +181,15 @@ class Workspace:
         """A flow file with everything it imports, checked; `forbids` says which tools may not be used."""
         root = find_root(path)
         outside = self.outside(root)
-        read = _reader(root, self.max_source, outside)
+        read_file = _reader(root, self.max_source, outside)
         relative = os.path.relpath(path, root).replace(os.sep, "/")
 
         def show(name: str) -> str:
             return name if name.startswith(STANDARD) else os.path.relpath(os.path.join(root, name))
+
+        def read(name: str) -> bytes | Denied:
+            self.reads(name)
+            return read_file(name)
 
         loader = Loader(read, self.max_source, show, self._remembered, outside)
         with _without_collection(self.once):

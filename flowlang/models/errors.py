@@ -8,10 +8,12 @@ class ModelError(Exception):
 
     `message` is a sentence for the author, `rule` the name under which it is reported, `retryable` whether sending
     the same request again may help. `wait_s` is how long the provider asks to wait, `final` whether no other call can
-    do better, `code` and `status` are the provider's own. `reply` is what came and is billed, though it is of no use.
+    do better, `code` and `status` are the provider's own. `reply` is what came and is billed, though it is of no use,
+    `key_env` the variable of the key that was refused.
     """
 
     reply: Reply | None = None
+    key_env: str = ""
 
     def __init__(
         self,

@@ -117,9 +117,9 @@ class ResponseReading:
         self._read_head(head[: end.start()].decode("latin-1"))
         if self.status < 200:
             self._interim += 1
-            if self.status == 101 or self._interim > MOST_INTERIM:
-                raise NotHttp("it changes the protocol" if self.status == 101 else "it is announced, and never comes")
-            self.status, self.headers = 0, {}
+            changes, self.status, self.headers = self.status == 101, 0, {}  # it is not the response
+            if changes or self._interim > MOST_INTERIM:
+                raise NotHttp("it changes the protocol" if changes else "it is announced, and never comes")
         if rest:
             self._take(self, rest)
 

@@ -37,13 +37,14 @@ _OPENAI_ADDRESS = "OPENAI_BASE_URL"
 
 @record
 class Endpoint:
-    """A provider, ready to be asked. `key` is its value."""
+    """A provider, ready to be asked. `key` is its value, and `key_env` the variable that holds it."""
 
     name: str
     base_url: str
     key: str = field(default="", repr=False)
     at_once: int = 5
     extras: frozenset[str] = frozenset()
+    key_env: str = ""
 
     @property
     def is_local(self) -> bool:
@@ -75,7 +76,7 @@ class Providers:
         """The provider as an endpoint. Raises KeyError for a name that nobody has."""
         one = self.known[name]
         key = environment.get(one.key_env, "").strip() if one.key_env else ""
-        return Endpoint(name, one.base_url.rstrip("/"), key, one.at_once or AT_ONCE, frozenset(one.extras))
+        return Endpoint(name, one.base_url.rstrip("/"), key, one.at_once or AT_ONCE, frozenset(one.extras), one.key_env)
 
 
 def providers_of(added: Mapping[str, Provider], first: str | None, environment: Mapping[str, str]) -> Providers:

@@ -69,10 +69,11 @@ class BodyReading:
     def feed(self, data: bytes) -> list[Chunk]:
         """The pieces of the answer in these bytes. Raises ModelError."""
         if self._streamed is None:
-            self._held.append(data)
-            start = b"".join(self._held).removeprefix(b"\xef\xbb\xbf").lstrip()[:1]
+            # Blanks before it are not kept: there may be millions, and each piece would be looked through with them.
+            start = b"".join((*self._held, data)).removeprefix(b"\xef\xbb\xbf").lstrip()
+            self._held = [start] if start else []
             if start:
-                self._streamed = start not in b'{["<'
+                self._streamed = start[:1] not in b'{["<'
         elif not self.events:
             self._held.append(data)
         if self._streamed is False:

@@ -85,6 +85,9 @@ class Transport:
                 known.dialects[model], last = other, refused.error
                 self._dialects.note(known.endpoint.base_url, model, dialect_json(other, self._wall()))
                 continue
+            except Refused as error:
+                error.key_env = known.endpoint.key_env
+                raise
             return reply if reply.model else replace(reply, model=model)
         raise last
 

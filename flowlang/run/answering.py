@@ -431,7 +431,8 @@ def _failure_of(error: ModelError, place: Place) -> Failure:
     hint = _NEXT.get(error.rule, "")
     if error.rule == "cut-off" and not error.retryable:
         hint = "a larger `max_tokens` gives it more room"
-    return Failure(error.rule, error.message, place, (hint,) if hint else ())
+    key = f"the key is the one in {error.key_env}" if error.key_env else ""
+    return Failure(error.rule, error.message, place, tuple(one for one in (key, hint) if one))
 
 
 # What to do about an error of a provider.

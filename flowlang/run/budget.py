@@ -6,14 +6,25 @@ from decimal import Decimal
 from ..language.checked import CheckedLimits
 from .outcome import LimitReached
 
+MAX_COST = "`--max-cost`"  # as it is named where it is the limit that was reached
+
 
 class Budget:
-    """What one run of a flow may use. A sub-flow's run has its own, and counts against all above it."""
+    """What one run of a flow may use. A sub-flow's run has its own, and counts against all above it.
+
+    `name` is that of a limit which no flow sets.
+    """
 
     def __init__(
-        self, limits: CheckedLimits, clock: Callable[[], float], above: "Budget | None" = None, flow: str = ""
+        self,
+        limits: CheckedLimits,
+        clock: Callable[[], float],
+        above: "Budget | None" = None,
+        flow: str = "",
+        name: str = "",
     ) -> None:
         self.limits = limits
+        self._name = name
         self._whose = f" of flow `{flow}`" if flow else ""
         self.clock = clock
         self.above = above
@@ -56,7 +67,7 @@ class Budget:
                 raise LimitReached(f"nobody knows what `{model}` costs, so the limit of {dollars(limit)} can't be kept")
             if one.spent_usd + most_usd > limit:
                 one.is_spent = True
-                left = f"{dollars(one.spent_usd)} of {dollars(limit)} is spent"
+                left = f"{dollars(one.spent_usd)} of {one.cost_limit(limit)} is spent"
                 raise LimitReached(f"{left}, and a call to `{model}` may cost {dollars(most_usd)}")
         chain = list(self._chain())
         for one in chain:
@@ -72,6 +83,10 @@ class Budget:
         for one in self._chain():
             one.reserved_usd -= most_usd or 0
             one.spent_usd += cost_usd
+
+    def cost_limit(self, limit: Decimal) -> str:
+        """A limit of cost in words, with the option that sets it."""
+        return f"{dollars(limit)} ({self._name})" if self._name else dollars(limit)
 
     def _chain(self) -> Iterator["Budget"]:
         one: Budget | None = self
@@ -108,13 +123,18 @@ class Budget:
             calls = f"{limits.calls} call" if limits.calls == 1 else f"{limits.calls} calls"
             raise LimitReached(f"the limit of {calls}{self._whose} is reached")
         if self.is_spent and limits.cost_usd is not None:
-            raise LimitReached(f"the limit of {dollars(limits.cost_usd)} is reached")
+            raise LimitReached(f"the limit of {self.cost_limit(limits.cost_usd)} is reached")
         self._check_time()
 
     def _check_time(self) -> None:
         limits = self.limits
         if limits.time_s is not None and self.clock() - self.started >= limits.time_s:
             raise LimitReached(f"the limit of {in_words(float(limits.time_s))}{self._whose} is reached")
+
+
+def max_cost_budget(max_cost_usd: Decimal | None, clock: Callable[[], float]) -> Budget:
+    """What `--max-cost` allows: it holds above the limits of all flows."""
+    return Budget(CheckedLimits(max_cost_usd), clock, name=MAX_COST)
 
 
 def dollars(amount: Decimal) -> str:

@@ -113,10 +113,10 @@ class Gate:
         keeping = self.keeping
         if keeping is None or not keeping.finds:
             key = keeping.key(request) if keeping is not None else b""
-            told = await self._asked(_Question(asker, request, timeout_s, reuse, key), budget)
+            told = await self._asked(Question(asker, request, timeout_s, reuse, key), budget)
             assert isinstance(told, Reply)
             return told
-        question = _Question(asker, request, timeout_s, reuse, keeping.key(request))
+        question = Question(asker, request, timeout_s, reuse, keeping.key(request))
         found: Reply | Kept | Busy | None = keeping.find(question.key, reuse)
         while not isinstance(found, Reply):
             if isinstance(found, Kept):
@@ -133,7 +133,7 @@ class Gate:
                     await self._until_kept(keeping, future)
         return found
 
-    async def _asked(self, question: "_Question", budget: Budget) -> Reply | Kept | Busy:
+    async def _asked(self, question: "Question", budget: Budget) -> Reply | Kept | Busy:
         """The reply to a question that is sent when its turn comes; or who answers it instead."""
         async with self.warming.turn(question.request) as begun, self._places:
             while True:
@@ -149,7 +149,7 @@ class Gate:
                 except NoRoom as full:
                     self._tell_once(full, question.asker)
 
-    def _from_before(self, keeping: Keeping, question: "_Question", kept: Kept) -> Reply:
+    def _from_before(self, keeping: Keeping, question: "Question", kept: Kept) -> Reply:
         """The answer that the store has, told like any other."""
         asker, request = question.asker, question.request
         self.cached += 1
@@ -196,7 +196,7 @@ class Gate:
         self.emit(Dropped(asker.path, asker.step, asker.item))
 
     async def _send_within(
-        self, prices: Prices, question: "_Question", budget: Budget, begun: Begun
+        self, prices: Prices, question: "Question", budget: Budget, begun: Begun
     ) -> Reply | Kept | Busy:
         """Sends where cost has a limit: the most that the call can cost is set aside until it has ended."""
         request = question.request
@@ -219,7 +219,7 @@ class Gate:
             self._ended = asyncio.Event()
 
     async def _send(
-        self, question: "_Question", budget: Budget, bill: list[Decimal], begun: Begun
+        self, question: "Question", budget: Budget, bill: list[Decimal], begun: Begun
     ) -> Reply | Kept | Busy:
         """The reply; what the call cost is added to the bill, whatever comes of it."""
         asker, request, timeout_s = question.asker, question.request, question.timeout_s
@@ -293,7 +293,7 @@ class Gate:
             raise ContentRefused(f"`{request.model}` would not answer: {shown(reply.text, 200)}")
         return reply
 
-    def _noted(self, question: "_Question") -> "_Noted | None":
+    def _noted(self, question: "Question") -> "_Noted | None":
         """The call, noted in the store; None where there is no store."""
         if self.keeping is None:
             return None
@@ -309,7 +309,7 @@ class Gate:
         return Decimal(0) if reply.cached else self.prices.cost_usd(request.model, reply.usage)
 
 
-class _Question:
+class Question:
     """One question on its way. `written` are the writes that must be on the disk before its answer is used."""
 
     __slots__ = ("asker", "key", "request", "reuse", "timeout_s", "written")
@@ -326,7 +326,7 @@ class _Question:
 class _Noted:
     """One call as the store sees it: noted before it is sent, and when it has ended."""
 
-    def __init__(self, keeping: Keeping, question: _Question, most_usd: Decimal | None) -> None:
+    def __init__(self, keeping: Keeping, question: Question, most_usd: Decimal | None) -> None:
         asker = question.asker
         self._keeping = keeping
         self._question = question

@@ -13,11 +13,11 @@ from decimal import Decimal
 from pathlib import Path
 
 from ..diagnostics.diagnostic import Diagnostic
-from ..language.checked import CheckedLimits, Place
+from ..language.checked import Place
 from ..language.values import EMPTY, Record, Value, ValueMistake
 from ..language.writing import json_text
 from ..plan.graph import Plan
-from .budget import Budget
+from .budget import Budget, max_cost_budget
 from .calling import Gate
 from .event import (
     CallFinished,
@@ -44,7 +44,7 @@ from .tables import Row
 
 MOST_TOLD = 3  # failed rows that are told in full at the end
 _AHEAD = 4  # so many times the rows under way may have begun since the oldest that is not yet written
-_KEPT = StepFailed | StepFinished | StepSkipped | Noted | CallFinished
+_KEPT = StepFailed | StepFinished | StepSkipped | Noted
 
 RunOf = Callable[[Mapping[str, Value], str, Emit], FlowRun]  # a row's run: its inputs, its path, who listens to it
 Deliver = Callable[[str], None]  # takes the line of the next row; raises FileMistake if it cannot be written
@@ -123,8 +123,17 @@ async def execute_each(
     the row's number; `clean` takes secrets out of them.
     """
     started = clock()
-    whole = Budget(CheckedLimits(means.max_cost_usd), clock)
-    gate = means.gate(emit, clock)
+    whole = max_cost_budget(means.max_cost_usd, clock)
+
+    def count_tokens(
+        event: Event,
+    ) -> None:  # the gate tells of calls to all rows together, and to no row's own listener
+        if isinstance(event, CallFinished) and not event.cached:
+            tally.tokens_in += event.tokens_in
+            tally.tokens_out += event.tokens_out
+        emit(event)
+
+    gate = means.gate(count_tokens, clock)
 
     def run_of(values: Mapping[str, Value], path: str, listen: Emit) -> FlowRun:
         budget = Budget(plan.flow.limits, clock, whole)
@@ -270,8 +279,6 @@ class _Rows:
     def _add(self, report: Report) -> None:
         tally = self.tally
         tally.finished += report.finished
-        tally.tokens_in += report.tokens_in
-        tally.tokens_out += report.tokens_out
         if report.exit_code:
             tally.codes.add(report.exit_code)
         # What stops one call stops all that would follow it, in every row.

@@ -12,17 +12,18 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping
 from decimal import Decimal
 
 from ..language import ast
-from ..language.checked import CheckedLet, CheckedLimits, CheckedOutput, Expectation
+from ..language.checked import CheckedLet, CheckedOutput, Expectation
 from ..language.expression import Scope, evaluate
 from ..language.reading import read_number
 from ..language.unsettled import Unsettled, Untold
 from ..language.values import EMPTY, Secret, Value, ValueMistake, bare
 from ..plan.graph import Plan, PlannedStep
 from .ahead import wrong_settings
-from .budget import Budget
+from .budget import Budget, max_cost_budget
 from .calling import Gate
 from .event import Emit, RunFinished, RunStarted, StepFailed, StepSkipped
 from .ground import Conversation, Ground, T
+from .hold import NOTHING_HELD, Hold
 from .means import Means
 from .outcome import FAILED_BEFORE, Done, Failed, Failure, Outcome, Result, Skipped
 from .scheduler import Schedule
@@ -42,6 +43,7 @@ async def execute(
     stand_in: StandIn = carry_out,
     clock: Callable[[], float] = time.monotonic,
     above: Budget | None = None,
+    hold: Hold = NOTHING_HELD,
 ) -> Result:
     """Runs the plan to its end. Cancelled, it stops what is open, says so in the events, and is cancelled.
 
@@ -55,8 +57,8 @@ async def execute(
         emit(RunFinished(outcome, gate.calls, gate.cached, gate.cost_usd, clock() - started, gate.saved_usd))
 
     emit(RunStarted(plan.flow.source.path, tuple(step.name for step in plan.steps()), means.offline))
-    budget = Budget(plan.flow.limits, clock, above or Budget(CheckedLimits(means.max_cost_usd), clock))
-    run = FlowRun(plan, inputs, "", budget, gate, watch.take, means.perform_tool, stand_in, means.waiting)
+    budget = Budget(plan.flow.limits, clock, above or max_cost_budget(means.max_cost_usd, clock))
+    run = FlowRun(plan, inputs, "", budget, gate, watch.take, means.perform_tool, stand_in, means.waiting, hold)
     try:
         await run.run()
     except BaseException as stopped:
@@ -118,8 +120,10 @@ class FlowRun:
         perform_tool: PerformTool,
         stand_in: StandIn,
         waiting: Waiting,
+        hold: Hold = NOTHING_HELD,
     ) -> None:
         self.plan = plan
+        self.hold = hold
         self.path = path
         self.budget = budget
         self.gate = gate
@@ -156,7 +160,7 @@ class FlowRun:
         async with asyncio.TaskGroup() as group:
 
             def start(names: tuple[str, ...]) -> None:
-                ready = deque(names)
+                ready = deque(self.hold.ordered(names))
                 while ready:
                     node = nodes[ready.popleft()]
                     settled = self._settled(node)
@@ -166,6 +170,7 @@ class FlowRun:
                         ready += self._ended(node.name, settled, schedule)
 
             async def finish(node: PlannedStep) -> None:
+                await self.hold.turn(node.name)
                 start(self._ended(node.name, await run_step(node, self.ground), schedule))
 
             start(schedule.ready())
@@ -182,12 +187,15 @@ class FlowRun:
 
     def _ended(self, name: str, outcome: Outcome, schedule: Schedule) -> tuple[str, ...]:
         self.outcomes[name] = outcome
+        self.hold.ended(name, outcome)
         if not isinstance(outcome, Failed):
             self.names[name] = outcome.value if isinstance(outcome, Done) else EMPTY
         return schedule.ended(name)
 
     def _settled(self, node: PlannedStep) -> Outcome | None:
-        """How the node comes out if that takes no task: a let, or what reads something that failed."""
+        """How the node comes out if that takes no task: what is pinned, a let, or what reads something that failed."""
+        if node.name in self.hold.pinned:
+            return Done(self.hold.pinned[node.name])
         root = self._failed_before(node.needs)
         if root is not None:
             if node.kind != "let":

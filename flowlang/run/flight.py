@@ -25,49 +25,70 @@ class Seat:
     role: str = ""
 
 
+# Who hears that a call was taken over: the run that began it and its seat there, and its seat now.
+Adopted = Callable[[int, Seat, Seat], None]
+
+
 @dataclass(slots=True)
 class _Call:
-    """A call under way. `generation`: of the run that last wanted it."""
+    """A call under way. `born` and `seat`: by whom it was begun; `generation`: of the run that last wanted it."""
 
     task: "asyncio.Task[Any]"
+    seat: Seat
+    born: int
     seats: set[Seat] = field(default_factory=set)
     generation: int = 0
 
 
+def _unheard(born: int, before: Seat, now: Seat) -> None:
+    return None
+
+
 class InFlight:
-    """The calls under way of all the runs of one session, by the fingerprints of their requests."""
+    """The calls under way of all the runs of one session, by the fingerprints of their requests.
 
-    def __init__(self) -> None:
+    `generation` is the number of the present run, from 1.
+    """
+
+    def __init__(self, adopted: Adopted = _unheard) -> None:
+        self.generation = 0
+        self.adopted = adopted
         self._calls: dict[bytes, _Call] = {}
-        self._generation = 0
 
-    def next_run(self) -> None:
+    def next_run(self) -> int:
         """A new run begins; whatever is under way belongs to the ones before it, until this one wants it."""
-        self._generation += 1
+        self.generation += 1
+        return self.generation
 
     async def ask(self, key: bytes, seat: Seat, send: Callable[[], Coroutine[Any, Any, T]]) -> T:
         """What comes of a question: of the call that asks it already, if there is one. Being cancelled ends no call."""
         self._leave(seat, key)
         call = self._calls.get(key)
         if call is None:
-            call = self._calls[key] = _Call(asyncio.create_task(send()))
+            call = self._calls[key] = _Call(asyncio.create_task(send()), seat, self.generation)
             call.task.add_done_callback(lambda task: self._landed(key, task))
+        elif call.generation < self.generation:
+            self.adopted(call.born, call.seat, seat)
         call.seats.add(seat)
-        call.generation = self._generation
+        call.generation = self.generation
         result: T = await asyncio.shield(call.task)
         return result
 
     def step_over(self, path: str, step: str) -> None:
         """A step of the present run is over: what earlier runs asked in it is not wanted any more."""
         for call in tuple(self._calls.values()):
-            if call.generation < self._generation and all((one.path, one.step) == (path, step) for one in call.seats):
+            if call.generation < self.generation and all((one.path, one.step) == (path, step) for one in call.seats):
                 call.task.cancel()
 
     def run_over(self) -> None:
         """The present run has ended: what it has not asked for is not wanted any more."""
         for call in tuple(self._calls.values()):
-            if call.generation < self._generation:
+            if call.generation < self.generation:
                 call.task.cancel()
+
+    def oldest(self) -> int:
+        """The earliest run of which a call is still under way; the present one if there is none."""
+        return min((call.born for call in self._calls.values()), default=self.generation)
 
     async def close(self) -> None:
         """Cancels all, and ends when they have ended."""
@@ -84,7 +105,7 @@ class InFlight:
         for other, call in tuple(self._calls.items()):
             if other != key and seat in call.seats:
                 call.seats.discard(seat)
-                if not call.seats and call.generation < self._generation:
+                if not call.seats and call.generation < self.generation:
                     call.task.cancel()
 
     def _landed(self, key: bytes, task: "asyncio.Task[Any]") -> None:

@@ -12,7 +12,7 @@ from ..models.chat import ChatMessage
 from ..plan.graph import Ask, Defaults, Plan, PlannedStep
 from ..plan.requests import asks_of, judge_messages
 from .answering import Answering
-from .budget import Budget
+from .budget import Budget, max_cost_budget
 from .calling import Asker
 from .event import Event
 from .executor import together
@@ -49,7 +49,7 @@ async def judged(
         step=_step(name, judge),
         asker=Asker("", name, None),
         gate=means.gate(hear, clock),
-        budget=Budget(CheckedLimits(), clock, above or Budget(CheckedLimits(means.max_cost_usd), clock)),
+        budget=Budget(CheckedLimits(), clock, above or max_cost_budget(means.max_cost_usd, clock)),
         emit=hear,
         perform_tool=means.perform_tool,
         secrets={},

@@ -158,7 +158,9 @@ class Keeping:
     ) -> Attempt:
         """A call as it is kept."""
         told = self.store.told_request(request, self._origin_of(request.model))
-        return Attempt(path, step, item, key, request.model, told, None if most is None else str(most), role)
+        return Attempt(
+            path, step, item, key, request.model, told, None if most is None else str(most), role, self.store.run
+        )
 
     def ended(self, call: int, attempt: Attempt, ending: Ending) -> "asyncio.Future[object] | None":
         """Has it written how a call ended; what to wait for before its answer is used, if that may be used again."""

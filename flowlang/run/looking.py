@@ -20,6 +20,7 @@ from .budget import Budget
 from .calling import AT_ONCE, Asker, Gate
 from .event import Event, StepFailed, StepSkipped, StepStarted, ToolCalled
 from .executor import FlowRun
+from .hold import NOTHING_HELD, Hold
 from .keeping import ANY, Keeping, OriginOf, Reuse
 from .standing import carry_out
 from .waiting import Waiting
@@ -45,7 +46,7 @@ def only_finds(
     return Keeping(cast(Store, Past(find)), origin_of, fresh=fresh, wall=wall)
 
 
-async def look(plan: Plan, inputs: Mapping[str, Value], keeping: Keeping) -> Looked:
+async def look(plan: Plan, inputs: Mapping[str, Value], keeping: Keeping, hold: Hold = NOTHING_HELD) -> Looked:
     """What a run of the plan with these inputs would ask, and what is answered already.
 
     Inputs that are not given are not known. Limits don't count: what they would stop is told all the same.
@@ -54,7 +55,7 @@ async def look(plan: Plan, inputs: Mapping[str, Value], keeping: Keeping) -> Loo
     names = {name: inputs.get(name, Unsettled(name, is_input=True)) for name in plan.flow.inputs}
     budget = Budget(CheckedLimits(), _no_time)
     unbound = replace(plan, expects=())
-    run = FlowRun(unbound, names, "", budget, gate, gate.take, _refuse_tool, carry_out, Waiting())
+    run = FlowRun(unbound, names, "", budget, gate, gate.take, _refuse_tool, carry_out, Waiting(), hold)
     await run.run()
     values: dict[str, Value] = {}
     unsettled: dict[str, Open] = {}

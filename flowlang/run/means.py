@@ -9,6 +9,7 @@ from ..models.cost import Prices
 from .calling import AT_ONCE, Between, Gate, PlaceFor, no_place
 from .event import Emit
 from .keeping import Keeping
+from .staying import Staying, StayingGate
 from .tools import PerformTool, refuse_tools
 from .waiting import Waiting
 from .warming import Warming
@@ -23,7 +24,7 @@ async def _nothing() -> None:
 class Means:
     """`close` ends what is open once the run has ended. Without `prices` no call costs anything.
 
-    `remark` is what is to be said when a run is over.
+    `remark` is what is to be said when a run is over. `staying` is what the runs of a session share.
     `max_cost_usd` holds beside the flow's own limit, and for all rows of `--each` together.
     """
 
@@ -41,10 +42,12 @@ class Means:
     between: Between | None = None
     remark: Callable[[], str] = str
     tell: Tell | None = None  # why a question is asked, where something is kept
+    staying: Staying | None = None
 
     def gate(self, emit: Emit, clock: Callable[[], float]) -> Gate:
         """The gate through which all calls of one run go."""
-        return Gate(
+        kind = Gate if self.staying is None else StayingGate
+        gate = kind(
             self.complete,
             emit,
             clock,
@@ -56,3 +59,6 @@ class Means:
             self.between,
             self.tell,
         )
+        if self.staying is not None and isinstance(gate, StayingGate):
+            gate.join(self.staying)
+        return gate

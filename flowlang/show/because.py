@@ -84,7 +84,13 @@ def of_cached(seen: Seen) -> str:
         return "it has nothing to ask"
     runs = sorted({one.run for one in seen.from_before})
     where = f"run {runs[0]}" if len(runs) == 1 else f"runs {runs[0]} to {runs[-1]}"
-    return f"answered in {where}" if seen.items is None else f"all {seen.items} items were answered in {where}"
+    if seen.items is None:
+        return f"answered in {where}"
+    return (
+        f"its one item was answered in {where}"
+        if seen.items == 1
+        else f"all {seen.items} items were answered in {where}"
+    )
 
 
 def of_unknown(node: PlannedStep, seen: Seen) -> str:
@@ -107,6 +113,8 @@ def of_new(seen: Seen, reasons: str) -> str:
     places = {one.item for one in seen.asked}
     if seen.asked and all(one.again for one in seen.asked):
         reasons = "another step asks the same"
+    if None in places and any(one.why == "led nowhere" for one in seen.asked):
+        return reasons  # what was asked before counts for nothing
     if seen.items and None not in places and len(places) < seen.items:
         return f"{len(places)} of {seen.items} items {'is' if len(places) == 1 else 'are'} new: {reasons}"
     if not seen.items and seen.from_before and len(seen.asked) and None in places:

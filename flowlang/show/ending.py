@@ -5,11 +5,12 @@ from collections.abc import Iterable, Sequence
 from ..diagnostics.diagnostic import Diagnostic
 from ..plan.graph import Plan
 from ..record import record
+from ..run.budget import MAX_COST
 from ..run.event import StepFailed
 from ..run.report import Report
 from ..store.past import name_of
 from .github import as_code, listed
-from .numbers import count, duration
+from .numbers import count, duration, paid
 from .snippet import tell
 from .terminal import visible_line
 
@@ -68,12 +69,12 @@ def last_line(report: Report, exit_code: int, flow: str, offline: bool, plan: Pl
     parts = [f"{how}{f' (exit {exit_code})' if exit_code else ''}: {count(report.finished, 'step')}"]
     parts.append(count(report.calls, "call") + (f" and {report.cached} from before" if report.cached else ""))
     if report.tokens_in or report.tokens_out:
-        saved = f", which saved ${report.saved_usd:.4f}" if report.saved_usd else ""
+        saved = f", which saved {paid(report.saved_usd)}" if report.saved_usd else ""
         remembered = f" ({report.tokens_cached:,} of them remembered{saved})" if report.tokens_cached else ""
         parts.append(f"{report.tokens_in:,} tokens in{remembered}, {report.tokens_out:,} out")
     if report.cost_usd is not None:
         beside = f" and {count(report.unpriced, 'call')} of which nobody knows the price" if report.unpriced else ""
-        parts.append(f"${report.cost_usd:.4f}{beside}")
+        parts.append(f"{paid(report.cost_usd)}{beside}")
     parts.append(duration(report.seconds))
     if report.skipped:
         parts.append(f"{len(report.skipped)} skipped")
@@ -122,20 +123,26 @@ def _diagnostic(failed: StepFailed, kept: KeptRun | None) -> Diagnostic:
 
 def _next(report: Report, flow: str, plan: Plan, kept: KeptRun | None) -> str:
     if kept is not None and report.outcome != "done":
-        limits = f"to go further, raise `limits` in {flow}; " if _stopped_by_limits(report, plan) else ""
+        limit = _limit_to_raise(report, flow, plan)
+        limits = f"to go further, raise {limit}; " if limit else ""
         step = visible_line(_asked_for_nothing(report, plan, (*_NO_USE, *_NO_ANSWER)))
         return f"\n{kept.commands(step, limits)}"
     match report.outcome:
-        case "limit" if _stopped_by_limits(report, plan):
-            return f"\nto go further, raise `limits` in {flow} and run it again"
+        case "limit" if limit := _limit_to_raise(report, flow, plan):
+            return f"\nto go further, raise {limit} and run it again"
         case "failed" if first := _asked_for_nothing(report, plan):
             return f"\nwhat it was asked: flowlang preview {flow} {visible_line(first)} …"
         case _:
             return ""
 
 
-def _stopped_by_limits(report: Report, plan: Plan) -> bool:
-    return report.outcome == "limit" and any(_has_limits(below) for below in plan.with_those_below())
+def _limit_to_raise(report: Report, flow: str, plan: Plan) -> str:
+    """What sets the limit that stopped the run: an option or the flow; nothing if neither does."""
+    if report.outcome != "limit":
+        return ""
+    if any(one.rule == "limit-reached" and MAX_COST in one.message for one in report.failed):
+        return MAX_COST
+    return f"`limits` in {flow}" if any(_has_limits(below) for below in plan.with_those_below()) else ""
 
 
 def _has_limits(plan: Plan) -> bool:

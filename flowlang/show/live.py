@@ -9,7 +9,7 @@ from rich.live import Live
 from rich.text import Text
 
 from ..run.event import CallStarted, Event, StepStarted
-from .numbers import duration
+from .numbers import duration, paid
 from .progress import Progress, Running
 from .rows import RowsProgress
 from .terminal import visible_line
@@ -74,7 +74,7 @@ class LiveView:
             (f"{seconds:.1f}s" if seconds < 10 else duration(seconds), "cyan"),
             (one.progress(), ""),
             (f"{tokens:,} tokens" if tokens else "", "dim"),
-            (f"${one.cost_usd:.4f}" if one.cost_usd else "", "dim"),
+            (paid(one.cost_usd) if one.cost_usd else "", "dim"),
             (one.because, "dim"),
         ]
         for text, style in parts:

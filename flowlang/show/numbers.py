@@ -15,6 +15,11 @@ def money(amount: Decimal) -> str:
     return f"${amount:.{max(3, 1 - amount.adjusted())}f}"
 
 
+def paid(amount: Decimal) -> str:
+    """US dollars that were spent: `$1.2300`, `$0.0137`, `$0.00024`; what is not nothing never reads as nothing."""
+    return f"${amount:.{max(4, 1 - amount.adjusted())}f}" if amount else "$0.00"
+
+
 def duration(seconds: float) -> str:
     """`0.04s`, `3.2s`, `12s`, `2m05s`, `1h03m`."""
     if seconds < 1:

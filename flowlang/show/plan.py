@@ -12,8 +12,8 @@ from ..language.values import Value, ValueMistake
 from ..plan.estimate import Estimate, Need
 from ..plan.graph import Plan, PlannedStep
 from ..plan.remaining import Saved
-from ..run.budget import dollars
-from .numbers import count, duration, money
+from ..run.budget import dollars, in_words
+from .numbers import count, money
 from .phrases import written
 from .terminal import columns, visible, visible_line
 
@@ -177,7 +177,7 @@ def _limits(limits: CheckedLimits) -> list[str]:
     if limits.calls is not None:
         told.append(count(limits.calls, "call"))
     if limits.time_s is not None:
-        told.append(duration(float(limits.time_s)))
+        told.append(in_words(float(limits.time_s)))
     return told
 
 

@@ -24,7 +24,7 @@ from ..run.event import (
     ToolCalled,
 )
 from ..run.words import FROM_BEFORE
-from .numbers import count, duration
+from .numbers import count, duration, paid
 from .terminal import visible_line
 
 Clock = Callable[[], float]
@@ -182,7 +182,7 @@ class Progress:
         if one is not None and one.calls:
             parts.append(f"{one.tokens_in:,} tokens in, {one.tokens_out:,} out")
         if one is not None and one.cost_usd:
-            parts.append(f"${one.cost_usd:.4f}")
+            parts.append(paid(one.cost_usd))
         return f"{name}: " + ", ".join(parts)
 
     def _failed(self, name: str, item: int | None, message: str) -> str | None:

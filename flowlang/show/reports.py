@@ -31,7 +31,7 @@ class Reported(TypedDict):
 
 def as_json(diagnostics: Iterable[Diagnostic]) -> str:
     """A JSON list with an object per report, in plain ASCII."""
-    return json.dumps([_reported(one) for one in diagnostics], indent=2)
+    return json.dumps([reported(one) for one in diagnostics], indent=2)
 
 
 def as_github(diagnostics: Sequence[Diagnostic], shows_all: str = "`flowlang check`") -> str:
@@ -40,7 +40,7 @@ def as_github(diagnostics: Sequence[Diagnostic], shows_all: str = "`flowlang che
     shown, rest = ordered, ordered[:0]
     if len(ordered) > MOST_ANNOTATIONS:
         shown, rest = ordered[: MOST_ANNOTATIONS - 1], ordered[MOST_ANNOTATIONS - 1 :]
-    lines = [_annotation(_reported(one)) for one in shown]
+    lines = [_annotation(reported(one)) for one in shown]
     if rest:
         lines.append(f"::{rest[0].severity}::and {len(rest)} more; {shows_all} shows them all")
     return "\n".join(lines)
@@ -60,14 +60,15 @@ def as_sarif(diagnostics: Sequence[Diagnostic], version: str) -> str:
                     "driver": {"name": "flowlang", "semanticVersion": version, "rules": [_rule(name) for name in rules]}
                 },
                 "columnKind": "unicodeCodePoints",
-                "results": [_result(_reported(one), rules.index(one.rule)) for one in diagnostics],
+                "results": [_result(reported(one), rules.index(one.rule)) for one in diagnostics],
             }
         ],
     }
     return json.dumps(log, indent=2)
 
 
-def _reported(diagnostic: Diagnostic) -> Reported:
+def reported(diagnostic: Diagnostic) -> Reported:
+    """A report as plain data, in the shape that programs read."""
     source = diagnostic.source
     line, column = source.position(diagnostic.span.start)
     end_line, end_column = source.position(max(diagnostic.span.end, diagnostic.span.start))

@@ -7,7 +7,7 @@ from decimal import Decimal
 from ..run.each import Tally, diagnostic_of
 from ..run.event import CallFinished, Event, RowFinished, RunFinished, RunStarted
 from .ending import OUTCOMES, summary_page
-from .numbers import count, duration
+from .numbers import count, duration, paid
 from .progress import Clock, Running, one_line
 from .snippet import tell
 from .terminal import visible_line
@@ -107,7 +107,7 @@ def tell_rows_end(tally: Tally, exit_code: int, offline: bool) -> str:
     if tally.tokens_in or tally.tokens_out:
         parts.append(f"{tally.tokens_in:,} tokens in, {tally.tokens_out:,} out")
     if tally.cost_usd is not None:
-        parts.append(f"${tally.cost_usd:.4f}")
+        parts.append(paid(tally.cost_usd))
     parts.append(duration(tally.seconds))
     if offline:
         parts.append("offline: no language model was asked")

@@ -9,7 +9,7 @@ from ..diagnostics.diagnostic import Diagnostic
 from ..run.outcome import Failure
 from ..run.trial import Tried
 from .github import as_code, listed
-from .numbers import count
+from .numbers import count, paid
 from .snippet import tell
 from .terminal import visible_line
 from .tested import Tested
@@ -81,10 +81,10 @@ def counted(tested: Tested) -> str:
 def _spent(tested: Tested) -> list[str]:
     told = []
     if tested.recorded:
-        saved = f", which saved ${tested.saved_usd:.4f}" if tested.saved_usd else ""
+        saved = f", which saved {paid(tested.saved_usd)}" if tested.saved_usd else ""
         told.append(f"{count(tested.recorded, 'recorded answer')}{saved}")
     if tested.calls:
-        cost = f" for ${tested.cost_usd:.4f}" if tested.cost_usd is not None else ""
+        cost = f" for {paid(tested.cost_usd)}" if tested.cost_usd is not None else ""
         told.append(f"{count(tested.calls, 'call')}{cost}")
     return told
 

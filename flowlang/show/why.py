@@ -120,7 +120,14 @@ def _now(why: Why, flow: str) -> list[str]:
         case "new":
             times = f" ({count(why.asked, 'call')})" if why.asked > 1 else ""
             lines = [f"It would be asked{times}: {visible_line(why.because)}."]
-    return [*lines, *_groups(why.groups, flow), *_chain(why.chain, flow)]
+    return [*lines, *([] if _is_told(why.groups, flow) else _groups(why.groups, flow)), *_chain(why.chain, flow)]
+
+
+def _is_told(groups: Sequence[Group], flow: str) -> bool:
+    """Whether the first line says it all: one reason for the whole step, and no lines to show."""
+    if len(groups) != 1 or groups[0].places or groups[0].old or groups[0].new:
+        return False
+    return len(in_full(groups[0].reasons, flow)) == 1
 
 
 def _then(then: Before, flow: str) -> list[str]:

@@ -27,6 +27,10 @@ class Alive:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         self._held[run] = handle
 
+    def holds(self, run: int) -> bool:
+        """Whether it is this process that is running it."""
+        return run in self._held
+
     def is_alive(self, run: int) -> bool:
         """Whether some process, this one included, is running it."""
         if run in self._held:
@@ -51,8 +55,14 @@ class Alive:
             with suppress(OSError):
                 (self._folder / str(run)).unlink()
 
+    def let_go_of(self, run: int) -> None:
+        """Says that one run is over."""
+        if (handle := self._held.pop(run, None)) is not None:
+            self.forget(run)
+            os.close(handle)
+
     def let_go(self) -> None:
-        """Says that the run is over."""
+        """Says that all runs are over."""
         for run, handle in self._held.items():
             self.forget(run)
             os.close(handle)

@@ -39,7 +39,8 @@ class Batch:
             for key, *answer in self.connection.execute(_ANSWERS + marks, some):
                 self._answers[key] = tuple(answer)
             for key, call, run in self.connection.execute(_OPEN + marks, some):
-                self._open.setdefault(key, []).append((call, run))
+                if isinstance(run, int):  # SQLite keeps anything in a column, and this becomes the name of a file
+                    self._open.setdefault(key, []).append((call, run))
 
     def answer(self, key: bytes) -> tuple[Any, ...] | None:
         """The row of an answer that was looked up."""

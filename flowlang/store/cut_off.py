@@ -7,6 +7,7 @@ from typing import Any
 
 from ..record import record
 from .alive import Alive
+from .rows import is_call
 from .sealed import seal
 
 
@@ -42,8 +43,11 @@ def close_cut_off(connection: sqlite3.Connection, alive: Alive) -> tuple[OpenCal
         for call, path, step, item, key, body in connection.execute(calls, (run,)).fetchall():
             sealed = (run, path, step, item, key, "unknown", body)
             connection.execute("update calls set status = 'unknown', seal = ? where id = ?", (seal(*sealed), call))
-            known = object_in(body)
-            found.append(OpenCall(run, path, step, item, str(known.get("model", "")), known.get("most_usd")))
+            if is_call(*sealed[:-1]):
+                known = object_in(body)
+                most = known.get("most_usd")
+                told_most = most if isinstance(most, str) else None
+                found.append(OpenCall(run, path, step, item, str(known.get("model", "")), told_most))
         alive.forget(run)
     return tuple(found)
 

@@ -12,9 +12,10 @@ from typing import Any
 
 from ..record import record
 from .file import NAME, connect
+from .place import first_bytes
 from .problems import StoreUnusable
 from .requests import read_blob
-from .rows import Kept, read_reply
+from .rows import Kept, is_call, is_run, is_step, is_time, read_reply
 from .schema import HEADER_BYTES, VERSION, told_version
 from .sealed import seal
 
@@ -69,8 +70,7 @@ class History:
         self.folder = folder
         path = folder / NAME
         try:
-            with path.open("rb") as file:
-                version = told_version(file.read(HEADER_BYTES))
+            version = told_version(first_bytes(path, HEADER_BYTES))
         except OSError as error:
             raise StoreUnusable(f"there is no store in `{folder}`: {(error.strerror or '').lower()}") from None
         if version is None or version > VERSION:
@@ -100,21 +100,22 @@ class History:
         where, values = ("and step = ?", (run, step)) if step is not None else ("", (run,))
         statement = f"select {_CALL} from calls where run = ? {where} order by id"
         for number, *row, mark in self._rows(statement, values):
-            if seal(*row) == mark and (body := _object(row[6])) is not None:
+            if seal(*row) == mark and is_call(*row[:6]) and (body := _object(row[6])) is not None:
                 yield PastCall(number, row[0], row[1], row[2], row[3], row[4], row[5], body)
 
     def call_with(self, key: bytes) -> PastCall | None:
         """The newest call that asked exactly this and was answered: a cached one has no request of its own."""
         statement = f"select {_CALL} from calls where key = ? and status = 'ok' order by id desc"
         for number, *row, mark in self._rows(statement, (key,)):
-            if seal(*row) == mark and (body := _object(row[6])) is not None and "request" in body:
+            body = _object(row[6]) if seal(*row) == mark and is_call(*row[:6]) else None
+            if body is not None and "request" in body:
                 return PastCall(number, row[0], row[1], row[2], row[3], row[4], row[5], body)
         return None
 
     def steps(self, run: int) -> Iterator[PastStep]:
         """How the steps of a run came out, in the order in which they ended."""
         for *row, mark in self._rows(f"select {_STEP} from steps where run = ? order by id", (run,)):
-            if seal(*row) == mark and (body := _object(row[3])) is not None:
+            if seal(*row) == mark and is_step(*row[:3]) and (body := _object(row[3])) is not None:
                 yield PastStep(row[0], row[1], row[2], body)
 
     def answer(self, key: bytes) -> Kept | None:
@@ -122,7 +123,7 @@ class History:
         statement = "select made_at, run, body, seal from answers where key = ?"
         for made_at, run, body, mark in self._rows(statement, (key,)):
             with suppress(ValueError):
-                if seal(key, made_at, run, body) == mark:
+                if seal(key, made_at, run, body) == mark and is_time(made_at) and isinstance(run, int):
                     reply, turns = read_reply(body)
                     return Kept(reply, made_at, run, turns)
         return None
@@ -140,13 +141,15 @@ class History:
     def told(self, part: Any) -> Any:
         """A part of a kept request with its text put in where only a digest stands."""
         if isinstance(part, Mapping) and set(part) == {"text"}:
-            data = self.text(bytes.fromhex(part["text"]))
+            data = None
+            with suppress(ValueError):
+                data = self.text(bytes.fromhex(str(part["text"])))
             return "[this text is not kept any more]" if data is None else data.decode("utf-8", "replace")
         return part
 
     def _runs(self, clause: str, values: tuple[Any, ...]) -> Iterator[PastRun]:
         for number, *row, mark in self._rows(f"select {_RUN} from runs {clause}", values):
-            if seal(*row) == mark and (body := _object(row[4])) is not None:
+            if seal(*row) == mark and is_run(*row[:4]) and (body := _object(row[4])) is not None:
                 yield PastRun(number, row[0], row[1], row[2], row[3], body)
 
     def _rows(self, statement: str, values: tuple[Any, ...]) -> Iterator[Any]:

@@ -15,6 +15,9 @@ from .history import History, PastCall, PastRun, PastStep
 DONE = "done"
 UNDER_WAY = "under way"
 CUT_OFF = "cut off"
+_MOST_PLACES = 15
+_MOST_COUNT = 10**12
+_MOST_S = 1e10
 PENDING = ("open", "unknown")  # of calls of which nobody knows what they cost
 
 
@@ -187,7 +190,10 @@ def money_of(told: object) -> Decimal | None:
         amount = Decimal(told) if isinstance(told, str) else None
     except InvalidOperation:
         return None
-    return amount if amount is not None and amount.is_finite() else None
+    if amount is None or not amount.is_finite():
+        return None
+    # Nobody pays more, or less: written out, such an amount would fill the memory.
+    return amount if amount == 0 or -_MOST_PLACES <= amount.adjusted() <= _MOST_PLACES else None
 
 
 def _is_node(node: object) -> bool:
@@ -303,8 +309,11 @@ def _objects(found: object) -> tuple[Mapping[str, Any], ...]:
 
 
 def _int(told: object) -> int:
-    return told if isinstance(told, int) and not isinstance(told, bool) else 0
+    """A count, such as of tokens."""
+    return told if isinstance(told, int) and not isinstance(told, bool) and 0 <= told <= _MOST_COUNT else 0
 
 
 def _number(told: object) -> float | None:
-    return float(told) if isinstance(told, int | float) and not isinstance(told, bool) else None
+    """A time in seconds."""
+    is_number = isinstance(told, int | float) and not isinstance(told, bool)
+    return float(told) if is_number and 0 <= told <= _MOST_S else None  # type: ignore[operator,arg-type]

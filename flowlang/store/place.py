@@ -96,6 +96,17 @@ def open_own(path: Path, flags: int) -> int:
     return handle
 
 
+def first_bytes(path: Path, size: int) -> bytes:
+    """The beginning of a plain file, whoever's it is. Raises OSError, also for a pipe, where a reader would wait."""
+    handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+    try:
+        if not stat.S_ISREG(os.fstat(handle).st_mode):
+            raise OSError(errno.EINVAL, "it is no file")
+        return os.read(handle, size)
+    finally:
+        os.close(handle)
+
+
 def refuse_unless_own(path: Path) -> None:
     """Raises StoreUnusable if there is something that is not a file of the user's own; nothing is fine."""
     try:

@@ -1,4 +1,8 @@
-"""What the rows of the store hold, as plain data, and how it becomes JSON and is read back."""
+"""What the rows of the store hold, as plain data, and how it becomes JSON and is read back.
+
+A checksum says that a row is as it was written, not by whom: a store may have come with a stranger's project. So what
+is read has the form that it should have, or it counts as damaged.
+"""
 
 import json
 from collections.abc import Mapping
@@ -33,6 +37,7 @@ class Attempt:
     request: Mapping[str, Any]
     most_usd: str | None = None
     role: str = ""  # "judge" for the call of a rule's judge
+    run: int = 0  # the run that makes it; a session of many runs may have begun another before it ends
 
 
 @record
@@ -51,6 +56,32 @@ class Ending:
     error: str = ""
     reply: Reply | None = None
     began_s: float = 0.0
+
+
+_LATEST_S = 250_000_000_000.0  # in Unix time; the calendar ends a little later
+_MOST_TOKENS = 10**12
+
+
+def is_time(told: object) -> bool:
+    """Whether this is a point in time."""
+    return isinstance(told, int | float) and 0 <= told <= _LATEST_S
+
+
+def is_run(flow: object, started_at: object, ended_at: object, outcome: object) -> bool:
+    """Whether a run can have begun and ended like this."""
+    is_ended = (ended_at is None or is_time(ended_at)) and (outcome is None or isinstance(outcome, str))
+    return isinstance(flow, str) and is_time(started_at) and is_ended
+
+
+def is_step(run: object, path: object, step: object) -> bool:
+    """Whether these can name a step of a run."""
+    return isinstance(run, int) and isinstance(path, str) and isinstance(step, str)
+
+
+def is_call(run: object, path: object, step: object, item: object, key: object, status: object) -> bool:
+    """Whether these can name a call, and how it came out."""
+    is_named = is_step(run, path, step) and isinstance(item, int | None) and isinstance(key, bytes | None)
+    return is_named and isinstance(status, str)
 
 
 def reply_json(reply: Reply, turns: tuple[ChatMessage, ...] = ()) -> str:
@@ -76,13 +107,13 @@ def read_reply(body: str) -> tuple[Reply, tuple[ChatMessage, ...]]:
     try:
         told = json.loads(body)
         reply = Reply(
-            text=told["text"],
+            text=_text(told["text"]),
             tool_calls=tuple(map(_read_call, told.get("calls", ()))),
-            finish=told["finish"],
-            usage=Usage(*told["usage"]),
-            model=told["model"],
+            finish=_text(told["finish"]),
+            usage=_read_usage(told["usage"]),
+            model=_text(told["model"]),
             cached=True,
-            rest=told.get("rest", {}),
+            rest=_mapping(told.get("rest", {})),
         )
         turns = tuple(map(_read_turn, told.get("turns", ())))
     except (KeyError, TypeError, AttributeError, RecursionError) as problem:
@@ -115,9 +146,10 @@ def _turn_json(turn: ChatMessage) -> dict[str, Any]:
 
 
 def _read_turn(told: Mapping[str, Any]) -> ChatMessage:
-    parts = (told["text"],) if told["text"] else ()
+    parts = (_text(told["text"]),) if told["text"] else ()
     calls = tuple(map(_read_call, told["calls"]))
-    return ChatMessage(told["role"], parts, calls, told["call_id"], told["rest"], told["said_by"])
+    rest = None if told["rest"] is None else _mapping(told["rest"])
+    return ChatMessage(_text(told["role"]), parts, calls, _text(told["call_id"]), rest, _text(told["said_by"]))
 
 
 def _call_json(call: ToolCall) -> dict[str, Any]:
@@ -125,7 +157,30 @@ def _call_json(call: ToolCall) -> dict[str, Any]:
 
 
 def _read_call(told: Mapping[str, Any]) -> ToolCall:
-    return ToolCall(told["id"], told["name"], told["arguments"], told["rest"])
+    return ToolCall(_text(told["id"]), _text(told["name"]), _text(told["arguments"]), _mapping(told["rest"]))
+
+
+def _read_usage(told: Any) -> Usage:
+    usage = Usage(*told)
+    for name in Usage.__match_args__:
+        value = getattr(usage, name)
+        if not (
+            isinstance(value, bool) if name == "estimated" else isinstance(value, int) and 0 <= value <= _MOST_TOKENS
+        ):
+            raise TypeError(f"{name} is no count")
+    return usage
+
+
+def _text(told: object) -> str:
+    if not isinstance(told, str):
+        raise TypeError("no text")
+    return told
+
+
+def _mapping(told: object) -> Mapping[str, Any]:
+    if not isinstance(told, dict):
+        raise TypeError("no record")
+    return told
 
 
 _json = json.JSONEncoder(ensure_ascii=True, separators=(",", ":")).encode  # lone surrogates pass as they are

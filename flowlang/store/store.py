@@ -22,7 +22,7 @@ from .cut_off import OpenCall, close_cut_off, object_in
 from .file import NAME, StoreFile
 from .problems import StoreUnusable
 from .requests import BLOB_BYTES, Redact, Texts, redacted, redacted_reply, redacted_turns, write_blob
-from .rows import Attempt, Ending, Kept, ending_json, read_reply, reply_json
+from .rows import Attempt, Ending, Kept, ending_json, is_time, read_reply, reply_json
 from .sealed import seal
 from .writer import Writer
 
@@ -68,6 +68,21 @@ class Store:
 
         Raises StoreUnusable.
         """
+        self.run, lost = self._file.write(self._beginning(flow, body))
+        return lost
+
+    async def begin_next_run(self, flow: str, body: Mapping[str, Any]) -> tuple[OpenCall, ...]:
+        """The same in a session of many runs, whose calls may still be writing."""
+        if self._writer is None:
+            return self.begin_run(flow, body)
+        work = self._beginning(flow, body)
+        begun: tuple[int, tuple[OpenCall, ...]] = await self._done(lambda batch: work(batch.connection))
+        self.run = begun[0]
+        return begun[1]
+
+    def _beginning(
+        self, flow: str, body: Mapping[str, Any]
+    ) -> Callable[[sqlite3.Connection], tuple[int, tuple[OpenCall, ...]]]:
         started = self._wall()
         told = self._clean(body)
         name = flow.encode("utf-8", "backslashreplace").decode()  # a name of a file need not be UTF-8
@@ -87,8 +102,7 @@ class Store:
             self._alive.hold(number)
             return number, lost
 
-        self.run, lost = self._file.write(work)
-        return lost
+        return work
 
     def end_run(self, outcome: str, body: Mapping[str, Any]) -> None:
         """Notes how the run came out; `body` is added to what it began with."""
@@ -107,6 +121,10 @@ class Store:
             )
 
         self._later(work)
+
+    def leave_run(self, number: int) -> None:
+        """Says that an earlier run of this process is over: nobody waits for its calls any more."""
+        self._alive.let_go_of(number)
 
     def step_ended(self, path: str, step: str, body: Mapping[str, Any]) -> None:
         """Notes how a step of the run came out."""
@@ -171,7 +189,9 @@ class Store:
         """Notes how a call ended, and keeps its answer if it may ever be used again. Done: it is on the disk."""
         ending = self._clean_ending(ending)
         row = self._ended_row(attempt, ending)
-        answer = self._answer_row(attempt.key, ending.reply) if keeps and ending.reply is not None else None
+        answer = None
+        if keeps and ending.reply is not None:
+            answer = self._answer_row(attempt.key, ending.reply, run=attempt.run)
 
         def work(batch: Batch) -> None:
             batch.add("calls", (call, *row, seal(*row)))
@@ -249,7 +269,8 @@ class Store:
             "request": attempt.request,
             "most_usd": attempt.most_usd,
         }
-        row = (self.run, attempt.path, attempt.step, attempt.item, attempt.key, "open", _json(body))
+        own = attempt.run or self.run
+        row = (own, attempt.path, attempt.step, attempt.item, attempt.key, "open", _json(body))
         texts = self._texts.take()
 
         def work(batch: Batch) -> int | Kept | Busy:
@@ -258,7 +279,7 @@ class Store:
             if kept is not None and usable(kept):
                 return kept
             for call, run in batch.open_calls(attempt.key):
-                if waits and run != self.run and self._alive.is_alive(run):
+                if waits and not self._alive.holds(run) and self._alive.is_alive(run):
                     return Busy(call)
             return batch.new_call((*row, seal(*row)))
 
@@ -279,9 +300,9 @@ class Store:
             batch.add("texts", (digest, None if is_large else data))
 
     def _answer_row(
-        self, key: bytes, reply: Reply, turns: tuple[ChatMessage, ...] = ()
+        self, key: bytes, reply: Reply, turns: tuple[ChatMessage, ...] = (), *, run: int = 0
     ) -> tuple[bytes, float, int, str, bytes]:
-        row = (key, self._wall(), self.run, reply_json(reply, turns))
+        row = (key, self._wall(), run or self.run, reply_json(reply, turns))
         return (*row, seal(*row))
 
     def _ended_row(self, attempt: Attempt, ending: Ending) -> tuple[Any, ...]:
@@ -291,7 +312,8 @@ class Store:
             "request": attempt.request,
             **ending_json(ending),
         }
-        return (self.run, attempt.path, attempt.step, attempt.item, attempt.key, ending.status, _json(body))
+        own = attempt.run or self.run
+        return (own, attempt.path, attempt.step, attempt.item, attempt.key, ending.status, _json(body))
 
     def _clean_ending(self, ending: Ending) -> Ending:
         reply = None if ending.reply is None else redacted_reply(ending.reply, self._redact)
@@ -345,7 +367,7 @@ def _kept_in(key: bytes, row: tuple[Any, ...] | None) -> Kept | None:
         return None
     made_at, run, body, mark = row
     with suppress(*_BAD):
-        if seal(key, made_at, run, body) == mark:
+        if seal(key, made_at, run, body) == mark and is_time(made_at) and isinstance(run, int):
             reply, turns = read_reply(body)
             return Kept(reply, made_at, run, turns)
     return None

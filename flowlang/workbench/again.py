@@ -54,7 +54,7 @@ def values_again(history: History, run: PastRun, flow: CheckedFlow) -> Mapping[s
         try:
             value = thawed(told, history.text)
             values[name] = value if value is EMPTY and one.optional else fitted(value, one.type)
-        except (Gone, ValueError, ArithmeticError):
+        except (Gone, ValueError, ArithmeticError, RecursionError):
             hint = f"run it anew: flowlang run {flow.source.path} --{name} …"
             slips.append(
                 Refusal(

@@ -81,7 +81,7 @@ def open_means(
         complete=hide_from_model(transport.complete, secrets),
         place=transport.place,
         waiting=Waiting(transport.delay_s),
-        warming=Warming(_cache_minimum(settings, providers)),
+        warming=Warming(cache_minimum(settings, providers)),
         close=_closing(keeping, transport),
         perform_tool=perform_tool,
         prices=prices,
@@ -133,7 +133,7 @@ def _transport(plan: Plan, providers: Providers, at_once: int, screen: Screen, k
     return Transport(endpoints, providers.of, at_once, screen.environment, dialects=dialects)
 
 
-def _cache_minimum(settings: Settings, providers: Providers) -> Minimum:
+def cache_minimum(settings: Settings, providers: Providers) -> Minimum:
     """From how many tokens on a model's provider remembers a beginning, where that is known and saves money."""
     catalogue, free = catalogue_of(settings.models), free_models(providers)
 

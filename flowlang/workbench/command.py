@@ -39,7 +39,8 @@ class Command:
     `opens_flow`: its first word is a flow, which is opened before anything else and goes to `perform` as well;
     `takes_inputs`: the inputs of that flow are flags beside its own. `opens_run`: its first word is an earlier run,
     whose flow is opened in the same way, and of whose inputs only the secret ones are flags. `flow_may_miss`: without
-    the flow, the module's `last_flow` says which one is meant.
+    the flow, the module's `last_flow` says which one is meant. `keeps_looking`: it opens the flow itself, which may
+    have mistakes, and `perform(words, screen)` gets the words as they were typed.
     """
 
     name: str
@@ -50,4 +51,5 @@ class Command:
     opens_flow: bool = False
     opens_run: bool = False
     takes_inputs: bool = False
+    keeps_looking: bool = False
     flow_may_miss: bool = False

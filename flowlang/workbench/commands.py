@@ -20,7 +20,7 @@ def perform(words: Sequence[str], screen: Screen) -> int:
     if (command := ALL.get(name)) is None:
         raise _no_command(name)
     asks_for_help = "--help" in rest or "-h" in rest
-    path = find_flow(rest, command.flags) if command.opens_flow else None
+    path = find_flow(rest, command.flags) if command.opens_flow or command.keeps_looking else None
     if command.flow_may_miss and (path is None or not path.endswith(".flow")):
         path = None
     if asks_for_help and (path is None or not command.takes_inputs):
@@ -31,6 +31,8 @@ def perform(words: Sequence[str], screen: Screen) -> int:
     if path is None and command.flow_may_miss:
         path = _text(_load(name).last_flow(rest, screen))
         rest = [path, *rest]
+    if command.keeps_looking and not asks_for_help:
+        return _exit_code(_load(name).perform(rest, screen))
     if path is None:
         given = read_words(rest, command, {})
         return _exit_code(_load(name).perform(given, screen))

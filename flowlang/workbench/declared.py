@@ -113,6 +113,9 @@ PREVIEW = Command(
     takes_inputs=True,
 )
 
+# The flags of `run` that `watch` has as they are.
+_OF_RUN_TOO = ("only", "out", "output", "json", "inputs", "allow", "trust", "at-once", "fresh", "store", "no-store")
+
 RUN = Command(
     name="run",
     words=(FLOW,),
@@ -156,6 +159,44 @@ RUN = Command(
     ),
     opens_flow=True,
     takes_inputs=True,
+)
+
+WATCH = Command(
+    name="watch",
+    words=(FLOW,),
+    flags=(
+        Flag("offline", "send nothing anywhere: a built-in model, which is no language model, answers"),
+        Flag("auto", "run at every save; without --max-cost also where that costs money"),
+        Flag("ask", "say at every save what it would cost, and wait for a key"),
+        Flag("lazy", "mark what a save has made stale, and run what you ask for"),
+        Flag("max-cost", "the most that a save may cost, in US dollars; what may cost more waits for a key", "USD"),
+        *(flag for flag in RUN.flags if flag.name in _OF_RUN_TOO),
+        Flag("events", "write every event of all runs to this file, as JSON Lines", "FILE"),
+        Flag(
+            "console",
+            "how it is shown: live (the whole screen), plain (lines); auto chooses",
+            "VIEW",
+            choices=("auto", "live", "plain"),
+        ),
+    ),
+    about="""
+    Runs the flow, then watches it, what it imports, its texts, its input files and flowlang.toml. At every save the
+    flow is checked, what is answered already stands, and only what changed is asked. Calls under way that are still
+    wanted go on. While the flow has mistakes they are shown, and the last good answers stay.
+
+    Where models cost money, a save waits for the key r unless --auto or --max-cost says otherwise. Models on this
+    computer and --offline run at once. After three runs that no change of yours has led to, it pauses.
+
+    Keys: up and down choose a step, r runs, s asks the step again, p keeps its answer whatever the prompt becomes,
+    q shows its request, a its answer, d what changed in it, e opens your editor there, x ends. On a pipe: plain lines.
+    """,
+    examples=(
+        "flowlang watch brief.flow --filing @report.md --offline",
+        "flowlang watch brief.flow --filing @report.md --max-cost 0.05",
+        "flowlang watch triage.flow --mail @mail.txt --lazy",
+    ),
+    takes_inputs=True,
+    keeps_looking=True,
 )
 
 _RUN_WORD = Word("RUN", "the run: its number, last, or last-1 for the one before", needed=False)
@@ -445,7 +486,7 @@ COMPLETION = Command(
 ALL = {
     command.name: command
     for command in (
-        *(NEW, CHECK, RUN, RETRY, TEST, TRUST, PLAN, WHY, PREVIEW, RUNS, SHOW, DIFF, CACHE),
+        *(NEW, CHECK, RUN, WATCH, RETRY, TEST, TRUST, PLAN, WHY, PREVIEW, RUNS, SHOW, DIFF, CACHE),
         *(FMT, GRAPH, DESCRIBE, MODELS, EXPLAIN, COMPLETION),
     )
 }

@@ -6,6 +6,7 @@ COMMANDS: tuple[tuple[str, str], ...] = (
     ("check", "find every mistake in flow files; asks no model"),
     ("run", "run a flow"),
     ("retry", "run again what failed in a run, with the same inputs"),
+    ("watch", "run a flow, and again at every save: only what changed"),
     ("test", "run the tests that stand in flows; asks no model"),
     ("trust", "show what a project's files ask for, and grant it"),
     ("plan", "show what a run would do; asks no model"),

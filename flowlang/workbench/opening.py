@@ -42,7 +42,8 @@ def open_flow(path: str, screen: Screen, words: Sequence[str] = ()) -> CheckedFl
         screen.err(summary(checked.diagnostics))
         raise Ended(NOT_ALLOWED if all(one.rule == "not-allowed" for one in checked.diagnostics) else MISTAKES)
     if checked.diagnostics:
-        screen.err(f"{count(len(checked.diagnostics), 'warning')}; to read them: flowlang check {path}")
+        found = len(checked.diagnostics)
+        screen.err(f"{count(found, 'warning')}; to read {'it' if found == 1 else 'them'}: flowlang check {path}")
     return checked.flow
 
 

@@ -92,7 +92,7 @@ def pick_exchanges(history: History, run: PastRun, step: str, given: Given) -> l
     for one in exchanges(history, run):
         name = name_of(one.path, one.step, by_row)
         names[name] = None
-        is_item = item is None or item in (one.item, place_in(one.path))
+        is_item = item is None or item in (one.item, place_in(one.path, by_row))
         if name == step and is_item and row in (None, row_of(one.path)):
             found.append(one)
     if found:
@@ -164,7 +164,9 @@ def _is_number(word: str) -> bool:
     return word.isascii() and word.isdigit() and len(word) <= 12
 
 
-def place_in(path: str) -> int | None:
-    """The item or round of the flow's innermost part of a path."""
+def place_in(path: str, by_row: bool) -> int | None:
+    """The item or round of the flow's innermost part of a path; of a run `by_row`, the row is none."""
+    if by_row and "/" not in path:
+        return None
     number = path.rpartition("[")[2].removesuffix("]")
     return int(number) if path.endswith("]") and _is_number(number) else None

@@ -195,7 +195,8 @@ def _fits_a_screen(told: str) -> bool:
 def asks_a_person(screen: Screen) -> bool:
     """Whether somebody sits there to be asked."""
     try:
-        return sys.stdin is not None and sys.stdin.isatty() and sys.stderr.isatty() and not screen.github
+        is_there = sys.stdin is not None and sys.stdin.isatty() and sys.stderr.isatty()
+        return is_there and screen.asks and not screen.github
     except ValueError:
         return False
 

@@ -151,7 +151,7 @@ def _remarks(plan: Plan, sought: _Sought, name: str) -> list[str]:
     remarks = []
     others = [f"`{node.name}`" for node in plan.steps() if node.name != name]
     if others:
-        remarks.append(f"nobody has asked {', '.join(others)} yet: the built-in offline model stands in")
+        remarks.append(f"the answers of {', '.join(others)} are made up here, by the built-in offline model")
     if sought.items is not None:
         remarks.append(f"item {sought.item}, of {sought.items} in all; another one: --item N")
     return remarks

@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cached_property
 from itertools import islice
-from typing import Any
+from typing import Any, Literal
 
 from ..language.checked import CheckedFlow, CheckedStep, Parameter
 from ..plan.graph import Ask, Plan, PlannedStep
@@ -33,10 +33,20 @@ class Before:
 class _Calls:
     """The calls of a step in a run, to find the nearest one; of equal ones the last counts."""
 
-    def __init__(self, calls: Sequence[PastCall]) -> None:
+    def __init__(self, calls: Sequence[PastCall], sample_of: Callable[[PastCall], object]) -> None:
         self.by_key = {one.key: one for one in calls}
-        self.by_place = {(one.path, one.item): one for one in calls}
         self.last = calls[-1] if calls else None
+        self._by_place: dict[tuple[str, int | None], dict[object, PastCall]] = {}
+        for one in calls:
+            self._by_place.setdefault((one.path, one.item), {})[sample_of(one)] = one
+
+    def at_place_of(self, question: Question) -> PastCall | None:
+        """The call of the same item, or another one of its samples if this one was not asked."""
+        found = self._by_place.get((question.path, question.item))
+        if not found:
+            return None
+        last = list(found.values())[-1]
+        return last if len(found) == 1 else found.get(question.told().get("sample"), last)
 
 
 class Reasons:
@@ -79,8 +89,10 @@ class Reasons:
             return (Reason("never"),)
         if before.same:
             return (_of_last_call(before.call),)
-        request = self.request_of(before.call)
-        return (Reason("messages"),) if request is None else self._compared(before.run, request, question, node)
+        if (request := self.request_of(before.call)) is None:
+            return (Reason("messages"),)
+        is_there = (before.call.path, before.call.item) == (question.path, question.item)
+        return self._compared(before.run, request, question, node, "messages" if is_there else "never")
 
     def against(self, run: PastRun, question: Question) -> tuple[Reason, ...]:
         """Why a question is another one than the nearest of a run; nothing if it is not, or there was none."""
@@ -119,12 +131,16 @@ class Reasons:
         way = (run.number, question.step, _without_numbers(question.path), question.role)
         if way not in self._past_calls:
             calls = self.history.calls(run.number, question.step)
-            self._past_calls[way] = _Calls([one for one in calls if self._is_like(one, question)])
+            self._past_calls[way] = _Calls([one for one in calls if self._is_like(one, question)], self._sample_of)
         found = self._past_calls[way]
         if (same := found.by_key.get(question.key)) is not None:
             return Before(run, same, True)
-        nearest = found.by_place.get((question.path, question.item), found.last)
+        nearest = found.at_place_of(question) or found.last
         return None if nearest is None else Before(run, nearest, False)
+
+    def _sample_of(self, call: PastCall) -> object:
+        request = self.request_of(call)
+        return None if request is None else request.get("sample")
 
     def _is_like(self, call: PastCall, question: Question) -> bool:
         """Whether a call is of the step that asks, whatever items and rounds lead there, and in the same role."""
@@ -173,8 +189,14 @@ class Reasons:
     # ── What differs ──
 
     def _compared(
-        self, run: PastRun, before: Mapping[str, Any], question: Question, node: PlannedStep
+        self,
+        run: PastRun,
+        before: Mapping[str, Any],
+        question: Question,
+        node: PlannedStep,
+        else_: Literal["messages", "never"] = "messages",
     ) -> tuple[Reason, ...]:
+        """What differs; `else_` if nothing is found that made the messages other ones."""
         now = question.told()
         found: list[Reason] = []
         others: list[Change] = []
@@ -184,7 +206,7 @@ class Reasons:
             else:
                 found.append(_of_setting(change, node, str(now.get("model", ""))))
         if others:
-            found += self._causes(run, question, node) or (() if found else (Reason("messages"),))
+            found += self._causes(run, question, node) or (() if found else (Reason(else_),))
         return tuple(found) or (Reason("messages"),)
 
     def _causes(self, run: PastRun, question: Question, node: PlannedStep) -> tuple[Reason, ...]:

@@ -89,15 +89,19 @@ def _last_bad(history: History) -> PastRun | None:
 
 
 def _flow_path(history: History, run: PastRun) -> str:
-    """The file of the flow, as it is named from here."""
-    folder = history.folder.resolve()
+    """The file of the flow, as it is named from here.
+
+    The store of a project may have come with it. So it names flows of this project alone, and one elsewhere only where
+    the store itself is elsewhere: the user said so, or it is in their own folder.
+    """
+    folder, here = history.folder.resolve(), find_root(Path(_HERE)).resolve()
     places = [folder.parent] if folder.name == FOLDER else []
-    places.append(find_root(Path(_HERE)))
-    if isinstance(run.body.get("folder"), str):
+    places.append(here)
+    if folder != here / FOLDER and isinstance(run.body.get("folder"), str):
         places.append(Path(run.body["folder"]))
     for place in places:
         path = place / run.flow
-        if path.is_file():
+        if path.is_file() and path.resolve().is_relative_to(place.resolve()):
             near = os.path.relpath(path)
             return str(path) if near.startswith("..") else near
     message = f"`{run.flow}` is gone, of which run {run.number} was"

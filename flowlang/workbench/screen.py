@@ -22,6 +22,8 @@ class Screen:
     `live`: standard error is a terminal that can redraw, and nobody keeps a log of it. `reads_out`: a person reads
     standard output on a terminal, so that nothing in it may steer that terminal. `github`: a log of GitHub's.
     `logged`: a service keeps what is written, and obeys commands that it finds there.
+    `asks`: whoever sits there may be asked. `told`, unless None, takes in what would go to standard error, while a
+    view has the screen.
     `hidden`: values that are never shown, by what stands for them; `redact` takes them out of a text. `steadied` keeps
     a text from steering a terminal, `disarmed` from being obeyed; `commands.py` puts them in, since the front page
     needs neither.
@@ -41,6 +43,8 @@ class Screen:
         self.github = environment.get("GITHUB_ACTIONS") == "true"
         self.live = err and not dumb and not ci and not self.github
         self.logged = ci or self.github or any(environment.get(name) for name in ("TF_BUILD", "TEAMCITY_VERSION"))
+        self.asks = True
+        self.told: list[str] | None = None
         self.hidden: Mapping[str, str] = {}
         self.redact: Callable[[str], str] = str
         self.steadied: Callable[[str], str] = str
@@ -62,6 +66,9 @@ class Screen:
         """Writes anything that is no result, with a line break if it has none. `orders`: as in `out`."""
         if text:
             text = self.steadied(self.redact(text))
+            if self.told is not None:
+                self.told.append(text if text.endswith("\n") else text + "\n")
+                return
             if self.logged and not orders:
                 text = self.disarmed(text)
             _write(2, text if text.endswith("\n") else text + "\n")

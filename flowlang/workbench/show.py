@@ -78,7 +78,7 @@ def _show_step(history: History, run: PastRun, step: str, given: Given, screen: 
         for one in history.steps(run.number)
         if one.body.get("outcome") == "failed"
         and name_of(one.path, one.step, by_row) == step
-        and (item is None or item in (one.body.get("item"), place_in(one.path)))
+        and (item is None or item in (one.body.get("item"), place_in(one.path, by_row)))
     ]
     for part in step_page(found, failures, teller):
         screen.out(visible(part) if screen.reads_out else part)

@@ -24,6 +24,7 @@ from ..show.terminal import visible_line
 from ..store.cut_off import OpenCall
 from ..store.frozen import frozen
 from ..store.history import History
+from ..store.past import money_of
 from ..store.place import FOLDER, is_far, open_folder
 from ..store.problems import StoreUnusable
 from ..store.store import Store, open_store
@@ -71,7 +72,7 @@ def open_keeping(
         store = open_store(open_folder(store_folder(flow.source.path, given, screen)), screen.redact, screen.err)
         try:
             told = {"repeats": list(repeats), "commit": git.told() if git is not None else None}
-            lost = store.begin_run(flow_key(flow), {**_described(flow, inputs, store, given), **told})
+            lost = store.begin_run(flow_key(flow), {**described(flow, inputs, store, given), **told})
         except BaseException:
             store.close_now()
             raise
@@ -79,7 +80,7 @@ def open_keeping(
         if providers is None:
             return None
         raise Refusal(STORE, problem.message, problem.hints, "store-failed") from None
-    screen.err(_told_lost(lost))
+    screen.err(told_lost(lost))
     repeated = frozenset(repeats)
     keeping = Keeping(store, origins(providers), repeated, fresh=fresh, finds=providers is not None)
     _remember_results(keeping, repeats)
@@ -99,7 +100,7 @@ def open_history(flow: str, given: Given, screen: Screen) -> History | None:
         return None
 
 
-def _described(flow: CheckedFlow, inputs: Mapping[str, Value], store: Store, given: Given) -> dict[str, Any]:
+def described(flow: CheckedFlow, inputs: Mapping[str, Value], store: Store, given: Given) -> dict[str, Any]:
     """What a run begins with, as the store keeps it."""
     texts = store.texts
     root = find_root(Path(flow.source.path)).resolve()
@@ -151,7 +152,9 @@ def _told_rows(path: str | None, root: Path) -> dict[str, Any] | None:
 
 
 def digest_of(path: Path) -> str | None:
-    """The SHA-256 of a file's bytes in hex; None if it cannot be read."""
+    """The SHA-256 of a file's bytes in hex; None if it cannot be read, or is no file: a pipe would keep us waiting."""
+    if not path.is_file():
+        return None
     try:
         with path.open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
@@ -207,13 +210,13 @@ def origins(providers: Providers | None) -> OriginOf:
     return origin_of
 
 
-def _told_lost(lost: tuple[OpenCall, ...]) -> str:
+def told_lost(lost: tuple[OpenCall, ...]) -> str:
     """What was open when earlier runs were cut off; empty if nothing was."""
     lines = []
     for run in dict.fromkeys(one.run for one in lost):
         calls = [one for one in lost if one.run == run]
         places = ", ".join(_named(one) for one in calls[:5]) + (", …" if len(calls) > 5 else "")
-        told = [Decimal(one.most_usd) for one in calls if one.most_usd is not None]
+        told = [most for one in calls if (most := money_of(one.most_usd)) is not None]
         cost = f", for at most {dollars(sum(told, Decimal(0)))}" if len(told) == len(calls) and any(told) else ""
         what = count(len(calls), "call")
         lines.append(f"run {run} was cut off: {what} may have been billed without an answer{cost} ({places})")

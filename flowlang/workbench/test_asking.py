@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from dataclasses import replace
 from decimal import Decimal
 
-from ..language.checked import CheckedFlow, CheckedLimits, CheckedTest
+from ..language.checked import CheckedFlow, CheckedTest
 from ..plan.build import build
 from ..plan.graph import Plan
-from ..run.budget import Budget
+from ..run.budget import max_cost_budget
 from ..run.event import RunFinished
 from ..run.means import Means
 from ..run.trial import Trials, Tried, plan_of, try_tests
@@ -27,7 +27,7 @@ AT_ONCE = 8  # cases that are tried at the same time
 
 def ask_for(file: FlowFile, numbers: Sequence[int], trials: Trials, given: Given, screen: Screen) -> None:
     """Tries these tests of a file again, and asks for what is not recorded."""
-    whole = Budget(CheckedLimits(max_cost_of(given)), time.monotonic)
+    whole = max_cost_budget(max_cost_of(given), time.monotonic)
     for flow in file.flows:
         tests = [(number, file.tests[number][1]) for number in numbers if file.tests[number][0] is flow]
         if not tests:

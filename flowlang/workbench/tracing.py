@@ -125,7 +125,7 @@ def explained_run(
         plan.flow.source.path,
     )
     groups = trace.groups(_question(one, reasons, run) for one in sent)
-    of_runs = sorted({int(one.body["of_run"]) for one in found if one.body.get("of_run")})
+    of_runs = sorted({of for one in found if isinstance(of := one.body.get("of_run"), int) and of})
     return Before(run.number, run.started_at, groups, len(sent), len(found), tuple(of_runs), trace.chain())
 
 

@@ -40,8 +40,8 @@ class _Reading:
         self.slips.append(Refusal(WRONG_INPUT, message, hints, rule))
 
 
-def read_words(words: Sequence[str], command: Command, inputs: Mapping[str, bool]) -> Given:
-    """What was typed, by name; raises all slips in one.
+def read_words(words: Sequence[str], command: Command, inputs: Mapping[str, bool], whole: bool = True) -> Given:
+    """What was typed, by name; raises all slips in one. Not `whole`: what the flow would have to explain is left out.
 
     `inputs` are the flow's, if its inputs are flags, each with whether it is a yes/no, which may stand alone.
     """
@@ -61,7 +61,7 @@ def read_words(words: Sequence[str], command: Command, inputs: Mapping[str, bool
             _read_flag(word, left, known, reading)
     given_words = _sorted_words(reading)
     _check_choices(reading)
-    if reading.slips:
+    if reading.slips and whole:
         raise all_in_one(reading.slips)
     return Given(given_words, _frozen(reading.flags), _frozen(reading.given))
 

@@ -93,6 +93,7 @@ class Gateway:
             "hung_up": sum(1 for seen in self.log if seen.hung_up),
             "connections": self.connections,
             "most_open": most_open(self.log),
+            "began_s": self._began_s,
             "statuses": dict(sorted(Counter(str(seen.status) for seen in self.log).items())),
         }
 

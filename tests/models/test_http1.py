@@ -209,3 +209,10 @@ def test_no_value_of_a_header_can_be_more_than_one(value: str) -> None:
     assert str(problem.value) == "Authorization"
     head = request_head("POST", "/v1", {"Host": "a.example", "Authorization": "Bearer a b"})
     assert head == b"POST /v1 HTTP/1.1\r\nHost: a.example\r\nAuthorization: Bearer a b\r\n\r\n"
+
+
+@pytest.mark.parametrize("data", [b"HTTP/1.1 102 Processing\r\n\r\n" * 30, b"HTTP/1.1 101 Switching Protocols\r\n\r\n"])
+def test_what_only_announces_a_response_is_never_taken_for_one(data: bytes) -> None:
+    reading = ResponseReading()
+    reading.feed(data)
+    assert reading.problem is not None and reading.status == 0

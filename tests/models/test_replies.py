@@ -440,6 +440,15 @@ def test_only_the_first_of_several_answers_is_read() -> None:
 # What is no answer
 
 
+def test_blanks_before_an_answer_cost_next_to_nothing() -> None:
+    reading = BodyReading(ASKED)
+    for _ in range(100_000):
+        reading.feed(b"  \n ")
+    assert reading._held == []
+    reading.feed(b'  {"choices": [{"message": {"content": "Cold."}, "finish_reason": "stop"}]}')
+    assert reading.end().text == "Cold."
+
+
 @pytest.mark.parametrize(
     "body", ['{"error": "wrong key: my-own-key"}', "<p>my-own-key", 'data: {"error":"my-own-key"}\n\n']
 )

@@ -19,6 +19,7 @@ from flowlang.run.means import Means
 from flowlang.run.outcome import UNMET
 from flowlang.run.report import fold
 from flowlang.run.row_inputs import read_row_inputs
+from flowlang.show.ending import KeptRun, last_line
 from tests.run.scripted import Model as Answers
 from tests.run.scripted import Script, echo, flow_of, run
 
@@ -185,7 +186,13 @@ def test_without_prices_nothing_costs_anything(tmp_path: Path) -> None:
 
 def test_the_limit_of_the_command_line_holds_beside_the_flows_own(tmp_path: Path) -> None:
     flow = flow_of(f"{DEAR_EACH}limits\n  cost: 9\n", tmp_path)
-    assert len(run(flow, answering(1000), prices=PRICES, max_cost_usd=Decimal("2.50")).requests) == 2
+    found = run(flow, answering(1000), prices=PRICES, max_cost_usd=Decimal("2.50"))
+    assert len(found.requests) == 2
+    assert "$2.00 of $2.50 (`--max-cost`) is spent" in found.of(StepFailed)[0].message
+    told = last_line(found.report, 5, "a.flow", False, build(flow, Defaults("m")), KeptRun(7))
+    assert "run 7: to go further, raise `--max-cost`; what it asked" in told
+    own = run(flow, answering(1000), prices=PRICES, max_cost_usd=Decimal(50)).report
+    assert "raise `limits` in a.flow" in last_line(own, 5, "a.flow", False, build(flow, Defaults("m")), KeptRun(7))
 
 
 def test_a_sub_flows_cost_counts_for_it_and_for_all_above_it(tmp_path: Path) -> None:
@@ -257,4 +264,5 @@ def test_rows_share_the_limit_of_the_command_line(tmp_path: Path) -> None:
     )
     assert len(script.requests) == 2
     assert (tally.good, tally.failed, tally.exit_code()) == (2, 1, 5)
+    assert (tally.tokens_in, tally.tokens_out) == (2 * 20, 2 * 1000)
     assert tally.cost_usd == 2 * Decimal("1.00002")

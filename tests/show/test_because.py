@@ -3,7 +3,7 @@
 import pytest
 
 from flowlang.models.chat import ChatRequest, Usage
-from flowlang.plan.seen import Asked, FromBefore, Open, Seen
+from flowlang.plan.seen import Asked, FromBefore, Open, Seen, Why
 from flowlang.show.because import Reason, as_line, in_full, in_short, of_cached, of_new, reason_json
 
 HERE = "brief.flow"
@@ -51,8 +51,8 @@ def test_in_full_the_lines_stand_below_and_many_are_counted() -> None:
     assert reason_json(reason)["old"] == "old"
 
 
-def asked(item: int | None, again: bool = False) -> Asked:
-    return Asked(item, ChatRequest("m", ()), b"", again=again)
+def asked(item: int | None, again: bool = False, why: Why = "") -> Asked:
+    return Asked(item, ChatRequest("m", ()), b"", why=why, again=again)
 
 
 @pytest.mark.parametrize(
@@ -63,6 +63,14 @@ def asked(item: int | None, again: bool = False) -> Asked:
         (Seen(items=2, asked=[asked(1), asked(2)]), "so"),
         (Seen(asked=[asked(None)]), "so"),
         (Seen(asked=[asked(None, again=True)]), "another step asks the same"),
+        (
+            Seen(asked=[asked(None)], from_before=[FromBefore(None, "m", Usage(), 3, 0.0, b"")] * 2),
+            "1 of 3 questions is new: so",
+        ),
+        (
+            Seen(asked=[asked(None, why="led nowhere")], from_before=[FromBefore(None, "m", Usage(), 3, 0.0, b"")] * 4),
+            "so",
+        ),
     ],
 )
 def test_items_that_are_new_are_counted(seen: Seen, words: str) -> None:
@@ -77,6 +85,7 @@ def test_what_is_cached_says_from_where() -> None:
     assert (
         of_cached(Seen(items=2, from_before=[found(1, 3), found(2, 5)])) == "all 2 items were answered in runs 3 to 5"
     )
+    assert of_cached(Seen(items=1, from_before=[found(1, 3)])) == "its one item was answered in run 3"
     assert of_cached(Seen(skipped="its `when` did not hold")) == "it is skipped: its `when` did not hold"
     assert of_cached(Seen(items=0)) == "it has nothing to ask"
     assert Open(None, "x").by == "x"

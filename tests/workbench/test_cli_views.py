@@ -108,7 +108,7 @@ def test_a_preview_of_a_branch_does_not_hang_on_an_answer_that_nobody_has(flowla
         code, out, err = flowlang("preview", "triage.flow", step, "--mail", "Help")
         assert code == 0
         assert "Help" in out
-        assert "`topic`" in err and "offline model stands in" in err
+        assert "`topic`" in err and "made up here, by the built-in offline model" in err
 
 
 def test_a_preview_of_an_item_and_of_a_step_inside(flowlang, folder: Path):

@@ -106,7 +106,7 @@ def test_a_plan_warns_of_more_than_the_limit(flowlang: Type, folder: Path) -> No
 def test_a_limit_of_cost_needs_a_price(flowlang: Type, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("BYTESPIKE_API_KEY", "sk-not-asked")
     flow = 'step a\n  model: acme-9001\n  prompt: "x"\n'
-    (folder / "a.flow").write_text(flow + "limits\n  cost: 1\n", encoding="utf-8")
+    (folder / "a.flow").write_text(flow + "limits\n  cost: 1\n  time: 10m\n", encoding="utf-8")
     (folder / "b.flow").write_text(flow, encoding="utf-8")
     for words in (["a.flow"], ["b.flow", "--max-cost", "1"]):
         code, out, err = flowlang("run", *words)
@@ -114,6 +114,7 @@ def test_a_limit_of_cost_needs_a_price(flowlang: Type, folder: Path, monkeypatch
         assert "nobody knows what `acme-9001` costs" in err
         assert '[models."acme-9001"] price = { input = …, output = … }' in err
         assert flowlang("run", *words, "--offline").code == 0
+    assert "Limits: $1.00, 10 minutes." in flowlang("plan", "a.flow").out
 
 
 def test_a_limit_of_cost_needs_the_price_of_a_search(

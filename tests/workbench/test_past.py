@@ -174,6 +174,7 @@ def test_a_row_of_a_run_for_every_row(flowlang, folder: Path):
     told = flowlang("show", "last", "topic", "--row", "2").out
     assert "Two" in told and "One" not in told
     assert "rows      mails.csv" in flowlang("show").out
+    assert flowlang("show", "last", "topic", "--item", "2").code == 2  # a row is no item
 
 
 def test_a_shell_completes_the_numbers_of_runs(flowlang, kept: Path, monkeypatch: pytest.MonkeyPatch):
@@ -244,3 +245,13 @@ def test_a_flow_of_another_folder_is_repeated_from_here(flowlang, folder: Path, 
     assert told.code == 4 and "flowlang retry 1 --store other/.flowlang" in told.err
     (folder / "other" / "flowlang.toml").write_text("", encoding="utf-8")
     assert flowlang("retry", "1", "--store", "other/.flowlang").code == 0
+
+
+def test_a_key_that_is_refused_is_named_by_its_variable(flowlang, folder: Path, monkeypatch: pytest.MonkeyPatch):
+    with Gateway(says, key="another") as url:
+        project(folder, url, monkeypatch)
+        code, _, err = flowlang("run", "claims.flow", "--mail", "A long mail.", "--trust")
+    assert code == 4 and "does not accept the key (401)" in err
+    assert "  = the key is the one in STAND_IN_KEY\n" in err and KEY not in err
+    (folder / "warned.flow").write_text('input x: text\nstep a\n  prompt: "A"\n', encoding="utf-8")
+    assert "1 warning; to read it: flowlang check warned.flow" in flowlang("describe", "warned.flow").err

@@ -172,6 +172,8 @@ def test_fresh_and_cache_are_named(flowlang: Say, gateway: Gateway, folder: Path
     assert "title: started, asked with --fresh" in run(flowlang, "--fresh", "title")
     edit(folder, "step title\n", "step title\n  cache: no\n")
     assert steps(flowlang, *INPUTS)["title"]["because"] == "`cache: no` (line 30)"
+    told = why(flowlang, "title")
+    assert "It would be asked: `cache: no` (line 30).\n\nIn run 2" in told
     assert {step["status"] for step in steps(flowlang, *INPUTS, "--no-store").values()} == {"new"}
 
 
@@ -284,6 +286,8 @@ def test_a_call_that_failed_is_named(flowlang: Say, gateway: Gateway, folder: Pa
         (["brief.flow"], 2, ["STEP is missing"]),
         (["brief", "--run", "9"], 2, ["there is no run 9"]),
         (["brief", "--fresh", "titel"], 2, ["there is no step `titel`", "did you mean `title`?"]),
+        (["verdict", "--item", "4"], 2, ["`verdict` has no item 4, only 3"]),
+        (["brief", "--item", "1"], 2, ["`brief` does not repeat: it has no items"]),
         (["brief", "--nothing", "x"], 2, ["`--nothing` is not an input or an option"]),
     ],
 )
@@ -342,3 +346,22 @@ def test_every_call_of_a_run_counts_once(flowlang: Say, gateway: Gateway) -> Non
     planned = sum(step["calls"] for step in steps(flowlang, *words).values())
     run(flowlang, "--claims", "four")
     assert (first, len(gateway.log) - before - first) == (5, planned)
+
+
+def test_each_sample_is_compared_with_itself(flowlang: Say, gateway: Gateway, folder: Path) -> None:
+    edit(folder, "step title\n", "step title\n  samples: 3\n")
+    run(flowlang)
+    edit(folder, "A title for", "The title for")
+    assert steps(flowlang, *INPUTS)["title"]["because"] == "its prompt changed (line 32)"
+    assert "sample" not in why(flowlang, "title")
+    assert "title: started, its prompt changed (line 32)" in run(flowlang)
+    edit(folder, "samples: 3", "samples: 4")
+    assert steps(flowlang, *INPUTS)["title"]["because"] == "1 of 4 questions is new: sample 4 is new"
+
+
+def test_an_item_that_a_run_never_came_to_is_not_called_changed(flowlang: Say, gateway: Gateway, folder: Path) -> None:
+    edit(folder, "output brief", "limits\n  calls: 2\n\noutput brief")
+    assert flowlang("run", "brief.flow", *INPUTS, "--trust")[0] == 5
+    assert steps(flowlang, *INPUTS)["verdict"]["because"] == "1 of 3 items is new: never asked before"
+    told = why(flowlang, "verdict")
+    assert "  item 3: never asked before\n" in told and "messages" not in told

@@ -1,0 +1,177 @@
+"""What stays over the runs of a session: calls under way, what was last asked, and whose events are whose.
+
+The calls of a run that was ended by a save may go on under the next one, and then tell of themselves under the names
+that their steps have now. What nobody wants any more is told as the end of a call, since it cost something.
+"""
+
+import asyncio
+from collections.abc import Container
+from dataclasses import replace
+
+from ..models.chat import ChatRequest, Reply
+from ..store.rows import Kept
+from ..store.store import Busy
+from .budget import Budget
+from .calling import Asker, Gate, Question
+from .event import (
+    CallFinished,
+    CallStarted,
+    Delta,
+    Dropped,
+    Emit,
+    Event,
+    RunFinished,
+    StepFailed,
+    StepFinished,
+    StepSkipped,
+    ToolCalled,
+)
+from .flight import InFlight, Seat
+from .keeping import ANY, Keeping, Reuse
+
+_Turn = tuple[str, str, int | None]  # a step of the flow reached by a path, and an item
+_Told = CallStarted | Delta | Dropped | CallFinished | ToolCalled
+
+
+class Staying:
+    """What stays. `asked` holds what each step was last asked; `emit` hears of the present run, whoever began what.
+
+    `left` hears of the ends of calls that the present run does not want.
+    """
+
+    def __init__(self, emit: Emit, left: Emit, at_once: int) -> None:
+        self.flight = InFlight(self._adopted)
+        self.asked: dict[_Turn, ChatRequest] = {}
+        self.places = asyncio.Semaphore(at_once)
+        self._why: dict[_Turn, str] = {}
+        self._emit = emit
+        self._left = left
+        self._now: dict[tuple[int, _Turn], _Turn] = {}  # what the calls of earlier runs are called now
+        self._said: dict[tuple[int, _Turn], list[str]] = {}  # what has streamed of each call under way
+
+    def ask(self, asker: Asker, request: ChatRequest) -> None:
+        """Notes what a step is asked, and why it is another question: seen from the two alone, at once."""
+        turn = (asker.path, asker.step, asker.item)
+        self._why[turn] = _difference(self.asked.get(turn), request)
+        self.asked[turn] = request
+
+    def forget_all_but(self, steps: Container[str]) -> None:
+        """Forgets what was asked by steps of the main flow that are not there any more."""
+        gone = [turn for turn in self.asked if (turn[0].partition("/")[0].partition("[")[0] or turn[1]) not in steps]
+        for turn in gone:
+            del self.asked[turn]
+            self._why.pop(turn, None)
+
+    def next_run(self) -> Emit:
+        """The listener of a run that begins now."""
+        number = self.flight.next_run()
+        return lambda event: self._hear(number, event)
+
+    def _hear(self, number: int, event: Event) -> None:
+        is_told = isinstance(event, CallStarted | Delta | Dropped | CallFinished | ToolCalled)
+        if is_told:
+            assert isinstance(event, _Told)
+            self._note(number, event)
+        if number == self.flight.generation:
+            if isinstance(event, CallStarted) and not event.because:
+                event = replace(event, because=self._why.get((event.path, event.step, event.item), ""))
+            self._emit(event)
+            match event:
+                case StepFinished() | StepSkipped() | StepFailed(item=None):
+                    self.flight.step_over(event.path, event.step)
+                case RunFinished(outcome=outcome) if outcome != "interrupted":
+                    self.flight.run_over()  # a run that a save has ended says nothing of what is wanted
+                case _:
+                    pass
+            return
+        if not is_told:
+            return  # of a run that a save has ended
+        assert isinstance(event, _Told)
+        key = (number, (event.path, event.step, event.item))
+        now = self._now.get(key)
+        if now is not None:
+            self._emit(replace(event, path=now[0], step=now[1], item=now[2]))
+        elif isinstance(event, CallFinished):
+            self._left(event)
+        if isinstance(event, CallFinished):
+            self._now.pop(key, None)
+
+    def _note(self, number: int, event: _Told) -> None:
+        key = (number, (event.path, event.step, event.item))
+        match event:
+            case CallStarted() | Dropped():
+                self._said[key] = []
+            case Delta(text=text):
+                self._said.setdefault(key, []).append(text)
+            case CallFinished():
+                self._said.pop(key, None)
+            case _:
+                pass
+
+    def _adopted(self, born: int, before: Seat, now: Seat) -> None:
+        """A call goes on under the present run: what it has said so far is told again, under its present name."""
+        key = (born, (before.path, before.step, before.item))
+        self._now[key] = (now.path, now.step, now.item)
+        if (said := self._said.get(key)) is not None:
+            request = self.asked.get((now.path, now.step, now.item))
+            self._emit(CallStarted(now.path, now.step, now.item, request.model if request is not None else ""))
+            if said:
+                self._emit(Delta(now.path, now.step, now.item, "".join(said)))
+
+
+class StayingKeeping(Keeping):
+    """The store as a run of a session sees it, which repeats the runs before it, but for what is to be asked anew."""
+
+    def serves(self, kept: Kept, reuse: Reuse) -> bool:
+        """Whether an answer from before may be used."""
+        return kept.run == self.store.run if reuse.since == "this run" else super().serves(kept, reuse)
+
+
+class StayingGate(Gate):
+    """The gate of one run of a session, once it has joined what stays."""
+
+    _staying: Staying
+
+    def join(self, staying: Staying) -> "StayingGate":
+        """The gate itself."""
+        self._staying = staying
+        self._places = staying.places
+        return self
+
+    async def ask(
+        self, asker: Asker, request: ChatRequest, timeout_s: float, budget: Budget, reuse: Reuse = ANY
+    ) -> Reply:
+        """As any gate, and remembers the question."""
+        if not asker.role:
+            self._staying.ask(asker, request)
+        return await super().ask(asker, request, timeout_s, budget, reuse)
+
+    async def _asked(self, question: Question, budget: Budget) -> Reply | Kept | Busy:
+        asker, sample = question.asker, question.request.sample
+        seat = Seat(asker.path, asker.step, asker.item, sample, asker.role)
+        key = question.key
+        if question.reuse.since == "never":
+            key += repr(seat).encode()  # such a step asks as often as it is told to, also when the words are the same
+
+        async def send() -> Reply | Kept | Busy:
+            found = await super(StayingGate, self)._asked(question, budget)
+            if self.keeping is not None:
+                for future in question.written:
+                    await self._until_kept(self.keeping, future)
+            return found
+
+        return await self._staying.flight.ask(key, seat, send)
+
+
+def _difference(before: ChatRequest | None, now: ChatRequest) -> str:
+    """What of a question is another than the last time, in a few words."""
+    if before is None:
+        return "it was not asked yet"
+    if before.model != now.model:
+        return f"the model was {before.model}"
+    names = before.parameters.keys() | now.parameters.keys()
+    if changed := sorted(name for name in names if before.parameters.get(name) != now.parameters.get(name)):
+        return f"`{changed[0]}` has changed"
+    if (before.schema, before.tools) != (now.schema, now.tools):
+        return "what may be answered has changed"
+    return "its prompt has changed" if before.messages != now.messages else "asked again"

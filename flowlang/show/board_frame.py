@@ -1,0 +1,212 @@
+"""The whole screen of a session, as lines that fit it: what is wrong, the steps, the chosen one's answer, the keys.
+
+Pure: a board, what is looked at, and a size give the same lines each time.
+"""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from .board import Board, Row
+from .cells import Line, Span, cut, safe, wrapped
+from .marked import marked
+from .numbers import duration, money
+
+_COLOURS = re.compile(r"\x1b\[[0-9;]*m")
+_SIGNS = {
+    "waiting": ("·", "dim"),
+    "running": ("●", "cyan"),
+    "done": ("✓", "green"),
+    "cached": ("=", "green"),
+    "failed": ("✗", "red"),
+    "skipped": ("-", "yellow"),
+    "stale": ("~", "yellow"),
+    "pinned": ("*", "yellow"),
+}
+_KEYS = (
+    ("x", "end"),
+    ("r", "run"),
+    ("s", "this step"),
+    ("↑↓", "choose"),
+    ("p", "pin"),
+    ("w", "record"),
+    ("a", "answer"),
+    ("d", "difference"),
+    ("q", "request"),
+    ("e", "edit"),
+)
+
+
+@dataclass(slots=True)
+class Look:
+    """What a person looks at. `pane`: "answer", "request" or "difference" of the chosen step."""
+
+    chosen: str = ""
+    pane: str = "answer"
+    scroll: int = 0
+    request: str = ""
+    note: str = ""
+    keys: bool = True
+    _wrapped: "tuple[tuple[str, str, str | None, str, int], list[Line]] | None" = field(default=None)
+
+    def choose(self, board: Board, by: int) -> None:
+        """Chooses the step so many further down."""
+        names = list(board.rows)
+        if names:
+            place = names.index(self.chosen) if self.chosen in names else 0
+            self.chosen = names[max(0, min(len(names) - 1, place + by))]
+            self.scroll = 0
+
+    def follow(self, board: Board) -> None:
+        """Keeps a step chosen that is there."""
+        if self.chosen not in board.rows:
+            self.chosen = next(iter(board.rows), "")
+
+
+def frame(board: Board, look: Look, width: int, height: int) -> list[Line]:
+    """At most `height` lines of at most `width` columns."""
+    look.follow(board)
+    top = [_head(board)]
+    if board.trouble:
+        top += _trouble(board, width, max(3, height // 3))
+    said = look.note or board.says
+    bottom: list[Line] = [(safe(said, "yellow bold"),)] if said else []
+    if look.keys:
+        bottom.append(_key_line(width))
+    room = height - len(top) - len(bottom)
+    of_list = min(len(board.rows), max(1, room // 2 if board.rows else 0))
+    rows = _rows(board, look, of_list, width)
+    pane = _pane(board, look, width, room - len(rows))
+    lines = [*top, *rows, *pane]
+    lines = lines[: max(0, height - len(bottom))]
+    lines += [()] * (height - len(bottom) - len(lines))
+    return [cut(line, width) for line in (*lines, *bottom)][:height]
+
+
+def _head(board: Board) -> Line:
+    if board.trouble:
+        state = Span("cannot run", "red bold")
+    elif board.asks:
+        state = Span("waits for you", "yellow bold")
+    else:
+        state = Span("runs" if board.is_running else "watches", "cyan" if board.is_running else "green")
+    spans = [safe(board.flow or "no flow yet", "bold"), Span("  "), state]
+    if board.run:
+        spans.append(Span(f"  run {board.run}, {board.good_at}", "dim"))
+    if board.calls or board.cached:
+        spans.append(Span(f"  {board.calls:,} asked, {board.cached:,} from before", "dim"))
+    if board.cost_usd:
+        spans.append(Span(f"  {money(board.cost_usd)}", "dim"))
+    return tuple(spans)
+
+
+def _trouble(board: Board, width: int, most: int) -> list[Line]:
+    text = _COLOURS.sub("", board.trouble).strip("\n")
+    lines = wrapped([Span(text)], width)
+    styled = [tuple(Span(one.text, _style_of(line)) for one in line) for line in lines if line or len(lines) < most]
+    if len(styled) > most:
+        styled = [*styled[: most - 1], (Span(f"… and {len(styled) - most + 1} more lines: flowlang check", "dim"),)]
+    if board.good_at:
+        styled.append((Span(f"as of {board.good_at}, before {board.trouble_note}:", "yellow"),))
+    return styled
+
+
+def _style_of(line: Line) -> str:
+    return "red bold" if line and line[0].text.startswith(("error", "warning")) else ""
+
+
+def _key_line(width: int) -> Line:
+    spans: list[Span] = []
+    left = width
+    for key, what in _KEYS:
+        size = len(key) + len(what) + 3
+        if size > left:
+            break
+        left -= size
+        spans += [Span(key, "bold"), Span(f" {what}  ", "dim")]
+    return tuple(spans)
+
+
+# ── The steps ──
+
+
+def _rows(board: Board, look: Look, most: int, width: int) -> list[Line]:
+    names = list(board.rows)
+    place = names.index(look.chosen) if look.chosen in names else 0
+    first = max(0, min(place - most // 2, len(names) - most))
+    longest = max((len(name) for name in names), default=0)
+    size = max(4, min(longest, width // 3))
+    return [_row(board, board.rows[name], size, width, name == look.chosen) for name in names[first : first + most]]
+
+
+def _row(board: Board, row: Row, size: int, width: int, is_chosen: bool) -> Line:
+    """What matters most comes first, and what does not fit is left out whole."""
+    sign, style = _SIGNS[row.state]
+    name = safe(row.name).text
+    name = name if len(name) <= size else name[: size - 1] + "…"
+    spans = [Span(sign, style), Span(" "), Span(f"{name:<{size}}", "bold chosen" if is_chosen else "bold")]
+    is_running = row.state == "running"
+    seconds = board.clock() - row.since if is_running else row.seconds
+    timed = is_running or row.state in ("done", "failed")
+    parts = [
+        (duration(seconds) if timed else "", "cyan"),
+        (f"{len(row.done)}/{row.items}" if row.items is not None and row.state in ("running", "done") else "", ""),
+        (f"{row.tokens():,} tokens" if row.tokens() else "", "dim"),
+        (money(row.cost_usd) if row.cost_usd else "", "dim"),
+    ]
+    left = width - size - 2
+    for text, part_style in parts:
+        if text and len(text) + 1 <= left:
+            spans.append(Span(f" {text}", part_style))
+            left -= len(text) + 1
+    last = row.tail if is_running and row.tail else row.why
+    if last and left >= 10:
+        words = " ".join(last[-4 * left :].split()) if is_running and row.tail else " ".join(last.split())
+        told = safe(words).text
+        spans.append(Span("  " + (told[-(left - 2) :] if is_running and row.tail else told), "dim"))
+    return tuple(spans)
+
+
+# ── The chosen step ──
+
+
+def _pane(board: Board, look: Look, width: int, room: int) -> list[Line]:
+    row = board.rows.get(look.chosen)
+    if row is None or room < 2:
+        return []
+    title, key, spans = _shown(row, look)
+    if look._wrapped is None or look._wrapped[0] != (*key, width):
+        look._wrapped = ((*key, width), wrapped(spans(), width))
+    lines = look._wrapped[1]
+    look.scroll = max(0, min(look.scroll, len(lines) - (room - 1)))
+    shown = lines[look.scroll : look.scroll + room - 1]
+    more = len(lines) - look.scroll - len(shown)
+    told = f"── {title} " + (f"({more:,} more lines: page down) " if more else "")
+    return [(safe(told + "─" * width, "dim"),), *shown]
+
+
+_Key = tuple[str, str, str | None, str]
+
+
+def _shown(row: Row, look: Look) -> "tuple[str, _Key, Callable[[], list[Span]]]":
+    """What the pane shows of a step: its title, what it depends on, and how its text is made."""
+    if look.pane == "request":
+        text = look.request or "it has not been asked yet"
+        return f"{row.name}: request", ("request", text, None, row.name), lambda: [Span(text)]
+    if row.state == "running" and row.tail:
+        return f"{row.name}: streams", ("tail", row.tail, None, row.name), lambda: [Span(row.tail)]
+    if row.state == "failed":
+        return f"{row.name}: failed", ("why", row.why, None, row.name), lambda: [Span(row.why, "red")]
+    if row.answer is None:
+        why = f"no answer yet{f': {row.why}' if row.why else ''}"
+        return row.name, ("none", why, None, row.name), lambda: [Span(why, "dim")]
+    answer, before, gone = row.answer, row.previous, look.pane == "difference"
+    title = f"{row.name}: {'what changed' if gone else 'answer'}"
+    if before is None and gone:
+        title = f"{row.name}: answer, no other before it"
+
+    def spans() -> list[Span]:
+        styles = {"": "", "+": "new", "-": "gone"}
+        return [Span(piece.text, styles[piece.mark]) for piece in marked(before, answer, gone)]
+
+    return title, (look.pane, answer, before, row.name), spans

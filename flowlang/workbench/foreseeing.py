@@ -1,0 +1,51 @@
+"""What a save would ask, and cost, if it ran: the plan carried out over the session's own store, and nothing sent."""
+
+from collections.abc import Mapping
+from decimal import Decimal
+
+from ..language.values import Value
+from ..models.catalog import catalogue_of
+from ..models.cost import Prices
+from ..plan.estimate import estimate
+from ..plan.graph import PlannedStep
+from ..plan.remaining import Status, remaining
+from ..plan.seen import Seen
+from ..record import record
+from ..run.hold import Hold
+from ..run.keeping import Keeping
+from ..run.looking import look
+from .deciding import Need
+from .ready import Ready
+
+
+@record
+class Foreseen:
+    """`values` are those that are known already, by step; `statuses` say of each step whether it would ask."""
+
+    need: Need
+    statuses: Mapping[str, str]
+    values: Mapping[str, Value]
+
+
+async def foresee(ready: Ready, keeping: Keeping, hold: Hold, is_free: bool) -> Foreseen:
+    """What a run would do. `keeping` finds, and keeps nothing."""
+    looked = await look(ready.plan, ready.inputs, keeping, hold)
+    prices = ready.prices or Prices(catalogue_of(ready.settings.models), lambda model: True)
+    left = remaining(estimate(ready.plan, looked.values, prices), looked, prices, _unsaid)
+    nodes = {name: node for name, node in left.plan.nodes.items() if name not in hold.pinned}
+    calls, cost = 0, Decimal(0)
+    is_counted = is_priced = True
+    for node in nodes.values():
+        is_counted = is_counted and (node.calls is not None or node.status == "cached")
+        calls += node.calls or 0
+        if node.calls and node.kind != "call":
+            is_priced = is_priced and node.cost_usd is not None
+            cost += node.cost_usd or 0
+    works = any(node.kind == "call" and node.status != "cached" for node in nodes.values())
+    need = Need(calls if is_counted and not (works and not calls) else None, cost if is_priced else None, is_free)
+    statuses: dict[str, str] = dict.fromkeys(hold.pinned, "cached")
+    return Foreseen(need, {**statuses, **{name: node.status for name, node in nodes.items()}}, looked.values)
+
+
+def _unsaid(node: PlannedStep, seen: Seen, status: Status) -> str:
+    return ""

@@ -1,0 +1,213 @@
+"""`watch` on a terminal: a real process on a pseudo-terminal, and the screen that a person would see."""
+
+import signal
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.gateway import Answer, Gateway, Latency
+from tests.workbench.on_a_terminal import OnATerminal
+from tests.workbench.watched import asked, project, rename_over
+
+FLOW = """\
+step one
+  model: stand-in/m1
+  prompt: "Say one."
+step two
+  model: stand-in/m1
+  prompt: "Say two."
+output two
+"""
+WATCH = ["watch", "a.flow", "--trust"]
+
+
+def answer(request: dict[str, object]) -> str:
+    messages = request["messages"]
+    assert isinstance(messages, list)
+    return f"You said: {messages[-1]['content']}"
+
+
+def test_a_session_from_the_first_run_to_the_end(tmp_path: Path) -> None:
+    with Gateway(answer) as url:
+        flow = project(tmp_path, url, FLOW)
+        with OnATerminal(WATCH, tmp_path) as terminal:
+            text = terminal.until_shown("watches", "✓ one", "✓ two", "You said: Say one.")
+            assert text.split("\n")[0].startswith("a.flow  watches  run 1, ")
+            assert text.split("\n")[-1].startswith("x end  r run  s this step")
+
+            rename_over(flow, FLOW.replace("Say two.", "Say two again."))
+            terminal.until_shown("= one", "✓ two", "run 2", "3 asked, 1 from before", "its prompt has changed")
+            terminal.press("\x1b[B")
+            terminal.until_shown("two: answer", "You said: Say two again.")
+            terminal.press("d")
+            terminal.until_shown("two: what changed")
+            terminal.press("q")
+            terminal.until_shown("two: request", "── user ──", "Say two again.")
+
+            rename_over(flow, FLOW.replace("{", "{{").replace("output two", "output tow"))
+            text = terminal.until_shown("cannot run", "before these mistakes:", "= one")
+            assert "error[unknown-name]" in text.split("\n")[1]
+            terminal.press("a")
+            terminal.until_shown("You said: Say two again.")
+
+            rename_over(flow, FLOW)
+            terminal.until_shown("watches", "= two")
+            terminal.press("x")
+            assert terminal.ended() == 0
+            assert terminal.is_as_before()
+            assert "a.flow: 3 runs, 3 calls and 3 from before" in terminal.text.replace("\n", " ")
+
+
+def test_a_pinned_answer_stays_whatever_the_prompt_becomes(tmp_path: Path) -> None:
+    gateway = Gateway(answer)
+    with gateway as url:
+        flow = project(tmp_path, url, FLOW)
+        with OnATerminal(WATCH, tmp_path) as terminal:
+            terminal.until_shown("✓ one", "✓ two", "watches")
+            terminal.press("p")
+            terminal.until_shown("the answer of one stays", "* one")
+            rename_over(flow, FLOW.replace("Say one.", "Say something else."))
+            terminal.until_shown("run 2", "* one", "You said: Say one.", "watches")
+            assert len(gateway.log) == 2
+            terminal.press("w")
+            terminal.until_shown("wrote 1 answer of one to a.answers")
+            terminal.press("p")
+            terminal.until_shown("You said: Say something else.", "✓ one")
+            terminal.press("x")
+            assert terminal.ended() == 0
+    assert sorted(asked(gateway)) == ["Say one.", "Say something else.", "Say two."]
+    assert "You said: Say one." in (tmp_path / "a.answers").read_text()
+
+
+def test_one_step_is_asked_again_by_a_key(tmp_path: Path) -> None:
+    gateway = Gateway(answer)
+    with gateway as url:
+        project(tmp_path, url, FLOW)
+        with OnATerminal(WATCH, tmp_path) as terminal:
+            terminal.until_shown("✓ one", "✓ two", "watches")
+            terminal.press("js")
+            terminal.until_shown("run 2", "= one", "✓ two", "watches")
+            terminal.press("x")
+            terminal.ended()
+    assert sorted(asked(gateway)) == ["Say one.", "Say two.", "Say two."]
+
+
+@pytest.mark.parametrize(
+    ("how", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130), (signal.SIGHUP, 143), ("\x03", 130), ("x", 0)]
+)
+def test_the_terminal_is_as_before_however_it_ends(how: "signal.Signals | str", code: int, tmp_path: Path) -> None:
+    with Gateway(answer, latency=Latency(5.0)) as url:
+        project(tmp_path, url, FLOW)
+        with OnATerminal(WATCH, tmp_path) as terminal:
+            terminal.until_shown("● one")
+            if isinstance(how, str):
+                terminal.press(how)
+            else:
+                terminal.process.send_signal(how)
+            assert terminal.ended() == code
+            assert terminal.is_as_before()
+
+
+def test_the_terminal_is_as_before_after_a_bug_of_ours(tmp_path: Path) -> None:
+    with Gateway(answer) as url:
+        project(tmp_path, url, FLOW)
+        (tmp_path / "sitecustomize.py").write_text(
+            "import flowlang.workbench.session as s\n"
+            "async def broken(self, name): raise RuntimeError('ours')\n"
+            "s.Session.run_step = broken\n"
+        )
+        with OnATerminal(WATCH, tmp_path, environment={"PYTHONPATH": str(tmp_path)}) as terminal:
+            terminal.until_shown("watches")
+            terminal.press("s")
+            assert terminal.ended() == 70
+            assert terminal.is_as_before()
+            assert "this is a bug in flowlang" in terminal.text.replace("\n", " ")
+
+
+def test_any_size_and_any_speed_stay_calm(tmp_path: Path) -> None:
+    words = Answer(pieces=("word ",) * 20_000)
+    steps = "".join(f'step s{n}\n  model: stand-in/m1\n  prompt: "Say {n}."\n' for n in range(200))
+    with Gateway(lambda request: words, latency=Latency(0.0, 0.0001)) as url:
+        project(tmp_path, url, steps)
+        with OnATerminal([*WATCH, "--at-once", "4"], tmp_path) as terminal:
+            terminal.until_shown("● s0", "tokens")
+            start, before = time.monotonic(), len(terminal.raw)
+            terminal.resize(20, 10)
+            while time.monotonic() < start + 2.0:
+                terminal.read(0.1)
+            text, redraws = terminal.text, terminal.raw[before:].count(b"\x1b[1;1H")
+            written = len(terminal.raw) - before
+            assert redraws <= 2 * 2 + 3  # the first line, once a size, and then where its numbers change
+            assert written < 2 * 6 * 20 * 10 * 4
+            assert all(len(line) <= 20 for line in text.split("\n"))
+            terminal.press("x")
+            assert terminal.ended() == 0
+
+
+def test_no_answer_steers_the_terminal(tmp_path: Path) -> None:
+    evil = "\x1b]52;c;aGk=\x07 \x1b[2J \x9b2J \x1b]0;title\x07 \u202e \x1b[?1049l end"
+    with Gateway(lambda request: evil) as url:
+        project(tmp_path, url, FLOW)
+        with OnATerminal(WATCH, tmp_path) as terminal:
+            terminal.until_shown("\\x1b]52;c;aGk=\\x07", "\\x1b[2J", "\\u202e", "end")
+            assert b"\x1b]" not in terminal.raw and b"\x07" not in terminal.raw
+            assert terminal.raw.count(b"\x1b[?1049l") == 0
+            terminal.press("x")
+            terminal.ended()
+
+
+def test_an_editor_gets_the_terminal_and_gives_it_back(tmp_path: Path) -> None:
+    (editor := tmp_path / "vim").write_text('#!/bin/sh\nstty -a | head -n 1; echo "edits $1 $2"; read line; exit 0\n')
+    editor.chmod(0o755)
+    with Gateway(answer) as url:
+        project(tmp_path, url, FLOW)
+        with OnATerminal(WATCH, tmp_path, environment={"EDITOR": f"{editor}"}) as terminal:
+            terminal.until_shown("✓ two", "watches")
+            terminal.press("je")
+            terminal.until_shown("edits +4", "a.flow")
+            terminal.press("done\n")
+            terminal.until_shown("✓ two", "x end")
+            terminal.press("x")
+            assert terminal.ended() == 0
+            assert terminal.is_as_before()
+
+
+def test_lazily_a_save_marks_what_is_stale_and_a_key_runs_one_step(tmp_path: Path) -> None:
+    gateway = Gateway(answer)
+    three = FLOW.replace("output two", 'step three\n  model: stand-in/m1\n  prompt: "After {{ one }}."\noutput two')
+    with gateway as url:
+        flow = project(tmp_path, url, three)
+        with OnATerminal([*WATCH, "--lazy"], tmp_path) as terminal:
+            terminal.until_shown("~ one", "~ two", "~ three", "waits for you", "3 calls, for nothing: r runs it")
+            assert not gateway.log
+            terminal.press("r")
+            terminal.until_shown("✓ one", "✓ two", "✓ three", "watches")
+            rename_over(flow, three.replace("Say one.", "Say 1.").replace("Say two.", "Say 2."))
+            terminal.until_shown("~ one", "~ two", "~ three", "waits for you")
+            assert len(gateway.log) == 3
+            terminal.press("js")
+            terminal.until_shown("~ one", "✓ two", "~ three")
+            assert asked(gateway)[3:] == ["Say 2."]
+            rename_over(flow, "# a comment\n" + flow.read_text())
+            terminal.until_shown("~ one", "= two", "~ three")
+            terminal.press("x")
+            assert terminal.ended() == 0
+    assert len(gateway.log) == 4
+
+
+@pytest.mark.parametrize(("most", "waits"), [("1", False), ("0.000001", True)])
+def test_a_save_that_may_cost_too_much_waits_for_a_key(most: str, waits: bool, tmp_path: Path) -> None:
+    gateway = Gateway(answer)
+    paid = FLOW.replace("stand-in/m1", "gpt-5-4")
+    with gateway as url:
+        project(tmp_path, url, paid)
+        with OnATerminal([*WATCH, "--max-cost", most], tmp_path) as terminal:
+            if waits:
+                terminal.until_shown("waits for you", "this save would make 2 calls, about $0.0")
+                assert not gateway.log
+            else:
+                terminal.until_shown("✓ one", "✓ two", "watches", "$0.")
+                assert len(gateway.log) == 2
+            terminal.press("x")
+            assert terminal.ended() == 0
