@@ -142,12 +142,24 @@ def compile_texts(path: Path, texts: Mapping[str, str], shown: Mapping[str, str]
     def read(name: str) -> bytes | Denied:
         if name in texts:
             return texts[name].encode("utf-8", "surrogatepass")
-        return _read_standard(name) if name.startswith(STANDARD) else Denied("not-found", f"there is no file `{name}`")
+        return Denied("not-found", f"there is no file `{name}`")
 
-    loader = Loader(read, show=lambda name: shown.get(name, name))
     relative = os.path.relpath(path, root).replace(os.sep, "/")
+    return compile_from(read, relative, lambda name: shown.get(name, name), _settings_of(root)[0])
+
+
+def compile_from(read: Read, key: str, show: Callable[[str], str], settings: Settings) -> CheckedFile:
+    """A flow out of files that stand anywhere: `key` is its own for `read`, `show` says how a file's path is shown.
+
+    Files of the standard library are the ones that there are now.
+    """
+
+    def read_all(name: str) -> bytes | Denied:
+        return _read_standard(name) if name.startswith(STANDARD) else read(name)
+
+    loader = Loader(read_all, show=show)
     with _without_collection(once=True):
-        return check(loader, loader.load(relative), models_of(_settings_of(root)[0]), answer_in=_answer_in)
+        return check(loader, loader.load(key), models_of(settings), answer_in=_answer_in)
 
 
 @dataclass

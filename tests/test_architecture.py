@@ -54,6 +54,7 @@ LATE: dict[str, set[str]] = {
         "signal",
     },
     "workbench/completion.py": {"flowlang.workbench.past"},
+    "workbench/diff.py": {"flowlang.workbench.diff_flows"},
     "show/marked.py": {"difflib"},
     "workbench/fmt.py": {"difflib"},
     "workbench/kept_open.py": {"flowlang.models.offline", "flowlang.models.transport"},
@@ -70,7 +71,7 @@ LATE: dict[str, set[str]] = {
         "flowlang.workbench.reasons",
     },
     "workbench/run.py": {"flowlang.workbench.each"},
-    "workbench/test.py": {"flowlang.workbench.test_asking"},
+    "workbench/test.py": {"flowlang.workbench.rehearsal", "flowlang.workbench.test_asking"},
     "workbench/viewing.py": {"flowlang.show.live"},
     "workbench/commands.py": {"importlib"},
 }

@@ -8,6 +8,7 @@ What a block is stands behind its fence:
     add a.flow            goes to the end of that file
     console               what is typed behind `$` is run, and ends with 0 (`console exit=3`: with 3); what stands below
                           it comes out, where `…` stands for anything
+    yaml                  settings of a CI system, which test_ci.py reads
     text                  anything else
 """
 
@@ -203,7 +204,7 @@ def test_a_command_works_in_a_copy_of_the_repository(line: str, folder: Path, mo
 
 def test_every_block_says_what_it_is() -> None:
     kinds = {(name, block["kind"]) for name, blocks in EXAMPLES.items() for block in blocks}
-    plain = {("README.md", "sh"), *((name, "text") for name in TEXTS)}
+    plain = {("README.md", "sh"), ("docs/ci.md", "yaml"), *((name, "text") for name in TEXTS)}
     played = ("docs/first_flow.md", "docs/cookbook.md", "docs/testing.md")
     strange = {
         (name, kind)

@@ -7,7 +7,7 @@ from ..language.checked import CheckedFlow, CheckedLet, CheckedOutput, CheckedSt
 from ..language.circles import what_is_needed_first
 from ..language.types import ListOf, Optional, RecordType, Remembering, Type, bare
 from .graph import Defaults, Plan, PlannedStep
-from .requests import asks_of
+from .requests import asks_of, swapped
 
 _MOST_CALLS = 10**15  # of more there is no saying how many
 
@@ -107,6 +107,7 @@ def _planned(
     sub: Plan | None,
 ) -> PlannedStep:
     asks = asks_of(step.parameters, step.fallback, defaults) if step.kind == "prompt" else ()
+    asks = swapped(asks, defaults.swaps) if defaults.swaps else asks
     judges = tuple(
         asks_of(ensured.using or step.parameters, (), defaults)[0] if ensured.judged else None
         for ensured in step.ensures

@@ -6,18 +6,22 @@ from decimal import Decimal
 
 from ..language.checked import CheckedFlow, CheckedLet, CheckedOutput, CheckedStep, Expectation, Parameter, Place
 
+ANY_MODEL = "*"
+
 
 @dataclass(frozen=True, slots=True)
 class Defaults:
     """What holds where a flow is silent (`model` and `parameters` of the project), and `flags`, which go over all.
 
-    `provider` is the one that is meant by a model id without a provider in front.
+    `provider` is the one that is meant by a model id without a provider in front. `swaps` are models that steps ask
+    instead of others, by these; one for ANY_MODEL goes for all. Who judges stays.
     """
 
     model: str = ""
     provider: str = ""
     parameters: Mapping[str, Parameter] = field(default_factory=dict)
     flags: Mapping[str, Parameter] = field(default_factory=dict)
+    swaps: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,7 @@
 """Requests as they are sent: a step's messages filled in, its parameters settled, the exact ChatRequest."""
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from decimal import Decimal
 
 from ..language import ast
@@ -13,7 +14,7 @@ from ..language.values import EMPTY, ValueMistake, bare, kind_of
 from ..language.writing import number_text
 from ..models.answer import schema_of
 from ..models.chat import ChatMessage, ChatRequest, ToolSpec
-from .graph import Ask, Defaults
+from .graph import ANY_MODEL, Ask, Defaults
 
 Plain = str | Decimal | bool | tuple[str, ...]
 
@@ -39,6 +40,13 @@ def asks_of(
         model = named.value if named is not None and isinstance(named.value, str) else defaults.model
         asks.append(Ask(model, parameters))
     return tuple(asks)
+
+
+def swapped(asks: tuple[Ask, ...], swaps: Mapping[str, str]) -> tuple[Ask, ...]:
+    """The models to ask with others in their places; one that takes the place of all has nobody to fall back upon."""
+    if asks and ANY_MODEL in swaps:
+        return (replace(asks[0], model=swaps[ANY_MODEL]),)
+    return tuple(replace(ask, model=swaps.get(ask.model, ask.model)) for ask in asks)
 
 
 class EmptyParameter(Exception):

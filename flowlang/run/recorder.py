@@ -37,6 +37,10 @@ class Turn:
     run: int
 
 
+# Hears of each question of a try, and the answer to it; None where none came.
+Hear = Callable[[Turn, Asker, ChatRequest, Reply | None], None]
+
+
 @dataclass(frozen=True, slots=True)
 class Miss:
     """Something that was asked and is not recorded.
@@ -72,8 +76,11 @@ class _Use:
 class Recorder:
     """The recordings of a flow file in use. `serves` False: none is handed out, all is asked for anew."""
 
-    def __init__(self, recordings: Recordings, redact: Redact = str, *, serves: bool = True) -> None:
+    def __init__(
+        self, recordings: Recordings, redact: Redact = str, *, serves: bool = True, hear: Hear | None = None
+    ) -> None:
         self.recordings = recordings
+        self._hear = hear
         self._serves = serves
         self._redact = redact
         self._new = Recordings()
@@ -88,7 +95,7 @@ class Recorder:
         """
         self._uses[turn] = {}
         one = _Try(self, plan, turn, heard, asks)
-        return Between(one.asked, one.performed)
+        return Between(one.asked if self._hear is None else _heard(one, self._hear), one.performed)
 
     def find(self, which: Which, printed: str) -> Recorded | None:
         """The answer that serves: one that has just come, else a recorded one."""
@@ -259,6 +266,23 @@ class _Try:
         if answer.role == "assistant" and answer.text == last.text and told.text.startswith(AGAIN):
             return last, told.text.removeprefix(AGAIN)
         return None, ""
+
+
+def _heard(
+    one: _Try, hear: Hear
+) -> Callable[[Asker, ChatRequest, Callable[[bool], Awaitable[Reply]]], Awaitable[Reply]]:
+    """Asks as the try does, and lets somebody hear of it."""
+
+    async def asked(asker: Asker, request: ChatRequest, ask: Callable[[bool], Awaitable[Reply]]) -> Reply:
+        try:
+            reply = await one.asked(asker, request, ask)
+        except ModelError:
+            hear(one.turn, asker, request, None)
+            raise
+        hear(one.turn, asker, request, reply)
+        return reply
+
+    return asked
 
 
 async def _result(which: Which, printed: str, perform: Callable[[], Awaitable[str | None]]) -> Recorded:

@@ -72,11 +72,12 @@ def recorded_only() -> Means:
 class Trials:
     """How tests are tried. With `means` models are asked for what is not recorded; `above` is the budget of all.
 
-    `cases` are tried at the same time.
+    `cases` are tried at the same time. `judges` sets the models of `judge` lines where they are not those of the steps.
     """
 
     recorder: Recorder
     defaults: Defaults = field(default_factory=Defaults)
+    judges: Defaults | None = None
     means: Means | None = None
     above: Budget | None = None
     clock: Callable[[], float] = lambda: 0.0
@@ -96,16 +97,17 @@ async def try_tests(
     """
     trials = trials or Trials(Recorder(Recordings()))
     whole = build(flow, trials.defaults)
+    judging = whole if trials.judges is None else build(flow, trials.judges)
     jobs: list[_OneCase] = []
     done: dict[int, Tried] = {}
     for number, test in tests:
         plan = plan_of(whole, test)
         try:
             for place, case in enumerate(cases_of(test, files)):
-                jobs.append(_OneCase(plan, test, case, files, trials, Turn(number, place, 0)))
+                jobs.append(_OneCase(plan, judging, test, case, files, trials, Turn(number, place, 0)))
         except StepFailure as failed:
             done[len(jobs)] = Tried(flow, test, "", "failed", (failed.failure,), 0, test.tries)
-            jobs.append(_OneCase(plan, test, Case("", {}), files, trials, Turn(number, 0, 0)))
+            jobs.append(_OneCase(plan, judging, test, Case("", {}), files, trials, Turn(number, 0, 0)))
     next_one = 0
 
     async def work(job: int) -> bool:
@@ -161,6 +163,7 @@ class _OneCase:
     """A case, and all that trying it takes."""
 
     plan: Plan
+    judging: Plan
     test: CheckedTest
     case: Case
     files: TestFiles
@@ -244,8 +247,9 @@ class _OneCase:
         for judge in test.judges:
             if not known.failed.intersection((*judge.reads, *judge.outputs)):
                 before = len(heard.misses)
+                defaults = trials.judges or trials.defaults
                 found = await judged(
-                    judge, known, self.plan, trials.defaults, means, trials.clock, trials.above, events.append
+                    judge, known, self.judging, defaults, means, trials.clock, trials.above, events.append
                 )
                 failures += [one for one in found if one.rule != MISSING]
                 if any(one.rule == MISSING for one in found):

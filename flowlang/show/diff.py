@@ -23,7 +23,7 @@ def diff_text(diff: RunsDiff, *, in_full: bool, colour: bool) -> Iterator[str]:
     """The differences, in parts. `in_full`: of every item, and every line."""
     before, after = diff.before.run, diff.after.run
     flows = before.flow if before.flow == after.flow else f"{before.flow} and {after.flow}"
-    yield _bold(f"run {before.number} and run {after.number} of {visible_line(flows)}", colour) + "\n"
+    yield bold(f"run {before.number} and run {after.number} of {visible_line(flows)}", colour) + "\n"
     for name, was, now in figures_of(diff):
         yield f"  {name:<12}{was}\n" if was == now else f"  {name:<12}{was} → {now}\n"
     if diff.is_same:
@@ -31,10 +31,10 @@ def diff_text(diff: RunsDiff, *, in_full: bool, colour: bool) -> Iterator[str]:
         return
     for title, found in (("input", diff.inputs), ("file", diff.sources)):
         for name, (old, new) in found.items():
-            yield f"\n{_bold(f'{title} {visible_line(name)}', colour)}"
-            yield from _change(old, new, in_full, colour)
+            yield f"\n{bold(f'{title} {visible_line(name)}', colour)}"
+            yield from change_text(old, new, in_full, colour)
     for step in diff.steps:
-        yield from _step_text(step, in_full, colour)
+        yield from step_text(step, in_full, colour)
     for number, names in ((before.number, diff.only_before), (after.number, diff.only_after)):
         if names:
             yield f"\nsteps only in run {number}: {', '.join(map(visible_line, names))}\n"
@@ -67,11 +67,12 @@ def _figures(told: WholeRun) -> dict[str, str]:
     return figures
 
 
-def _step_text(step: StepDiff, in_full: bool, colour: bool) -> Iterator[str]:
+def step_text(step: StepDiff, in_full: bool, colour: bool) -> Iterator[str]:
+    """What is different in a step."""
     if not (step.changes or step.only_before or step.only_after):
         return
     same = f" ({step.same} of {step.asked} the same)" if step.asked > 1 else ""
-    yield "\n" + _bold(f"step {visible_line(step.name)}", colour) + same
+    yield "\n" + bold(f"step {visible_line(step.name)}", colour) + same
     places = list(dict.fromkeys(change.where for change in step.changes))
     shown = places if in_full else places[:MOST_OF_A_STEP]
     told: set[tuple[str, str, str]] = set()
@@ -82,7 +83,7 @@ def _step_text(step: StepDiff, in_full: bool, colour: bool) -> Iterator[str]:
         told.add(key)  # a model that changed, changed for every item
         where = f" ({visible_line(change.where)})" if change.where else ""
         yield f"\n  {visible_line(change.what)}{where}"
-        yield from _change(change.before, change.after, in_full, colour)
+        yield from change_text(change.before, change.after, in_full, colour)
     if len(places) > len(shown):
         yield f"  and {count(len(places) - len(shown), 'more place')}; all of them: --step {visible_line(step.name)}\n"
     for words, only in (("asked only before", step.only_before), ("asked only after", step.only_after)):
@@ -91,15 +92,16 @@ def _step_text(step: StepDiff, in_full: bool, colour: bool) -> Iterator[str]:
             yield f"\n  {words}: {', '.join(map(visible_line, only[:5]))}{more}\n"
 
 
-def _change(old: str | None, new: str | None, in_full: bool, colour: bool) -> Iterator[str]:
+def change_text(old: str | None, new: str | None, in_full: bool, colour: bool) -> Iterator[str]:
+    """Two texts, behind the name of what they are: in the same line, or as the lines that differ."""
     if old is None or new is None:
-        yield ": only in the later run\n" if old is None else ": only in the earlier run\n"
+        yield ": only in the later one\n" if old is None else ": only in the earlier one\n"
         return
     if all(len(text) <= MOST_IN_LINE and "\n" not in text for text in (old, new)):
         yield f": {visible_line(old)} → {visible_line(new)}\n"
         return
     lines = line_diff(laid_out(old), laid_out(new))
-    cut = lines if in_full else _fitted(lines[:MOST_LINES])
+    cut = lines if in_full else fitted(lines[:MOST_LINES])
     yield "\n"
     for line in cut:
         yield f"    {_painted(visible(line), colour)}\n"
@@ -107,20 +109,20 @@ def _change(old: str | None, new: str | None, in_full: bool, colour: bool) -> It
         yield f"    … {count(len(lines) - len(cut), 'more line')}\n"
 
 
-def _fitted(lines: Sequence[str]) -> list[str]:
+def fitted(lines: Sequence[str]) -> list[str]:
     """The lines, those too long to be read cut to where they begin to differ from their neighbour."""
-    fitted: list[str] = []
+    cut: list[str] = []
     for place, line in enumerate(lines):
         if len(line) <= MOST_OF_A_LINE:
-            fitted.append(line)
+            cut.append(line)
             continue
         other = lines[place - 1] if line[0] == "+" and place else lines[place + 1] if place + 1 < len(lines) else ""
         is_pair = {line[0], other[:1]} == {"-", "+"}
         start = max(0, prefix_length(line[1:], other[1:]) - MOST_OF_A_LINE // 4) if is_pair else 0
         text = line[1 + start : 1 + start + MOST_OF_A_LINE]
         end = "…" if 1 + start + MOST_OF_A_LINE < len(line) else ""
-        fitted.append(f"{line[0]}{'…' if start else ''}{text}{end}")
-    return fitted
+        cut.append(f"{line[0]}{'…' if start else ''}{text}{end}")
+    return cut
 
 
 def _painted(line: str, colour: bool) -> str:
@@ -128,7 +130,8 @@ def _painted(line: str, colour: bool) -> str:
     return f"{paint}{line}{_PLAIN}" if paint else line
 
 
-def _bold(text: str, colour: bool) -> str:
+def bold(text: str, colour: bool) -> str:
+    """The text as a heading."""
     return f"{_BOLD}{text}{_PLAIN}" if colour else text
 
 
@@ -140,7 +143,7 @@ def diff_json(diff: RunsDiff) -> str:
         "same": diff.is_same,
         "inputs": [{"name": name, "before": old, "after": new} for name, (old, new) in diff.inputs.items()],
         "files": [{"path": path, "before": old, "after": new} for path, (old, new) in diff.sources.items()],
-        "steps": [_step_json(one) for one in diff.steps],
+        "steps": [step_json(one) for one in diff.steps],
         "only_before": list(diff.only_before),
         "only_after": list(diff.only_after),
     }
@@ -163,7 +166,8 @@ def _run_json(told: WholeRun) -> dict[str, Any]:
     }
 
 
-def _step_json(step: StepDiff) -> dict[str, Any]:
+def step_json(step: StepDiff) -> dict[str, Any]:
+    """What is different in a step, as plain data."""
     return {
         "step": step.name,
         "asked": step.asked,

@@ -1,8 +1,6 @@
 """Which commit of git's a flow was at, and whether its files were as they are there.
 
-Git is asked, since only it can read a repository of any age; but it is asked to look up names and nothing else. It
-runs no hook, no watcher and no filter, and reaches no other repository, whatever the settings of this one say. One
-that belongs to somebody else it refuses by itself. Whatever goes wrong, no commit is told, and the run goes on.
+Whatever goes wrong, no commit is told, and the run goes on.
 """
 
 import hashlib
@@ -16,16 +14,9 @@ from typing import Any
 from ..diagnostics.source import SourceFile
 from ..language.checked import CheckedFlow
 from ..project import CONFIGURATION, find_root
-from ..run.process import environment_for_tools, find_program
+from .git import program_for, start, top_of
 
 PATIENCE_S = 2.0
-_COMMAND = ("-c", "core.fsmonitor=false", "-c", "core.hooksPath=/dev/null", "cat-file", "--batch-check=%(objectname)")
-_CLOSED = {
-    "GIT_ALLOW_PROTOCOL": "none",  # an object that is missing is not fetched
-    "GIT_NO_LAZY_FETCH": "1",
-    "GIT_NO_REPLACE_OBJECTS": "1",
-    "GIT_OPTIONAL_LOCKS": "0",
-}
 _STANDARD = "std/"
 
 
@@ -60,21 +51,11 @@ class Asked:
 def ask_git(flow: CheckedFlow, environment: Mapping[str, str]) -> Asked | None:
     """Has git look up the flow's files; None where there is no repository, or no git."""
     folder = _full(flow.source.path).parent
-    top = next((one for one in (folder, *folder.parents) if os.path.lexists(one / ".git")), None)
-    if top is None or (program := find_program("git", environment)) is None:
+    top = top_of(folder)
+    if top is None or (program := program_for(top, environment)) is None:
         return None
-    if Path(program).resolve().is_relative_to(top.resolve()):
-        return None  # it came with the repository
     try:
-        process = subprocess.Popen(
-            [program, *_COMMAND],
-            cwd=folder,
-            env={**environment_for_tools(environment), **_CLOSED},
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            start_new_session=True,
-        )
+        process = start(program, "--batch-check=%(objectname)", folder, environment)
     except (OSError, ValueError):
         return None
     return Asked(process, _files_of(flow, folder, top))

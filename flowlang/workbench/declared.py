@@ -270,19 +270,40 @@ SHOW = Command(
 DIFF = Command(
     name="diff",
     words=(
-        Word("RUN", "the earlier run: its number, last, or last-1"),
+        Word(
+            "RUN", "the earlier run (its number, last, or last-1), or two revisions of git's, as in main..HEAD", False
+        ),
         Word("OTHER", "the later run; last by default", needed=False),
     ),
     flags=(
+        Flag("against", "compare the working tree with this revision of git's", "REV"),
+        Flag("flow", "of revisions: only this flow, or the flows in this folder", "FLOW"),
         Flag("step", "only this step, with all of its items", "STEP"),
+        Flag(
+            "format",
+            "of revisions: text, or markdown for a comment on a pull request",
+            "FORMAT",
+            choices=("text", "markdown"),
+        ),
         Flag("json", "print the differences as a JSON object, for programs"),
         STORE,
     ),
     about="""
     What is different between two runs: inputs, the text of the flow, and for each step the model, the parameters, the
-    messages and the answers; then calls, tokens, cost and time. Nothing is sent anywhere.
+    messages and the answers; then calls, tokens, cost and time.
+
+    Between two revisions of git's: what a change does to flows. Their tests are tried at both, on the answers recorded
+    there: prompts, parameters, models, prompts as they are sent, answers, tests that come out differently, calls and
+    cost. Git is only read, and nothing is checked out.
+
+    Nothing is sent anywhere.
     """,
-    examples=("flowlang diff last-1", "flowlang diff 6 7", "flowlang diff 6 7 --step claims"),
+    examples=(
+        "flowlang diff last-1",
+        "flowlang diff 6 7 --step claims",
+        "flowlang diff main..HEAD",
+        "flowlang diff --against origin/main --format markdown",
+    ),
 )
 
 TEST = Command(
@@ -295,7 +316,9 @@ TEST = Command(
         Flag("failed", "only the tests that failed last time"),
         Flag("record", "ask models for what is missing or outdated, and write it to NAME.answers beside NAME.flow"),
         Flag("live", "ask models for everything, and write nothing"),
-        Flag("fresh", "with --record: ask for everything again"),
+        Flag("model", "rehearse another model: ask it the tests' questions, write nothing, tell what moved", "MODEL"),
+        Flag("swap", "the same for one model of the flows alone; may stand several times", "OLD=NEW"),
+        Flag("fresh", "with --record, --model and --swap: ask for everything again"),
         Flag("json", "the results as a JSON list, for programs"),
         Flag("report", "write a report: junit=FILE, json=FILE or markdown=FILE; may stand several times", "FORM=FILE"),
         Flag("max-cost", "the most that all answers of a flow file may cost, in US dollars", "USD"),
@@ -313,6 +336,9 @@ TEST = Command(
     With --record models are asked for what is missing or outdated, tools run, and NAME.answers beside NAME.flow is
     written. What is still right stays as it is; what nothing asks for is dropped.
 
+    With --model or --swap the steps ask another model, and what it answers is held against what is recorded: which
+    answers moved, which tests come out differently, what it costs, how long it takes. Who judges stays.
+
     Exits with 0 if all tests passed, with 1 if one failed, with 3 if a flow or a recording has mistakes, and with 8 if
     all that is wrong is that an answer is missing or outdated. If there is no test at all, it exits with 2.
     """,
@@ -320,6 +346,7 @@ TEST = Command(
         "flowlang test",
         "flowlang test triage.flow --record",
         'flowlang test flows/ -k "double charge"',
+        "flowlang test --model gpt-5-5 --max-cost 1",
         "flowlang test --report junit=tests.xml --report markdown=tests.md",
     ),
 )

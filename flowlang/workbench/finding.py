@@ -27,7 +27,7 @@ def find_flows(words: Sequence[str]) -> list[str]:
             slips.append(Refusal(WRONG_INPUT, f"`{word}` cannot be the name of a file", rule="not-found"))
             continue
         if is_folder:
-            inside = list(_in_folder(word))
+            inside = list(flows_in(word))
             if not inside:
                 where = "this folder" if word == "." else f"`{word}`"
                 message = f"there is no flow file (*.flow) in {where}"
@@ -84,9 +84,15 @@ def meant_files(path: str) -> tuple[str, ...]:
     return (f"the flows there: {', '.join(flows[:5])}",) if flows else ()
 
 
-def _in_folder(folder: str) -> Iterator[str]:
+def is_passed_over(name: str) -> bool:
+    """Whether a folder of that name is not looked into."""
+    return name.startswith(".") or name in _PASSED_OVER
+
+
+def flows_in(folder: str) -> Iterator[str]:
+    """The flow files in a folder and those below it."""
     for where, folders, files in os.walk(folder):
-        folders[:] = sorted(one for one in folders if not one.startswith(".") and one not in _PASSED_OVER)
+        folders[:] = sorted(one for one in folders if not is_passed_over(one))
         for name in sorted(files):
             if name.endswith(".flow") and not name.startswith("."):
                 yield os.path.normpath(Path(where, name))

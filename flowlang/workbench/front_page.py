@@ -14,7 +14,7 @@ COMMANDS: tuple[tuple[str, str], ...] = (
     ("preview", "show the exact messages of one step; asks no model"),
     ("runs", "list the earlier runs"),
     ("show", "show what an earlier run asked, was answered, and cost"),
-    ("diff", "show what is different between two runs"),
+    ("diff", "show what is different between two runs, or revisions of git's"),
     ("fmt", "put flow files into the canonical layout"),
     ("graph", "draw a flow's steps"),
     ("describe", "read a flow back in plain sentences"),

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from ..diagnostics.diagnostic import Diagnostic
 from ..diagnostics.source import SourceFile, Span
-from ..language.loader import Denied, decode, resolve
+from ..language.loader import Denied, Read, decode, resolve
 from ..models.recording import ENDING, MOST_BYTES, Recorded, Recordings
 from ..models.recording_text import files_named, read_recordings, write_recordings
 from ..pipeline import files_beside
@@ -45,8 +45,12 @@ class AnswersFile:
 
 def open_answers(flow: Path) -> AnswersFile:
     """The recordings beside a flow file, and what is wrong with them."""
+    return answers_from(flow, *files_beside(flow, MOST_BESIDE, outside_of))
+
+
+def answers_from(flow: Path, read: Read, base: str, outside: tuple[str, ...] = ()) -> AnswersFile:
+    """The same, out of files that stand anywhere: `base` is the flow's own key for `read`."""
     found = AnswersFile(flow)
-    read, base, outside = files_beside(flow, MOST_BESIDE, outside_of)
     data = read(base.removesuffix(".flow") + ENDING)
     source = SourceFile(found.shown, "")
     if isinstance(data, Denied):

@@ -1,7 +1,7 @@
 """Differences as they are told: small, and at the place where they are."""
 
 from flowlang.show.comparing import MOST_COMPARED, line_diff
-from flowlang.show.diff import MOST_OF_A_LINE, _fitted
+from flowlang.show.diff import MOST_OF_A_LINE, fitted
 from flowlang.show.told import prefix_length
 
 
@@ -22,10 +22,10 @@ def test_texts_of_which_only_line_ends_differ_are_not_told_to_be_equal() -> None
 
 def test_a_line_too_long_to_read_is_cut_to_its_difference() -> None:
     before, after = "x" * 5_000 + "old" + "y" * 5_000, "x" * 5_000 + "new" + "y" * 5_000
-    old, new = _fitted([f"-{before}", f"+{after}"])
+    old, new = fitted([f"-{before}", f"+{after}"])
     assert len(old) <= MOST_OF_A_LINE + 3 and "xold" in old and "xnew" in new
     assert old.startswith("-…") and old.endswith("…")
-    assert _fitted(["-short", "+" + "z" * 300])[1] == "+" + "z" * MOST_OF_A_LINE + "…"
+    assert fitted(["-short", "+" + "z" * 300])[1] == "+" + "z" * MOST_OF_A_LINE + "…"
 
 
 def test_what_two_texts_begin_with() -> None:

@@ -91,7 +91,8 @@ def test_of_many_items_the_first_few_are_told(flowlang, folder: Path, monkeypatc
     ("words", "message"),
     [
         (("9", "1"), "there is no run `9`"),
-        (("main..HEAD",), "`main..HEAD` is no run"),
+        (("main",), "flowlang diff --against main"),
+        (("main..HEAD",), "is in no repository"),
         ((), "RUN is missing"),
         (("1", "1", "--step", "verdicts"), "did you mean `verdict`?"),
     ],
