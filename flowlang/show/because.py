@@ -84,7 +84,13 @@ def of_cached(seen: Seen) -> str:
         return "it has nothing to ask"
     runs = sorted({one.run for one in seen.from_before})
     where = f"run {runs[0]}" if len(runs) == 1 else f"runs {runs[0]} to {runs[-1]}"
-    return f"answered in {where}" if seen.items is None else f"all {seen.items} items were answered in {where}"
+    if seen.items is None:
+        return f"answered in {where}"
+    return (
+        f"its one item was answered in {where}"
+        if seen.items == 1
+        else f"all {seen.items} items were answered in {where}"
+    )
 
 
 def of_unknown(node: PlannedStep, seen: Seen) -> str:

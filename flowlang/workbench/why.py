@@ -93,7 +93,11 @@ def _explained(
     looked = looked_up(plan, values, providers, history, given)
     because = Because(plan, values, looked, history, providers, screen)
     item = given.number("item", 1)
-    entries = [(at, _only(seen, at, item)) for at, seen in _entries(looked, path, name, node)]
+    found = list(_entries(looked, path, name, node))
+    entries = [(at, _only(seen, at, item)) for at, seen in found]
+    then = None if run is None else explained_run(plan, path, name, item, run, history, because.kept, defaults)
+    if item is not None and (then is None or not (then.asked or then.cached)):
+        _refuse_no_item(item, step, found)
     merged = _merged([seen for _, seen in entries])
     status: Status = "new" if merged.asked or merged.tools else "unknown" if merged.open else "cached"
     trace = Trace(because.reasons, because.questions, flow_path)
@@ -110,7 +114,7 @@ def _explained(
         chain=_hanging(merged, looked, trace) if status == "unknown" else trace.chain(),
         answered_in=newest.run if newest is not None else 0,
         answered_at=newest.made_at if newest is not None else 0.0,
-        before=None if run is None else explained_run(plan, path, name, item, run, history, because.kept, defaults),
+        before=then,
     )
 
 
@@ -165,6 +169,18 @@ def _only(seen: Seen, at: tuple[str, str], item: int | None) -> Seen:
         seen.skipped,
         seen.failed,
     )
+
+
+def _refuse_no_item(item: int, step: str, found: Sequence[tuple[tuple[str, str], Seen]]) -> None:
+    """Refuses an item that a step does not have, where it is known how many there are."""
+    if len(found) != 1 or "[" in found[0][0][0]:
+        return
+    seen = found[0][1]
+    if seen.items is not None and item > seen.items:
+        raise Refusal(WRONG_INPUT, f"`{step}` has no item {item}, only {seen.items}", rule="not-found")
+    places = [one.item for one in seen.from_before] + [one.item for one in seen.asked]
+    if None in places:
+        raise Refusal(WRONG_INPUT, f"`{step}` does not repeat: it has no items", rule="not-found")
 
 
 def _hanging(seen: Seen, looked: Looked, trace: Trace) -> tuple[Link, ...]:

@@ -85,6 +85,7 @@ def test_what_is_cached_says_from_where() -> None:
     assert (
         of_cached(Seen(items=2, from_before=[found(1, 3), found(2, 5)])) == "all 2 items were answered in runs 3 to 5"
     )
+    assert of_cached(Seen(items=1, from_before=[found(1, 3)])) == "its one item was answered in run 3"
     assert of_cached(Seen(skipped="its `when` did not hold")) == "it is skipped: its `when` did not hold"
     assert of_cached(Seen(items=0)) == "it has nothing to ask"
     assert Open(None, "x").by == "x"

@@ -286,6 +286,8 @@ def test_a_call_that_failed_is_named(flowlang: Say, gateway: Gateway, folder: Pa
         (["brief.flow"], 2, ["STEP is missing"]),
         (["brief", "--run", "9"], 2, ["there is no run 9"]),
         (["brief", "--fresh", "titel"], 2, ["there is no step `titel`", "did you mean `title`?"]),
+        (["verdict", "--item", "4"], 2, ["`verdict` has no item 4, only 3"]),
+        (["brief", "--item", "1"], 2, ["`brief` does not repeat: it has no items"]),
         (["brief", "--nothing", "x"], 2, ["`--nothing` is not an input or an option"]),
     ],
 )
