@@ -6,7 +6,7 @@ fallback has one try kept for it. What is asked again goes on from what was said
 """
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from ..language import ast
@@ -129,6 +129,7 @@ class Answering:
     ) -> Answered:
         """The answer of the first model that gives one. Raises _Unanswered."""
         last: _Unanswered | None = None
+        failed: list[tuple[str, Failure]] = []
         for number, ask in enumerate(asks):
             if tries.used >= most:
                 break
@@ -139,8 +140,9 @@ class Answering:
                 return await self._answer_of(ask, settled(ask, scope), messages, scope, rounds, sample, tries)
             except _Unanswered as unanswered:
                 last = unanswered
+                failed.append((ask.model or "", unanswered.failure))
         assert last is not None
-        raise last
+        raise _Unanswered(_of_all(failed), last.is_final)
 
     def _reuse(self, parameters: Mapping[str, Plain], tries: "_Tries | None" = None) -> Reuse:
         """Which answers from before serve."""
@@ -433,6 +435,16 @@ def _failure_of(error: ModelError, place: Place) -> Failure:
         hint = "a larger `max_tokens` gives it more room"
     key = f"the key is the one in {error.key_env}" if error.key_env else ""
     return Failure(error.rule, error.message, place, tuple(one for one in (key, hint) if one))
+
+
+def _of_all(failed: Sequence[tuple[str, Failure]]) -> Failure:
+    """What the last model met, with what those before it did: the reason may lie with the first."""
+    *before, (model, last) = failed
+    if not before:
+        return last
+    others = "; ".join(f"`{name}`: {one.message}" for name, one in before)
+    hints = tuple(hint for hint in last.hints if hint not in _NEXT.values())
+    return replace(last, hints=(f"`{model}` was asked last; before it {others}", *hints))
 
 
 # What to do about an error of a provider.

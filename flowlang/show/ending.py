@@ -75,6 +75,8 @@ def last_line(report: Report, exit_code: int, flow: str, offline: bool, plan: Pl
     if report.cost_usd is not None:
         beside = f" and {count(report.unpriced, 'call')} of which nobody knows the price" if report.unpriced else ""
         parts.append(f"{paid(report.cost_usd)}{beside}")
+    elif report.unpriced and not offline:
+        parts.append("nobody knows the price")
     parts.append(duration(report.seconds))
     if report.skipped:
         parts.append(f"{len(report.skipped)} skipped")

@@ -32,7 +32,7 @@ from .refusal import Refusal
 from .reporting import reports_of, write_reports
 from .running import run_plan
 from .screen import Screen
-from .storing import how_to_go_on, not_kept
+from .storing import fresh_steps, how_to_go_on, not_kept
 from .viewing import start_view
 
 
@@ -45,6 +45,7 @@ def perform(given: Given, flow: CheckedFlow, screen: Screen, again: Again | None
     plan = build(flow, defaults_of(settings), only)
     out = Path(given.flag("out") or "out")
     _refuse_bad_places(plan, out, given)
+    fresh_steps(given, plan)  # a wrong name is told before a missing key or input
     pages = reports_of(given)
     tools, hosts = open_tools(flow, plan, settings, given, screen)
     fetch = fetch_from(hosts)

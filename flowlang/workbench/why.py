@@ -178,7 +178,8 @@ def _refuse_no_item(item: int, step: str, found: Sequence[tuple[tuple[str, str],
     seen = found[0][1]
     if seen.items is not None and item > seen.items:
         raise Refusal(WRONG_INPUT, f"`{step}` has no item {item}, only {seen.items}", rule="not-found")
-    if any(one.item is None for one in seen.from_before) or any(one.item is None for one in seen.asked):
+    places = [one.item for one in seen.from_before] + [one.item for one in seen.asked]
+    if None in places:
         raise Refusal(WRONG_INPUT, f"`{step}` does not repeat: it has no items", rule="not-found")
 
 

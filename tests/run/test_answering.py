@@ -135,6 +135,16 @@ def test_fallbacks_are_asked_in_their_order_each_with_a_try_of_its_own(tmp_path:
     assert found.report.exit_code == 0
 
 
+def test_where_fallbacks_fail_too_the_first_reason_is_told(tmp_path: Path) -> None:
+    text = CLAIM.replace("  model: first", "  model: first\n  tries: 2\n  fallback: second")
+
+    def model(request: ChatRequest) -> Said:
+        return Unreachable("no such host") if request.model == "first" else Unreachable("busy")
+
+    wrong = failure(ran(text, tmp_path, model))
+    assert (wrong.message, wrong.hints) == ("busy", ("`second` was asked last; before it `first`: no such host",))
+
+
 def test_an_answer_that_is_cut_off_is_not_asked_for_again(tmp_path: Path) -> None:
     found = ran('step a\n  prompt: "a"\n', tmp_path, saying(Reply("Once upon", finish="length")))
     wrong = failure(found)

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from flowlang.models.chat import ChatRequest
+from flowlang.models.chat import ChatRequest, Reply, Usage
 from flowlang.plan.build import build
 from flowlang.plan.graph import Defaults
 from flowlang.show.ending import KeptRun, failures, last_line
@@ -82,3 +82,13 @@ def test_the_whole_of_a_wrong_answer_is_a_command_away(text: str, words: str, tm
     assert told.hints[-1] == f"the answer: nonsense     all of it: flowlang show {words}"
     (told,) = failures(found.report)
     assert told.hints[-1] == "the answer: nonsense"
+
+
+def test_a_run_of_which_nobody_knows_the_price_does_not_look_free(tmp_path: Path) -> None:
+    def counted(request: ChatRequest) -> Reply:
+        return Reply("yes", usage=Usage(20, 5))
+
+    flow = flow_of('step a\n  prompt: "A"', tmp_path)
+    report = run(flow, counted).report
+    assert ", nobody knows the price, " in last_line(report, 0, "a.flow", False, build(flow, Defaults()))
+    assert "price" not in last_line(report, 0, "a.flow", True, build(flow, Defaults()))

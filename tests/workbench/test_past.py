@@ -253,5 +253,8 @@ def test_a_key_that_is_refused_is_named_by_its_variable(flowlang, folder: Path, 
         code, _, err = flowlang("run", "claims.flow", "--mail", "A long mail.", "--trust")
     assert code == 4 and "does not accept the key (401)" in err
     assert "  = the key is the one in STAND_IN_KEY\n" in err and KEY not in err
+    monkeypatch.delenv("STAND_IN_KEY")
+    code, _, err = flowlang("run", "claims.flow", "--mail", "A long mail.", "--trust", "--fresh", "verdit")
+    assert code == 2 and "there is no step `verdit`" in err and "key" not in err
     (folder / "warned.flow").write_text('input x: text\nstep a\n  prompt: "A"\n', encoding="utf-8")
     assert "1 warning; to read it: flowlang check warned.flow" in flowlang("describe", "warned.flow").err
