@@ -23,7 +23,7 @@ from ..plan.requests import Plain, build_request, judge_messages, rule_text, set
 from .budget import Budget, in_words
 from .calling import Asker, Gate
 from .event import Emit, Noted, ToolCalled
-from .exit import FINAL
+from .exit import FINAL, OF_RULE
 from .fitting import Misfit, fitted
 from .ground import Together
 from .keeping import ANY, Reuse
@@ -95,7 +95,8 @@ class Answering:
         try:
             return await self._first_answer(asks, messages, scope, rounds, sample, tries, most)
         except _Unanswered as unanswered:
-            if not tries.from_before or unanswered.is_final:
+            # A provider that does not answer says nothing against what it answered before: that was paid for.
+            if not tries.from_before or unanswered.is_final or unanswered.failure.rule in OF_RULE:
                 raise StepFailure(unanswered.failure) from None
         # What was answered before has led nowhere: the question is asked as if for the first time.
         self.gate.drop(self.asker)

@@ -43,7 +43,7 @@ class Secrets:
 
     def _without_cut_ones(self, text: str) -> str:
         """Where a text was cut, and says so by `…`, half a secret may be left: it goes, too."""
-        for value in self.values:
+        for value in (form for one in self.values for form in _forms_to_cut(one)):
             parts = text.split("…")
             for place in range(len(parts)):
                 if place < len(parts) - 1 and (size := _end_that_begins(parts[place], value)):
@@ -138,12 +138,25 @@ def _in_hexadecimal(data: bytes) -> str:
     return sign + rf"[,:]?\s?{sign}".join(_any_case(f"{byte:02x}") for byte in data)
 
 
+@lru_cache(maxsize=64)
+def _forms_to_cut(value: str) -> tuple[str, ...]:
+    """How a secret may have stood in a text before that was cut."""
+    data = value.encode("utf-8", "surrogatepass")
+    encoded = _base64_of(data)
+    for_addresses = [one.replace("+", "-").replace("/", "_") for one in encoded]
+    return tuple(dict.fromkeys((value, data.hex(), data.hex().upper(), *encoded, *for_addresses)))
+
+
+def _base64_of(data: bytes) -> list[str]:
+    """Base64 for each place where the bytes may begin in a longer text, without what the neighbours decide."""
+    letters = [b64encode(bytes(before) + data).decode() for before in range(3)]
+    return [one[-(-before * 8 // 6) : (before + len(data)) * 8 // 6] for before, one in enumerate(letters)]
+
+
 def _in_base64(data: bytes) -> list[str]:
     """Both alphabets of Base64, for each place where the bytes may begin in a longer text; lines may be broken."""
     found = []
-    for before in range(3):
-        letters = b64encode(bytes(before) + data).decode()
-        whole = letters[-(-before * 8 // 6) : (before + len(data)) * 8 // 6]  # without what the neighbours decide
+    for whole in _base64_of(data):
         signs = ("[+-]" if sign == "+" else "[/_]" if sign == "/" else sign for sign in whole)
         # The sign that ends it may have a part of what stands behind.
         found.append(r"(?:\s|\\{1,8}[rn])*".join(signs) + "[A-Za-z0-9+/_-]?={0,2}")

@@ -15,6 +15,8 @@ from ..language.address import split_address
 from ..language.checked import CheckedFlow, CheckedStep, CheckedTool, Place
 from ..language.loader import Denied, resolve
 from ..language.tool_texts import command_words, origin_of
+from ..models.catalog import PARTS, catalogue_of, load_catalogue
+from ..models.cost import free_models
 from ..models.providers import BUILT_IN, Endpoint, Provider, providers_of
 from ..plan.graph import Plan
 from ..record import record
@@ -34,7 +36,7 @@ _INTERPRETERS = frozenset(
     "sh bash dash zsh fish ksh python node deno bun ruby perl php lua make awk sed jq env".split()
 )
 _CODE = frozenset(".sh .bash .zsh .py .js .mjs .ts .rb .pl .php .lua .mk .awk .sed .jq .sql .r .jl".split())
-_POWERS = ("host", "command", "python", "read", "provider")
+_POWERS = ("host", "command", "python", "read", "provider", "price")
 
 
 @record
@@ -46,7 +48,7 @@ class Asked:
     the addresses of inputs come out of a file.
     """
 
-    kind: str  # "host", "command", "python", "read", "provider", "models", "limits"
+    kind: str  # "host", "command", "python", "read", "provider", "price", "models", "limits"
     name: str
     detail: str = ""
     files: tuple[tuple[str, str], ...] = ()
@@ -82,7 +84,7 @@ def asked_of(flow: CheckedFlow, plan: Plan, settings: Settings, seen: Seen) -> t
     What only the command line allows is not in it: that is the user's own word.
     """
     models = models_of(plan)
-    found = [*_of_tools(flow, plan, settings, seen), *_of_providers(models, settings)]
+    found = [*_of_tools(flow, plan, settings, seen), *_of_providers(models, settings), *_of_prices(models, settings)]
     found += [
         Asked("host", one, "addresses of inputs may be read from it", reaches_out=True, for_inputs=True)
         for one in settings.allow.hosts
@@ -201,6 +203,23 @@ def _of_providers(models: Sequence[str], settings: Settings) -> Iterator[Asked]:
         if not same and (one.key_env or not Endpoint(name, one.base_url).is_local):
             key = f", with the key in {one.key_env}" if one.key_env else ""
             yield Asked("provider", name, f"at {one.base_url}{key}", reaches_out=True)
+
+
+def _of_prices(models: Sequence[str], settings: Settings) -> Iterator[Asked]:
+    """Models that the project says cost less than is known: every limit of cost counts by that, the user's own too."""
+    if not settings.models:
+        return
+    is_free = free_models(providers_of(settings.providers, settings.provider, {}))
+    known, said = load_catalogue(), catalogue_of(settings.models)
+    for model in sorted(models):
+        usual, here = known.entry(model), said.entry(model)
+        if usual is None or here is None or is_free(model):
+            continue
+        parts = [(part, getattr(usual.price, part), getattr(here.price, part)) for part in PARTS]
+        lower = [(part, then, now) for part, then, now in parts if then is not None and now < then]
+        if lower:
+            told = ", ".join(f"{part.replace('_', ' ')} {now} instead of {then}" for part, then, now in lower)
+            yield Asked("price", model, f"counted as {told} US dollars", reaches_out=True)
 
 
 def _limits(flow: CheckedFlow) -> str:

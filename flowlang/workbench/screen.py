@@ -58,7 +58,7 @@ class Screen:
         text = self.redact(text)
         if self.reads_out:
             text = self.steadied(text)
-        elif self.logged and not orders and not _is_file(1):
+        if self.logged and not orders and not _is_file(1):  # a job may have a terminal, too, whose lines its log reads
             text = self.disarmed(text)
         _write(1, text)
 

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from flowlang.models.chat import ChatRequest, Reply, Usage
+from flowlang.models.errors import Refused, Unreachable
 from flowlang.plan.build import build
 from flowlang.plan.graph import Defaults
 from flowlang.run.event import CallFinished, Event
@@ -22,7 +23,7 @@ from flowlang.store.place import open_folder
 from flowlang.store.problems import StoreUnusable
 from flowlang.store.rows import Kept
 from flowlang.store.store import Busy, Store, open_store
-from tests.run.scripted import Model, Script, echo, flow_of
+from tests.run.scripted import Model, Said, Script, echo, flow_of
 
 DAY_S = 86_400.0
 ONE = 'step a\n  prompt: "Say it."\noutput a\n'
@@ -71,6 +72,27 @@ class Kitchen:
 def kitchen(tmp_path: Path) -> Kitchen:
     """A folder without a store."""
     return Kitchen(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "trouble", [Unreachable("nobody answers"), Unreachable("wait", wait_s=3_600.0), Refused("not this model")]
+)
+def test_what_was_answered_is_not_asked_again_because_nobody_answers_what_follows(
+    trouble: Exception, kitchen: Kitchen
+) -> None:
+    """An answer that does not fit is paid for, and the question that follows it goes on from there."""
+    text, is_there = 'step a\n  tries: 2\n  returns: number\n  prompt: "How many?"\noutput a\n', [False]
+
+    def model(request: ChatRequest) -> Said:
+        if len(request.messages) == 1:
+            return "many"
+        return '{"answer": 7}' if is_there[0] else trouble
+
+    assert [len(one.messages) for one in kitchen.run(text, model)] == [1, 3]
+    assert [len(one.messages) for one in kitchen.run(text, model)] == [3]
+    is_there[0] = True
+    assert [len(one.messages) for one in kitchen.run(text, model)] == [3]
+    assert kitchen.run(text, model) == []
 
 
 def test_a_question_is_asked_once(kitchen: Kitchen) -> None:

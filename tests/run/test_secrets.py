@@ -129,6 +129,17 @@ def test_where_a_text_was_cut_half_a_secret_goes_too(size: int) -> None:
     assert secrets.redact(f"…{'abcdefghijklmnopqrstuvwxyz'[-size:]} it was") == "… it was"
 
 
+@pytest.mark.parametrize("before", range(3))
+@pytest.mark.parametrize("size", range(16, 34))
+def test_where_another_spelling_was_cut_half_a_secret_goes_too(size: int, before: int) -> None:
+    value = "abcdefghijklmnopqrstuvwxyz"
+    secrets = secrets_of({"key": value})
+    inside = base64.b64encode(b"key"[:before] + value.encode()).decode()
+    for spelled in (inside, value.encode().hex()):
+        told = secrets.redact(f"it was {spelled[:size]}…")
+        assert len(told) <= len("it was …") + 4, told  # what its neighbours decide may stay
+
+
 def test_one_secret_inside_another() -> None:
     secrets = secrets_of({"short": "password", "long": "password-of-mine"})
     assert secrets.redact("password-of-mine, password") == "[secret long], [secret short]"

@@ -204,6 +204,15 @@ def test_a_file_and_a_pipe_get_the_very_text(flowlang: Type, folder: Path) -> No
         assert not steers(typed.err)
 
 
+def test_no_line_of_a_job_with_a_terminal_is_obeyed(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (folder / "same.flow").write_text("input mail: text\noutput mail\n", encoding="utf-8")
+    for name, value in (("GITHUB_ACTIONS", "true"), ("TF_BUILD", "True")):
+        with monkeypatch.context() as patch, terminal() as sent:
+            patch.setenv(name, value)
+            main(["run", "same.flow", "--offline", "--mail", "one\n::set-env name=A::b\n##vso[task.setvariable]y"])
+            assert not re.search("^(?:::set-env|##vso\\[)", sent(), re.MULTILINE)
+
+
 def test_no_line_of_a_job_is_obeyed(flowlang: Type, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GITHUB_ACTIONS", "true")
     orders = "::set-env name=A::b\n  ::add-mask::x\n##[error]x ##vso[task.setvariable]y\n##teamcity[x]\r::error::z"

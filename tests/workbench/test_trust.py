@@ -217,6 +217,23 @@ def test_a_provider_of_the_projects_own_is_on_the_list(project: Path, flowlang: 
     assert flowlang("run", "triage.flow", "--mail", "It is broken.", "--offline").code == 0
 
 
+def test_a_price_below_the_known_one_is_on_the_list(folder: Path, flowlang: Type) -> None:
+    """By it the user's own --max-cost counts, too: who names a price of 0 could spend any amount."""
+    priced = '[models."gemini-3-flash"]\nprice = {{ input = {}, output = 3.0 }}\n'
+    (folder / "flowlang.toml").write_text(priced.format("0"))
+    code, _, err = flowlang("run", "triage.flow", "--mail", "Hm", "--max-cost", "0.10")
+    assert code == 7 and "price" in err and "counted as input 0 instead of 0.50 US dollars" in err
+    assert flowlang("run", "triage.flow", "--mail", "Hm", "--offline").code == 0
+    (folder / "flowlang.toml").write_text(priced.format("0.51"))
+    assert "price" not in flowlang("run", "triage.flow", "--mail", "Hm", "--max-cost", "0.10").err
+
+
+def test_a_price_of_what_runs_on_this_computer_needs_no_trust(folder: Path, flowlang: Type) -> None:
+    text = '[project]\nprovider = "ollama"\n[models."gemini-3-flash"]\nprice = { input = 0, output = 0 }\n'
+    (folder / "flowlang.toml").write_text(text)
+    assert "price" not in flowlang("trust", "--list", "triage.flow").out
+
+
 def test_a_program_that_is_not_there_is_told_before_anything_is_asked(project: Path, flowlang: Type) -> None:
     (project / "tooled.flow").write_text(FLOW.replace("grep -n", "no-such-grep -n"))
     (project / "flowlang.toml").write_text(SETTINGS.replace('"grep"', '"no-such-grep"'))
