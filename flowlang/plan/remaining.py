@@ -62,7 +62,10 @@ def saved_by(looked: Looked, prices: Prices) -> Saved:
     calls, cost = 0, Decimal(0)
     is_known = True
     for seen in looked.steps.values():
+        in_vain = {one.item for one in seen.asked if one.why == "led nowhere"}
         for one in seen.from_before:
+            if one.item in in_vain:
+                continue
             calls += 1
             paid = prices.cost_usd(one.model, one.usage)
             is_known = is_known and paid is not None

@@ -21,16 +21,24 @@ _STANDARD = "std/"
 
 
 class Asked:
-    """Git under way. Made by `ask_git`; `told` waits for what it says."""
+    """Git under way. Made by `ask_git`; `told` waits for what it says.
 
-    def __init__(self, process: "subprocess.Popen[bytes]", files: Mapping[str, tuple[str, list[bytes]]]) -> None:
+    `has_store`, once it has: the project's store is a part of the repository, so that it is somebody else's.
+    """
+
+    def __init__(
+        self, process: "subprocess.Popen[bytes]", files: Mapping[str, tuple[str, list[bytes]]], store: str = ""
+    ) -> None:
+        self.has_store = False
+        self._store = store  # by its name for git
         self._process = process
         self._files = files  # by the name for git: the name that is told, and what its bytes may be in the repository
 
     def told(self) -> dict[str, Any] | None:
         """The commit's `id`, and the files that are not as they are there (`changed`); None if there is no commit."""
         names = [name for name in self._files if not name.startswith("\0")]
-        question = "\n".join(["HEAD", *(f"HEAD:{name}" for name in names)]) + "\n"
+        store = [self._store] if self._store else []
+        question = "\n".join(["HEAD", *(f"HEAD:{name}" for name in (*names, *store))]) + "\n"
         try:
             said, _ = self._process.communicate(os.fsencode(question), PATIENCE_S)
         except (OSError, ValueError, subprocess.SubprocessError):
@@ -41,15 +49,16 @@ class Asked:
         commit, *found = said.decode("ascii", "replace").split("\n")
         if not _is_id(commit) or self._process.returncode != 0:
             return None
-        there = dict(zip(names, found, strict=False))
+        there = dict(zip((*names, *store), found, strict=False))
+        self.has_store = _is_id(there.get(self._store, ""))
         changed = [
             shown for name, (shown, forms) in self._files.items() if there.get(name) not in _ids(forms, len(commit))
         ]
         return {"id": commit, "changed": sorted(changed)}
 
 
-def ask_git(flow: CheckedFlow, environment: Mapping[str, str]) -> Asked | None:
-    """Has git look up the flow's files; None where there is no repository, or no git."""
+def ask_git(flow: CheckedFlow, environment: Mapping[str, str], store: Path | None = None) -> Asked | None:
+    """Has git look up the flow's files, and that of a store; None where there is no repository, or no git."""
     folder = _full(flow.source.path).parent
     top = top_of(folder)
     if top is None or (program := program_for(top, environment)) is None:
@@ -58,7 +67,7 @@ def ask_git(flow: CheckedFlow, environment: Mapping[str, str]) -> Asked | None:
         process = start(program, "--batch-check=%(objectname)", folder, environment)
     except (OSError, ValueError):
         return None
-    return Asked(process, _files_of(flow, folder, top))
+    return Asked(process, _files_of(flow, folder, top), "" if store is None else _name_of(store, folder))
 
 
 def _files_of(flow: CheckedFlow, folder: Path, top: Path) -> dict[str, tuple[str, list[bytes]]]:
@@ -72,12 +81,17 @@ def _files_of(flow: CheckedFlow, folder: Path, top: Path) -> dict[str, tuple[str
     for path, forms in found.items():
         full = _full(path)
         shown = os.path.relpath(full, root)
-        name = os.path.relpath(full, folder)
-        name = name if name.startswith("../") else f"./{name}"
+        name = _name_of(full, folder)
         if not full.is_relative_to(top) or "\n" in name:
             name = f"\0{name}"
         files[name] = (shown, forms)
     return files
+
+
+def _name_of(path: Path, folder: Path) -> str:
+    """How git is asked about a file, from the folder in which it runs."""
+    name = os.path.relpath(path, folder)
+    return name if name.startswith("../") else f"./{name}"
 
 
 def _full(path: str) -> Path:

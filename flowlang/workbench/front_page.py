@@ -7,7 +7,7 @@ COMMANDS: tuple[tuple[str, str], ...] = (
     ("run", "run a flow"),
     ("retry", "run again what failed in a run, with the same inputs"),
     ("watch", "run a flow, and again at every save: only what changed"),
-    ("test", "run the tests that stand in flows; asks no model"),
+    ("test", "run the tests that stand in flows, on recorded answers"),
     ("trust", "show what a project's files ask for, and grant it"),
     ("plan", "show what a run would do; asks no model"),
     ("why", "say why a step would be asked again, or was"),

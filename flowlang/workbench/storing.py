@@ -1,7 +1,9 @@
 """Where a run keeps what it asks and is answered: the store of its project, opened before anything is sent."""
 
 import hashlib
+import os
 import re
+import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from decimal import Decimal
@@ -16,12 +18,13 @@ from ..models.providers import Providers
 from ..plan.graph import Plan
 from ..project import find_root
 from ..run.budget import dollars
-from ..run.exit import STORE, WRONG_INPUT
+from ..run.exit import NOT_ALLOWED, STORE, WRONG_INPUT
 from ..run.keeping import Keeping, OriginOf
 from ..show.graph import nodes_of
 from ..show.numbers import count
 from ..show.terminal import visible_line
 from ..store.cut_off import OpenCall
+from ..store.file import NAME
 from ..store.frozen import frozen
 from ..store.history import History
 from ..store.past import money_of
@@ -39,7 +42,7 @@ _VARIABLE = "FLOWLANG_STORE"
 
 def store_folder(flow: str, given: Given, screen: Screen) -> Path:
     """The folder of the store: as told, else beside `flowlang.toml` or the flow; never on another machine."""
-    told = given.flag("store") or screen.environment.get(_VARIABLE, "").strip()
+    told = _told_folder(given, screen)
     wanted = Path(told) if told else find_root(Path(flow)) / FOLDER
     if not is_far(wanted):
         return wanted
@@ -49,6 +52,22 @@ def store_folder(flow: str, given: Given, screen: Screen) -> Path:
         shown = visible_line(str(wanted))
         screen.err(f"`{shown}` would be on another machine, where a store is not safe: it is kept in {folder}")
     return folder
+
+
+def _told_folder(given: Given, screen: Screen) -> str:
+    """Where the user says that the store is; empty if they say nothing."""
+    return given.flag("store") or screen.environment.get(_VARIABLE, "").strip()
+
+
+def _foreign(folder: Path) -> Refusal:
+    """What to say of a store that came with the repository: its answers are what somebody wants them to be."""
+    shown = visible_line(os.path.relpath(folder))
+    message = f"the store `{shown}` is a part of the repository: its answers may be anybody's"
+    hints = (
+        f"take it out, and delete it if it is not yours: git rm -r --cached {shlex.quote(shown)}, and commit that",
+        f"if you trust it: --store {shlex.quote(shown)}",
+    )
+    return Refusal(NOT_ALLOWED, message, hints, "not-allowed")
 
 
 def open_keeping(
@@ -67,11 +86,16 @@ def open_keeping(
     if given.has("no-store"):
         return None
     flow, fresh = plan.flow, fresh_steps(given, plan)
-    git = ask_git(flow, screen.environment)
+    folder = store_folder(flow.source.path, given, screen)
+    is_usual = not _told_folder(given, screen) and (folder / NAME).exists()
+    git = ask_git(flow, screen.environment, Path(os.path.normpath(Path.cwd() / folder / NAME)) if is_usual else None)
+    commit = git.told() if git is not None else None
+    if git is not None and git.has_store and providers is not None:
+        raise _foreign(folder)
     try:
-        store = open_store(open_folder(store_folder(flow.source.path, given, screen)), screen.redact, screen.err)
+        store = open_store(open_folder(folder), screen.redact, screen.err)
         try:
-            told = {"repeats": list(repeats), "commit": git.told() if git is not None else None}
+            told = {"repeats": list(repeats), "commit": commit}
             lost = store.begin_run(flow_key(flow), {**described(flow, inputs, store, given), **told})
         except BaseException:
             store.close_now()
@@ -89,7 +113,7 @@ def open_keeping(
 
 def open_history(flow: str, given: Given, screen: Screen) -> History | None:
     """The store, for reading alone; None where there is none that can be read. Nothing is made or changed."""
-    told = given.flag("store") or screen.environment.get(_VARIABLE, "").strip()
+    told = _told_folder(given, screen)
     usual = Path(told) if told else find_root(Path(flow)) / FOLDER
     # Whether the project is on another machine need not be known where nothing is kept either way.
     if given.has("no-store") or not (usual.exists() or stores_folder().is_dir()):

@@ -3,6 +3,7 @@
 import json
 import os
 import sqlite3
+import subprocess
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -111,3 +112,18 @@ def test_no_command_waits_for_a_pipe_in_the_place_of_the_store(words: tuple[str,
     planted.unlink()
     os.mkfifo(planted)
     assert flowlang(*words).code in (0, 2, 6)
+
+
+def test_a_store_that_is_a_part_of_the_repository_answers_nothing(flowlang, planted: Path, folder: Path) -> None:
+    words = ("run", "claims.flow", "--mail", "Hm", "--trust")
+    git = ("git", "-c", "user.name=a", "-c", "user.email=a@b.example")
+    for more in (("init", "-q"), ("add", "."), ("commit", "-qm", "All but what is ignored")):
+        subprocess.run([*git, *more], cwd=folder, check=True, capture_output=True)
+    assert flowlang(*words).code == 0
+    subprocess.run([*git, "add", "-f", ".flowlang/store.sqlite"], cwd=folder, check=True)
+    subprocess.run([*git, "commit", "-qm", "Poison"], cwd=folder, check=True)
+    for command in (words, ("retry", "1", "--trust")):
+        code, _, err = flowlang(*command)
+        assert code == 7 and "is a part of the repository" in err
+    assert flowlang(*words, "--store", ".flowlang").code == 0
+    assert flowlang(*words, "--no-store").code == 0
