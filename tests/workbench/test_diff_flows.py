@@ -187,6 +187,34 @@ def test_a_flow_of_one_side_and_one_with_mistakes(history: History, flowlang) ->
     assert flowlang("diff", "one..two", "--flow", "new.flow").out.startswith("one and two: 1 of 1 flow file changed\n")
 
 
+@pytest.mark.parametrize(
+    ("name", "text", "told"),
+    [
+        ("mail.answers", "answers 1\n\nanswer topic\n  text: ", "mail.answers:4:"),
+        ("mail.answers", "answers 99\n", "mail.answers:1:"),
+        ("flowlang.toml", "[project]\nmodle = 1\n", "flowlang.toml:2:"),
+        ("mail.flow", "\0", "mail.flow:1:1: error[bad-file]"),
+    ],
+)
+def test_what_else_may_be_wrong_in_one_of_them(name, text, told, history: History, flowlang) -> None:
+    history.write(name, text)
+    history.commit("two")
+    for words in (("one..two",), ("two..one",)):
+        code, out, _ = flowlang("diff", *words, "--flow", "mail.flow")
+        assert code == 0 and "in two, so it can't be compared:\n" in out and told in out, out
+        page = flowlang("diff", *words, "--format", "markdown").out
+        assert told in page
+    assert json.loads(flowlang("diff", "one..two", "--json").out)["flows"][0]["after"]["mistakes"]
+
+
+def test_a_key_that_came_into_a_prompt_is_not_shown(history: History, flowlang, monkeypatch) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-canary-0123456789")
+    history.change("reply.md", "Answer", "sk-canary-0123456789 Answer")
+    for form in ((), ("--json",), ("--format", "markdown")):
+        out = flowlang("diff", "--against", "one", *form).out
+        assert "step" in out and "canary" not in out
+
+
 def test_the_comment_for_a_pull_request_holds_whatever_a_flow_says(history: History, flowlang) -> None:
     evil = "``````\n    # Merged! @everyone <img src=x> [x](http://evil.example)\n    ~~~"
     history.change("mail.flow", "What is this mail about?", f"{evil}\n    What | is it?")
