@@ -41,7 +41,7 @@ from .ready import Ready
 from .recording import open_answers
 from .refusal import Refusal
 from .screen import Screen
-from .storing import described, flow_key, origins, store_folder, told_lost
+from .storing import commit_of, described, flow_key, origins, store_folder, told_lost
 from .tool_memory import ToolMemory
 
 if TYPE_CHECKING:
@@ -146,8 +146,9 @@ class KeptOpen:
     def _opened(self, ready: Ready, offline: bool) -> Store:
         if not ready.given.has("no-store"):
             try:
-                folder = open_folder(store_folder(ready.flow.source.path, ready.given, self.screen))
-                return open_store(folder, lambda text: self.screen.redact(text), self.screen.err)
+                folder = store_folder(ready.flow.source.path, ready.given, self.screen)
+                commit_of(ready.flow, folder, ready.given, self.screen, serves=not offline)
+                return open_store(open_folder(folder), lambda text: self.screen.redact(text), self.screen.err)
             except StoreUnusable:
                 if not offline:
                     raise

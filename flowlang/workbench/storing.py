@@ -70,6 +70,20 @@ def _foreign(folder: Path) -> Refusal:
     return Refusal(NOT_ALLOWED, message, hints, "not-allowed")
 
 
+def commit_of(flow: CheckedFlow, folder: Path, given: Given, screen: Screen, *, serves: bool) -> dict[str, Any] | None:
+    """What git says of the flow's files, if there is a commit.
+
+    Ends the command where the store in `folder` is a part of the repository, and its answers would serve: they are what
+    somebody wants them to be. Not if the user named it.
+    """
+    is_usual = not _told_folder(given, screen) and (folder / NAME).exists()
+    git = ask_git(flow, screen.environment, Path(os.path.normpath(Path.cwd() / folder / NAME)) if is_usual else None)
+    commit = git.told() if git is not None else None
+    if git is not None and git.has_store and serves:
+        raise _foreign(folder)
+    return commit
+
+
 def open_keeping(
     plan: Plan,
     inputs: Mapping[str, Value],
@@ -87,11 +101,7 @@ def open_keeping(
         return None
     flow, fresh = plan.flow, fresh_steps(given, plan)
     folder = store_folder(flow.source.path, given, screen)
-    is_usual = not _told_folder(given, screen) and (folder / NAME).exists()
-    git = ask_git(flow, screen.environment, Path(os.path.normpath(Path.cwd() / folder / NAME)) if is_usual else None)
-    commit = git.told() if git is not None else None
-    if git is not None and git.has_store and providers is not None:
-        raise _foreign(folder)
+    commit = commit_of(flow, folder, given, screen, serves=providers is not None)
     try:
         store = open_store(open_folder(folder), screen.redact, screen.err)
         try:

@@ -3,6 +3,7 @@
 import os
 import random
 import shutil
+import subprocess
 import time
 from pathlib import Path
 
@@ -311,6 +312,23 @@ def test_what_no_save_can_mend_ends_it_as_it_ends_a_run(tmp_path: Path) -> None:
     with watched(tmp_path) as watch:
         assert ended(watch) == 2
         assert "is a folder, a flow file is needed" in watch.said
+
+
+def test_a_store_that_is_a_part_of_the_repository_answers_no_save(tmp_path: Path) -> None:
+    gateway = Gateway()
+    with gateway as url:
+        project(tmp_path, url, FLOW)
+        with watched(tmp_path) as watch:
+            watch.until_runs(1)
+            watch.stop()
+        git = ("git", "-c", "user.name=a", "-c", "user.email=a@b.example")
+        for words in (("init", "-q"), ("add", "-f", "a.flow", ".flowlang/store.sqlite"), ("commit", "-qm", "Poison")):
+            subprocess.run([*git, *words], cwd=tmp_path, check=True, capture_output=True)
+        before = len(gateway.log)
+        with watched(tmp_path) as watch:
+            watch.until(lambda: "is a part of the repository" in watch.said, "the refusal")
+            watch.stop()
+        assert (len(gateway.log), watch.done()) == (before, [])
 
 
 def test_where_a_save_costs_money_and_nobody_can_be_asked_it_waits_and_says_so(tmp_path: Path) -> None:
