@@ -13,8 +13,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 
+from .secret_signs import Signs, may_hold, signs_of
+
 SHORTEST = 4  # characters; what is shorter would be found in the middle of other words
 LONGEST = 10_000  # characters; building the pattern takes a third of a millisecond for each
+_LONG = 100  # characters of a text from where on a look ahead saves time
 _CUT = 8  # characters of a secret's beginning or end, beside the `…` of a text that was cut
 
 # The last character that no spelling of a secret has: a space, or what is not ASCII. Base64 is often wrapped, and
@@ -25,11 +28,15 @@ _NAMED_IN_HTML = {"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "'": "&
 
 @dataclass(frozen=True, slots=True)
 class Secrets:
-    """What may be shown to nobody, by value. `names`: what stands for the group of the pattern that was found."""
+    """What may be shown to nobody, by value. `names`: what stands for the group of the pattern that was found.
+
+    `signs` are of every one of them, or of none where one has too few to go by.
+    """
 
     pattern: re.Pattern[str] | None = field(default=None, repr=False)
     names: Mapping[str, str] = field(default_factory=dict)
     values: tuple[str, ...] = field(default=(), repr=False)
+    signs: tuple[Signs, ...] = field(default=(), repr=False)
 
     def __bool__(self) -> bool:
         return self.pattern is not None
@@ -38,7 +45,8 @@ class Secrets:
         """The text with every secret replaced by its name."""
         if self.pattern is None:
             return text
-        text = self.pattern.sub(lambda found: f"[secret {self.names[found.lastgroup or '']}]", text)
+        if not self.signs or len(text) < _LONG or may_hold(text, self.signs):
+            text = self.pattern.sub(lambda found: f"[secret {self.names[found.lastgroup or '']}]", text)
         return self._without_cut_ones(text) if "…" in text else text
 
     def _without_cut_ones(self, text: str) -> str:
@@ -99,7 +107,10 @@ def _compiled(named: tuple[tuple[str, str], ...]) -> Secrets:
     ordered = sorted(dict((value, name) for name, value in named).items(), key=lambda one: -len(one[0]))
     groups = [f"(?P<s{place}>{_spellings(value)})" for place, (value, _) in enumerate(ordered)]
     names = {f"s{place}": name for place, (_, name) in enumerate(ordered)}
-    return Secrets(re.compile("|".join(groups)), names, tuple(value for value, _ in ordered))
+    values = tuple(value for value, _ in ordered)
+    signs = [signs_of(value, _base64_of(value.encode("utf-8", "surrogatepass"))) for value in values]
+    known = tuple(one for one in signs if one is not None)
+    return Secrets(re.compile("|".join(groups)), names, values, known if len(known) == len(values) else ())
 
 
 # ── How a secret may be spelled ──
@@ -118,9 +129,9 @@ def _escaped(value: str) -> str:
 
 def _of_run(run: str) -> str:
     if run.isspace():
-        return r"(?:\s|\+|%20|%0[9AaDd]|\\{1,8}[nrt]|\\{1,8}x(?:20|0[9ad])|&#(?:9|10|13|32);)+"
+        return r"(?:\s|\+|%20|%0[9AaDd]|\\{1,8}[nrt]|\\{1,8}(?:x|u00)(?:20|0[9AaDd])|&#(?:9|10|13|32);)+"
     if run.startswith("\\"):
-        return rf"(?:\\{{{len(run)},{8 * len(run)}}}|(?:%5[Cc]|\\{1, 8}u005[Cc]){{{len(run)}}})"
+        return rf"(?:\\{{{len(run)},{8 * len(run)}}}|(?:%5[Cc]|\\{{1,8}}u005[Cc]){{{len(run)}}})"
     code, any_case = ord(run), _any_case
     units = run.encode("utf-16-be", "surrogatepass").hex()
     forms = ["".join(f"%{any_case(f'{byte:02x}')}" for byte in run.encode("utf-8", "surrogatepass"))]

@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from flowlang.language.checked import CheckedTool
 from flowlang.language.values import Secret, Value
 from flowlang.models.chat import ChatRequest, Chunk, EmitChunk, Reply, ToolCall
+from flowlang.run.secret_signs import may_hold
 from flowlang.run.secrets import LONGEST, NONE, Secrets, secrets_of, why_not_hidden
 from flowlang.run.shield import hide_from_model, hide_from_tools
 from flowlang.run.tools import ToolFailed
@@ -35,7 +36,8 @@ CANARIES = [
     "🔑🔑🔑🔑🔑🔑🔑🔑",
     "-----BEGIN KEY-----\nMIIEvQIBADANBgkqhkiG9w0BAQEFAASCBKcwggSj\n0zJ1/+==\n-----END KEY-----",
     "sk-proj-" + "".join(_DRAW.choices(string.ascii_letters + string.digits + "_-", k=156)),
-    *("".join(_DRAW.choices(_SIGNS, k=_DRAW.randrange(8, 60))) for _ in range(42)),
+    "jklmno/zoom",  # letters whose codes have a letter in them
+    *("".join(_DRAW.choices(_SIGNS, k=_DRAW.randrange(8, 60))) for _ in range(41)),
 ]
 
 SPELLINGS: dict[str, Callable[[str], str]] = {
@@ -47,6 +49,10 @@ SPELLINGS: dict[str, Callable[[str], str]] = {
     "percent, as an address has it": urllib.parse.quote,
     "percent, as a form has it": urllib.parse.quote_plus,
     "percent, all of it": lambda secret: "".join(f"%{byte:02x}" for byte in secret.encode()),
+    "percent, all of it, capitals": lambda secret: "".join(f"%{byte:02X}" for byte in secret.encode()),
+    "json, all of it": lambda secret: "".join(
+        f"\\u{unit}" for unit in secret.encode("utf-16-be").hex("-", 2).split("-")
+    ),
     "html": html.escape,
     "hex": lambda secret: secret.encode().hex(),
     "hex, capitals, colons": lambda secret: secret.encode().hex(":").upper(),
@@ -58,6 +64,7 @@ SPELLINGS: dict[str, Callable[[str], str]] = {
     "visible": visible,
     "in one line": lambda secret: " ".join(secret.split()),
 }
+LONG = "A long text is looked through for signs of a secret before the whole search. " * 2
 
 
 def test_there_are_fifty_canaries() -> None:
@@ -70,6 +77,48 @@ def test_a_secret_is_found_in_every_spelling(spelling: str) -> None:
         told = f"before {SPELLINGS[spelling](canary)} behind"
         assert secrets_of({"key": canary}).redact(told).startswith("before [secret key]"), canary
         assert len(secrets_of({"key": canary}).redact(told)) <= len("before [secret key]x behind"), canary
+        assert secrets_of({"key": canary}).redact(f"{LONG} {told}").startswith(f"{LONG} before [secret key]"), canary
+
+
+LETTERS = "abcdefxyzABZ019"
+ONE_LETTER: list[Callable[[str], str]] = [
+    str,
+    lambda sign: f"%{ord(sign):02x}",
+    lambda sign: f"%{ord(sign):02X}",
+    lambda sign: f"\\u{ord(sign):04x}",
+    lambda sign: f"\\\\u{ord(sign):04X}",
+]
+BETWEEN = ["", " ", ":", ",", "\n", "0x", "\\x", ", 0x", "%", "-", "\xa0"]
+BREAKS = ["", "\n", "\\n", "\\\\r\\\\n", " ", "\u2028"]
+
+
+@given(st.text(LETTERS, min_size=4, max_size=12), st.text(min_size=100), st.data())
+def test_the_look_ahead_misses_no_spelling_that_the_pattern_finds(
+    letters: str, around: str, data: st.DataObject
+) -> None:
+    """However odd: every letter in a spelling of its own, something else between any two digits."""
+    secret = f"{letters}+-/_{letters}"
+    secrets = secrets_of({"key": secret})
+    assert secrets.pattern is not None
+    escaped = "".join(data.draw(st.sampled_from(ONE_LETTER))(sign) if sign.isalnum() else sign for sign in secret)
+    digits = [f"{ord(sign):02x}" for sign in secret]
+    apart = "".join(
+        data.draw(st.sampled_from(BETWEEN)) + data.draw(st.sampled_from([one, one.upper()])) for one in digits
+    )
+    before = data.draw(st.text(LETTERS, max_size=3))
+    encode = data.draw(st.sampled_from([base64.b64encode, base64.urlsafe_b64encode]))
+    wrapped = "".join(
+        data.draw(st.sampled_from(BREAKS)) + sign for sign in encode(f"{before}{secret}".encode()).decode()
+    )
+    for spelling in (escaped, apart, wrapped):
+        told = f"{around}{spelling}{around}"
+        assert secrets.pattern.search(told) is not None
+        assert may_hold(told, secrets.signs)
+
+
+def test_the_look_ahead_spares_a_long_text_the_search() -> None:
+    secrets = secrets_of({"key": "sk-abcdef0123456789"})
+    assert secrets.signs and not may_hold("A fee of 5% is due \\u2013 or \\n less. " * 100, secrets.signs)
 
 
 @pytest.mark.parametrize("before", ["", "u", "us", "user:"])
