@@ -34,10 +34,11 @@ from ..diagnostics.source import Span
 from ..record import record
 from . import ast
 from .book import Declared, Here
-from .check_step import Frame, Given, StepCheck
+from .check_step import Given, StepCheck
 from .checked import CheckedStep
 from .lookup import Facts, Snippet
 from .neighbours import Reads
+from .step_lines import Frame
 from .typed import Typer
 from .types import RecordType, Type
 from .watched import Asked, KeptReads, Question, Watched
