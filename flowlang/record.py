@@ -23,6 +23,8 @@ def record(cls: type[_T]) -> type[_T]:
             delattr(cls, name)
             if one.default is not MISSING:
                 setattr(cls, name, one.default)
+        if hasattr(one.default, "__get__"):
+            setattr(cls, name, staticmethod(one.default))  # a function in a class would be a method of it
         fields[name] = one
     changed: Any = cls
     changed.__dataclass_fields__ = fields

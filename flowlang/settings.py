@@ -13,6 +13,7 @@ from .language.address import entry_mistake
 from .language.loader import Denied
 from .models.catalog import PARTS, Model, Price
 from .models.providers import Provider
+from .pattern import pattern
 from .project import CONFIGURATION as FILE
 from .project import find_root, has_configuration, read_below
 from .record import record
@@ -267,10 +268,10 @@ def _unreadable(source: SourceFile, told: str) -> Diagnostic:
 
 
 _PART = r'(?:[A-Za-z0-9_-]+|"(?:[^"\\]|\\.)*"|\'[^\']*\')'
-_HEADER = re.compile(rf"\s*\[\[?\s*({_PART}(?:\s*\.\s*{_PART})*)\s*\]")
-_KEY_IN_LINE = re.compile(rf"\s*({_PART}(?:\s*\.\s*{_PART})*)\s*=")
+_HEADER = pattern(rf"\s*\[\[?\s*({_PART}(?:\s*\.\s*{_PART})*)\s*\]")
+_KEY_IN_LINE = pattern(rf"\s*({_PART}(?:\s*\.\s*{_PART})*)\s*=")
 # A text, closed or not; a comment; a mark; a part of a key or of a value.
-_SIGN = re.compile(
+_SIGN = pattern(
     r'"""(?:[^"\\]|\\.|""?(?!"))*(?:"{3,5}|$)|\'\'\'(?:[^\']|\'\'?(?!\'))*(?:\'{3,5}|$)'
     r'|"(?:[^"\\\n]|\\.)*"?|\'[^\'\n]*\'?|#[^\n]*|[\[\]{}.\n=,]|[^\s"\'#\[\]{}.=,]+',
     re.DOTALL,

@@ -31,7 +31,7 @@ RIVER = (
     "workbench",
     "__main__",
 )
-FOR_ALL = ("__init__", "record", "resources")
+FOR_ALL = ("__init__", "pattern", "record", "resources")
 
 # What is imported when it is used, for start-up time: the file, and what it fetches late. Kept exact by a test.
 LATE: dict[str, set[str]] = {

@@ -1,5 +1,6 @@
 """Records behave like frozen dataclasses, but for the guard at run time."""
 
+from collections.abc import Callable
 from dataclasses import field, fields, replace
 
 from flowlang.record import record
@@ -49,3 +50,16 @@ def test_the_tools_for_dataclasses_work() -> None:
 
 def test_it_shows_what_is_not_hidden() -> None:
     assert repr(Point(1)) == "Point(x=1, label='here', notes={})"
+
+
+@record
+class Means:
+    """A record with a function in it."""
+
+    shout: Callable[[str], str] = str.upper
+    double: Callable[[int], int] = lambda number: 2 * number
+
+
+def test_a_function_as_default_is_a_value_like_any() -> None:
+    assert Means().double(2) == 4 and Means().shout("a") == "A"
+    assert Means(double=lambda number: number).double(2) == 2

@@ -7,17 +7,18 @@ make two of them disagree gets past a list of allowed hosts. So whatever could b
 import re
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 
+from ..pattern import pattern
 from ..record import record
 
 IpAddress = IPv4Address | IPv6Address
 
 MOST_CHARACTERS = 8_000
 _PORTS = {"http": 80, "https": 443}
-_ADDRESS = re.compile(r"(https?)://([^/?]*)(/[^?]*)?(\?.*)?", re.IGNORECASE)
-_PORT = re.compile(r"(.*):([1-9][0-9]{0,4})")
-_LABEL = re.compile(r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?")
-_NUMBER = re.compile(r"[0-9]+|0x[0-9a-f]*")
-_NEVER = re.compile(r'[\x00-\x20\x7f\\"<>`{}]')  # what no address may hold, of the signs of ASCII
+_ADDRESS = pattern(r"(https?)://([^/?]*)(/[^?]*)?(\?.*)?", re.IGNORECASE)
+_PORT = pattern(r"(.*):([1-9][0-9]{0,4})")
+_LABEL = pattern(r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?")
+_NUMBER = pattern(r"[0-9]+|0x[0-9a-f]*")
+_NEVER = pattern(r'[\x00-\x20\x7f\\"<>`{}]')  # what no address may hold, of the signs of ASCII
 
 # What is not the open internet. The standard library's own `is_global` differs from release to release.
 _INNER_IPV4 = tuple(

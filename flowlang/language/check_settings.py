@@ -5,6 +5,7 @@ from decimal import Decimal
 
 from ..diagnostics.diagnostic import nearest
 from ..diagnostics.source import Span
+from ..pattern import pattern
 from . import ast, types
 from .book import Declared, Here, Reports
 from .checked import Parameter, Place
@@ -14,8 +15,8 @@ from .typed import Typer
 from .types import Unknown, bare, spelled
 
 _UNITS = {"ms": Decimal("0.001"), "s": Decimal(1), "m": Decimal(60), "h": Decimal(3600), "d": Decimal(86400)}
-_DURATION = re.compile(r"(?:\d+(?:\.\d+)?(?:ms|s|m|h|d))+")
-_PART = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)")
+_DURATION = pattern(r"(?:\d+(?:\.\d+)?(?:ms|s|m|h|d))+")
+_PART = pattern(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)")
 _CONTROL_WORDS = {
     "RepeatEach": "repeat",
     "RepeatUntil": "repeat",

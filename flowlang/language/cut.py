@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator
 
 from ..diagnostics.source import Span
+from ..pattern import pattern
 from ..record import record
 
 SECTION_WORDS = [
@@ -25,16 +26,16 @@ SECTION_WORDS = [
     "test",
 ]  # `flowlang 1` opens no section, but stands at the place of one
 
-HEADER = re.compile(rf"(?:{'|'.join(SECTION_WORDS)}|answers)(?![\w-])(?![^\S\n]*[:\uff1a])")
-_KEY = re.compile(r"[^\W\d_][^\s!-,.\/:-@\[-^`{-~]*[^\S\n]*[:\uff1a]")
-_GOES_ON = re.compile(r"[|\uff5c]|(?:and|or)(?![\w-])")
-_BLANKS = re.compile(r"[^\S\n]*")
-_NO_CONTENT = re.compile(r"(?:[^\S\n]*+(?:#[^\n]*+)?\n)*+[^\S\n]*+(?:#[^\n]*+)?")
-_FENCE = re.compile(r'"{3,}')
-_FENCE_REST = re.compile(r"[^\S\n]*(?:verbatim(?![\w-])[^\S\n]*)?(?:#[^\n]*)?(?=\n|\Z)")
+HEADER = pattern(rf"(?:{'|'.join(SECTION_WORDS)}|answers)(?![\w-])(?![^\S\n]*[:\uff1a])")
+_KEY = pattern(r"[^\W\d_][^\s!-,.\/:-@\[-^`{-~]*[^\S\n]*[:\uff1a]")
+_GOES_ON = pattern(r"[|\uff5c]|(?:and|or)(?![\w-])")
+_BLANKS = pattern(r"[^\S\n]*")
+_NO_CONTENT = pattern(r"(?:[^\S\n]*+(?:#[^\n]*+)?\n)*+[^\S\n]*+(?:#[^\n]*+)?")
+_FENCE = pattern(r'"{3,}')
+_FENCE_REST = pattern(r"[^\S\n]*(?:verbatim(?![\w-])[^\S\n]*)?(?:#[^\n]*)?(?=\n|\Z)")
 # What of a line is no comment and no block: texts in quotes first, so that a `#` in one counts for nothing. From
 # quotes that nothing closes on the line, all the rest of it.
-_PIECE = re.compile(
+_PIECE = pattern(
     r'(?:"(?!"")(?:[^"\\\n]|\\[^\n])*+"|[\u201c-\u201f][^\u201c-\u201f\n]*+[\u201c-\u201f]|[^"#\n\u201c-\u201f]++)++'
     r'|"(?!"")[^\n]*|[\u201c-\u201f]'
 )

@@ -1,13 +1,13 @@
 """Taking a text apart: lines, words, chunks. A word is a row of characters without blanks."""
 
-import re
 from itertools import islice
 
+from ..pattern import pattern
 from .values import ValueMistake
 from .writing import MAX_TEXT
 
-_WORD = re.compile(r"\S+")
-_LINE_BREAK = re.compile(r"\r\n|\n|\r")
+_WORD = pattern(r"\S+")
+_LINE_BREAK = pattern(r"\r\n|\n|\r")
 
 
 def lines(text: str) -> tuple[str, ...]:

@@ -4,11 +4,12 @@ import re
 from collections.abc import Iterator
 
 from ..diagnostics.source import Span
+from ..pattern import pattern
 from .mistake import Mistake
 
-_FORGOTTEN_FENCE = re.compile(r'^[^\S\n]*(\w[^\n]*: ?"{3,})[^\S\n]*$', re.M)
-_ODD_ESCAPE = re.compile(r"(?<![A-Za-z])[A-Za-z]:\\[nt]")
-_HIDDEN = re.compile("[\u202a-\u202e\u2066-\u2069]")
+_FORGOTTEN_FENCE = pattern(r'^[^\S\n]*(\w[^\n]*: ?"{3,})[^\S\n]*$', re.M)
+_ODD_ESCAPE = pattern(r"(?<![A-Za-z])[A-Za-z]:\\[nt]")
+_HIDDEN = pattern("[\u202a-\u202e\u2066-\u2069]")
 
 
 def doubts(text: str, base: int) -> Iterator[Mistake]:

@@ -5,19 +5,19 @@ four. The lines of a text block are the author's, byte for byte. A line that can
 stand, so that a file with mistakes is laid out all the same, and keeps its mistakes.
 """
 
-import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 
 from ..diagnostics.diagnostic import nearest
 from ..diagnostics.source import SourceFile
+from ..pattern import pattern
 from . import ast
 from .cut import SECTION_WORDS, Comment, LogicalLine, cut
 from .read import read
 from .spacing import find_odd, find_odd_blanks, respace
 
-_WORD = re.compile(r"[^\W\d_][\w-]*")
+_WORD = pattern(r"[^\W\d_][\w-]*")
 _MARGIN = "  "
 # Sections that are whole in one line; rows of them need no blank lines. A `schema` is one with a type behind its name.
 _ONE_LINERS = frozenset(("flowlang", "import", "flow", "input", "snippet", "let", "output"))

@@ -4,6 +4,7 @@ import re
 from collections.abc import Mapping
 
 from ..diagnostics.source import Span
+from ..pattern import pattern
 from . import ast, settings
 from .cut import SECTION_WORDS
 from .names import normalise
@@ -11,8 +12,8 @@ from .parser import Node, the_parser
 from .pieces import BLANK, COLONS, EQUALS, WORD
 
 # `limits:`, `step: summary`, `test: "…"`: a section word as a YAML file would have it.
-_COLON_HEADER = re.compile(rf"({'|'.join(SECTION_WORDS[1:])}){BLANK}*[{COLONS}]{BLANK}*(?=$|[\"\w])")
-_FIELD = re.compile(
+_COLON_HEADER = pattern(rf"({'|'.join(SECTION_WORDS[1:])}){BLANK}*[{COLONS}]{BLANK}*(?=$|[\"\w])")
+_FIELD = pattern(
     rf"[\w-]+{BLANK}*[{COLONS}]{BLANK}*(?:text|number|whole number|yes/no|date|json|one of|list of|optional)(?![\w-])"
 )
 

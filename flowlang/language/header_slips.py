@@ -4,6 +4,7 @@ import re
 
 from ..diagnostics.diagnostic import nearest
 from ..diagnostics.source import Span
+from ..pattern import pattern
 from .mistake import Mistake
 from .names import name_mistake, suggest_name
 from .parser import Unreadable
@@ -24,8 +25,8 @@ from .pieces import (
 _TYPES = ["text", "number", "whole", "yes/no", "date", "one", "list", "optional", "json", "document", "image", "audio"]
 _TYPES += ["table", "secret"]
 _NAMED = "flow|input|preset|schema|snippet|tool|let|step|output"
-_HEADER = re.compile(rf"({_NAMED}){BLANK}+([^\n]*?){BLANK}*(?=[{COLONS}{EQUALS}\n]|{BLANK}to{BLANK}*[\"\u201c]|\Z)")
-_NAMELESS = re.compile(rf"({_NAMED}|import|test){BLANK}*(?:[{COLONS}{EQUALS}]|\n|\Z)")
+_HEADER = pattern(rf"({_NAMED}){BLANK}+([^\n]*?){BLANK}*(?=[{COLONS}{EQUALS}\n]|{BLANK}to{BLANK}*[\"\u201c]|\Z)")
+_NAMELESS = pattern(rf"({_NAMED}|import|test){BLANK}*(?:[{COLONS}{EQUALS}]|\n|\Z)")
 _FORMS = {
     "import": 'import "house.flow" as house',
     "test": 'test "what it shows"',

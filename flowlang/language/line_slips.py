@@ -4,6 +4,7 @@ import re
 
 from ..diagnostics.diagnostic import nearest
 from ..diagnostics.source import Span
+from ..pattern import pattern
 from .cut import SECTION_WORDS
 from .header_slips import bad_name
 from .mistake import Mistake
@@ -26,8 +27,8 @@ from .pieces import (
 from .settings import homes_of
 
 CONTROL_WORDS = ("repeat", "when", "with", "takes", "header", "extra", "expect", "judge", "answer", "for each")
-_CONTROL = re.compile(rf"(?:{'|'.join(CONTROL_WORDS).replace(' ', f'{BLANK}+')}|for)(?![\w-])")
-_COLON_BEHIND = re.compile(
+_CONTROL = pattern(rf"(?:{'|'.join(CONTROL_WORDS).replace(' ', f'{BLANK}+')}|for)(?![\w-])")
+_COLON_BEHIND = pattern(
     rf"(repeat(?:{BLANK}+(?:for{BLANK}+each|until))?|for{BLANK}+each|{'|'.join(CONTROL_WORDS[:-1])}){BLANK}*[{COLONS}]"
 )
 _EACH = "repeat for each claim in claims, 8 at a time"

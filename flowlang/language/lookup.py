@@ -12,6 +12,7 @@ from typing import Protocol
 
 from ..diagnostics.diagnostic import nearest
 from ..diagnostics.source import Span
+from ..pattern import pattern
 from ..record import record
 from . import ast, types
 from .book import Declared, Here, Reports, tell_bad_name
@@ -361,7 +362,7 @@ def no_such_name(name: str) -> str:
     return f"there is no input, step, let or snippet called `{name}`"
 
 
-_FENCE = re.compile(r'("{3,})[^\S\n]*(?:verbatim)?[^\S\n]*(?:#.*)?$')
+_FENCE = pattern(r'("{3,})[^\S\n]*(?:verbatim)?[^\S\n]*(?:#.*)?$')
 
 
 def _swallowed_at(name: str, here: Here) -> tuple[str, int] | None:

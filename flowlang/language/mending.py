@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator
 
 from ..diagnostics.source import Span
+from ..pattern import pattern
 from . import ast
 from .line_slips import hidden_slip
 from .mistake import Mistake
@@ -15,11 +16,11 @@ from .parser import Node, Unreadable, the_parser
 from .pieces import BLANK, TEXT_KEYS
 
 _LONGEST = 10_000  # what is longer is no slip of the pen
-_REPEATS = re.compile(r"(?:rep|for|each|loop)")
-_LOOP = re.compile(r"([^\W\d_][\w-]*)\s+(?:in|of|from)\s+(?:\{\{\s*)?([^\W\d_][\w-]*(?:\.[^\W\d_][\w-]*)*)")
-_ITEM = re.compile(r"repeat\s+for\s+each\s+([^\W\d_][\w-]*)")
-_NAMED = re.compile(rf"(?:step|preset|tool|flow|limits|test|schema)(?![\w-]){BLANK}*\S")
-_TEXT_KEY = re.compile(rf"(?:{'|'.join(TEXT_KEYS)}){BLANK}*[:\uff1a]{BLANK}*\"")
+_REPEATS = pattern(r"(?:rep|for|each|loop)")
+_LOOP = pattern(r"([^\W\d_][\w-]*)\s+(?:in|of|from)\s+(?:\{\{\s*)?([^\W\d_][\w-]*(?:\.[^\W\d_][\w-]*)*)")
+_ITEM = pattern(r"repeat\s+for\s+each\s+([^\W\d_][\w-]*)")
+_NAMED = pattern(rf"(?:step|preset|tool|flow|limits|test|schema)(?![\w-]){BLANK}*\S")
+_TEXT_KEY = pattern(rf"(?:{'|'.join(TEXT_KEYS)}){BLANK}*[:\uff1a]{BLANK}*\"")
 
 
 def mend(rule: str, text: str, unreadable: Unreadable, mistake: Mistake) -> Node | None:

@@ -3,6 +3,8 @@
 import re
 import unicodedata
 
+from ..pattern import pattern
+
 RESERVED = frozenset(
     (
         "and",
@@ -26,7 +28,7 @@ RESERVED = frozenset(
 
 # Scripts that are written together. Kanji and kana are one script to those who write them.
 _TOGETHER = {"CJK": "JAPANESE", "HIRAGANA": "JAPANESE", "KATAKANA": "JAPANESE", "KATAKANA-HIRAGANA": "JAPANESE"}
-_PLAIN = re.compile(r"[A-Za-z][A-Za-z0-9_-]*")
+_PLAIN = pattern(r"[A-Za-z][A-Za-z0-9_-]*")
 
 
 def normalise(name: str) -> str:

@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable
 
 from ..diagnostics.source import Span
+from ..pattern import pattern
 from .mistake import Mistake
 from .names import name_mistake
 from .parser import Unreadable
@@ -12,9 +13,9 @@ BLANK = r"[^\S\n]"
 COLONS = ":\uff1a"
 EQUALS = "=\uff1d"
 OPENING_QUOTES = '"\u201c-\u201f'
-WORD = re.compile(r"[^\W\d_][\w-]*")
+WORD = pattern(r"[^\W\d_][\w-]*")
 # A text in quotes that is closed, or the quotes that open a block with all that stands in it.
-TEXT = re.compile(
+TEXT = pattern(
     r'"{3,}[^\n]*(?:\n[\s\S]*)?|"(?:[^"\\\n]|\\[^\n])*"|[\u201c-\u201f][^\u201c-\u201f\n]*[\u201c-\u201f]|#[^\n]*'
 )
 # The first words of the filters.

@@ -17,6 +17,7 @@ from itertools import islice
 
 from ..diagnostics.diagnostic import Diagnostic
 from ..diagnostics.source import SourceFile, Span
+from ..pattern import pattern
 from ..record import record
 from . import ast
 from .cut import Comment, LogicalLine, cut
@@ -30,7 +31,7 @@ from .slips import explain_line
 from .texts import MAX_MISTAKES
 
 MAX_LINES = 100_000  # of one file; those of a text count as one
-_DECLARED = re.compile(r"^[^\S\n]*(?:step|let|input|snippet|schema|preset|tool)[^\S\n]+([\w-]+)", re.M)
+_DECLARED = pattern(r"^[^\S\n]*(?:step|let|input|snippet|schema|preset|tool)[^\S\n]+([\w-]+)", re.M)
 _SPACES = frozenset(("", " ", "\t", "\u00a0", "\u3000"))
 
 

@@ -1,19 +1,19 @@
 """From text to values: numbers, dates, yes/no and JSON. Strict, and never more than a value may be."""
 
 import json
-import re
 from collections.abc import Sequence
 from datetime import date
 from decimal import Decimal
 
+from ..pattern import pattern
 from .arithmetic import MAX_DIGITS, fits
 from .values import EMPTY, Record, Value, ValueMistake
 
 MAX_JSON_DEPTH = 64
 
-_NUMBER = re.compile(r"[+-]?[0-9]+(?:\.[0-9]+)?(?:[eE][+-]?[0-9]{1,6})?")
-_DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
-_LONE_SURROGATE = re.compile(r"[\ud800-\udfff]")
+_NUMBER = pattern(r"[+-]?[0-9]+(?:\.[0-9]+)?(?:[eE][+-]?[0-9]{1,6})?")
+_DATE = pattern(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+_LONE_SURROGATE = pattern(r"[\ud800-\udfff]")
 
 
 def read_number(text: str) -> Decimal | None:

@@ -10,6 +10,7 @@ from datetime import date
 from decimal import Decimal
 from typing import assert_never
 
+from ..pattern import pattern
 from . import reading
 from .arithmetic import MAX_DIGITS
 from .types import (
@@ -33,9 +34,9 @@ from .types import (
 from .values import Value
 from .writing import number_text
 
-_NUMBER_OF_ANY_SIZE = re.compile(r"[+-]?[0-9]+(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?")
-_THOUSANDS = re.compile(r"[+-]?[0-9]{1,3}(?:[,' ][0-9]{3})+(?:\.[0-9]+)?")
-_DECIMAL_COMMA = re.compile(r"[+-]?[0-9]+,[0-9]+")
+_NUMBER_OF_ANY_SIZE = pattern(r"[+-]?[0-9]+(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?")
+_THOUSANDS = pattern(r"[+-]?[0-9]{1,3}(?:[,' ][0-9]{3})+(?:\.[0-9]+)?")
+_DECIMAL_COMMA = pattern(r"[+-]?[0-9]+,[0-9]+")
 
 
 def read_number(text: str) -> Decimal:

@@ -4,6 +4,7 @@ import re
 from dataclasses import dataclass, field
 
 from ..diagnostics.source import SourceFile, Span
+from ..pattern import pattern
 from ..record import record
 from . import ast, settings
 from .cut import LogicalLine
@@ -21,14 +22,14 @@ from .texts import MAX_DEPTH, MAX_MISTAKES, Places, first_too_deep
 
 Trees = dict[tuple[str, str], Node | Token | Unreadable]
 
-KEY = re.compile(r"([^\W\d_][^\s!-,.\/:-@\[-^`{-~]*)[^\S\n]*[:\uff1a]")
+KEY = pattern(r"([^\W\d_][^\s!-,.\/:-@\[-^`{-~]*)[^\S\n]*[:\uff1a]")
 MAX_SECTION_LINES = 5_000
-_LEADING = re.compile(r"[^\W\d_][\w-]*")
+_LEADING = pattern(r"[^\W\d_][\w-]*")
 # A line that ends like this was meant to go on: what stands below belongs to the same slip.
-_OPENS = re.compile(r"(?:[:\uff1a|>({\[=+]|[|>][-+]|```\w*|'''|\"\"|[\u201c\u201d]{2,}|\b(?:and|or))\s*\Z")
+_OPENS = pattern(r"(?:[:\uff1a|>({\[=+]|[|>][-+]|```\w*|'''|\"\"|[\u201c\u201d]{2,}|\b(?:and|or))\s*\Z")
 _CURLY = "\u201c\u201d\u201e\u201f"
 # The marks that other languages put around a text of several lines, at the end of a line.
-_FOREIGN_FENCE = re.compile(r"(?:'''|```\w*|[\u201c-\u201f]{3})\Z")
+_FOREIGN_FENCE = pattern(r"(?:'''|```\w*|[\u201c-\u201f]{3})\Z")
 _ONE_LINERS = ("import", "flow", "input", "snippet", "let", "output")
 _TEMPLATED = ("step", "snippet", "tool", "let", "output")
 

@@ -4,6 +4,7 @@ import re
 
 from ..diagnostics.diagnostic import nearest
 from ..diagnostics.source import Span
+from ..pattern import pattern
 from .mistake import Mistake
 from .parser import Unreadable
 from .pieces import BLANK, COLONS, FILTERS, TEXT, WORD, Explain, rest_of_line, syntax
@@ -28,7 +29,7 @@ _SIGNS = {
     "*": "| times …",
     "/": "| divided by …",
 }
-_SIGN = re.compile(r"===?|=[<>]|=|!=|<>|&&?|\|\||[≤≥≠]|!(?=\w)|[-+*/](?=\s)")
+_SIGN = pattern(r"===?|=[<>]|=|!=|<>|&&?|\|\||[≤≥≠]|!(?=\w)|[-+*/](?=\s)")
 _COMPARISONS = {
     "equals": "is",
     "equal": "is",
@@ -213,11 +214,11 @@ def _number(text: str, unreadable: Unreadable) -> Mistake | None:
     )
 
 
-_CAPITAL = re.compile(
+_CAPITAL = pattern(
     r"(?<=[:\s\uff1a])(?:Whole\s+number|Optional|List\s+of|One\s+of|Yes\s*/\s*[Nn]o|Secret\s+text)(?!\w)"
 )
-_HALF = re.compile(r"(?<!\w)(?:and|or)\s+(contains|does\s+not\s+contain|starts\s+with|ends\s+with|is)(?!\w)")
-_DOUBLE_NOT = re.compile(r"(?<!\w)is\s+not\s+(contains?|starts?\s+with|ends?\s+with)(?!\w)")
+_HALF = pattern(r"(?<!\w)(?:and|or)\s+(contains|does\s+not\s+contain|starts\s+with|ends\s+with|is)(?!\w)")
+_DOUBLE_NOT = pattern(r"(?<!\w)is\s+not\s+(contains?|starts?\s+with|ends?\s+with)(?!\w)")
 
 
 def _capital(text: str, unreadable: Unreadable) -> Mistake | None:
@@ -259,7 +260,7 @@ def unknown_filter(text: str, unreadable: Unreadable) -> Mistake | None:
     return Mistake("unknown-filter", f"there is no filter called `{word}`", Span(*piped[-1].span(1)), hints)
 
 
-_PIPED = re.compile(r"[|\uff5c]\s*([^\W\d_][\w-]*)(?=\s)")
+_PIPED = pattern(r"[|\uff5c]\s*([^\W\d_][\w-]*)(?=\s)")
 
 SLIPS: tuple[Explain, ...] = (
     unknown_filter,

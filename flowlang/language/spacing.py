@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from functools import lru_cache
 from itertools import pairwise
 
+from ..pattern import pattern
 from .cut import LogicalLine, cut
 from .parser import Token, the_parser
 
@@ -20,11 +21,11 @@ _AS_WRITTEN = frozenset(("NAME", "PATH", "WORD", "NUMBER"))
 _QUOTES = "\u201c\u201d\u201e\u201f"
 # Full-width forms stand 0xFEE0 above their plain ones; the ideographic comma is one, too.
 _PLAIN_SIGNS = {0xFEE0 + code: code for code in range(0x21, 0x7F)} | {ord("\u3001"): ord(",")}
-_OPENING = re.compile(r'("{3,})[^\S\n]*(verbatim)?[^\S\n]*(#.*)?')
+_OPENING = pattern(r'("{3,})[^\S\n]*(verbatim)?[^\S\n]*(#.*)?')
 # What a text in curly quotes may hold, and means something else between straight ones. Escapes come first.
-_IN_CURLY = re.compile(r'\\(?:["\\nt]|\{\{)|\\\Z|"')
-_ODD = re.compile(r"#[^\n]*|[^\n -~]")
-_PLAIN = re.compile(r"[\n -~]*")
+_IN_CURLY = pattern(r'\\(?:["\\nt]|\{\{)|\\\Z|"')
+_ODD = pattern(r"#[^\n]*|[^\n -~]")
+_PLAIN = pattern(r"[\n -~]*")
 
 
 def respace(start: str, text: str, margin: str) -> str | None:

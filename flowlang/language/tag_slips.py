@@ -2,9 +2,11 @@
 
 import re
 
-_ENDS = re.compile(r"/\w*|end[ _-]?(?:for|if|each|loop)?", re.I)
-_LOOP = re.compile(r"(?:for|foreach)(?:\s+each)?\s+([^\W\d]\w*)|#each\b")
-_OPENS = re.compile(r"(?:for|foreach|if|unless|#\w+)(?![\w-])")
+from ..pattern import pattern
+
+_ENDS = pattern(r"/\w*|end[ _-]?(?:for|if|each|loop)?", re.I)
+_LOOP = pattern(r"(?:for|foreach)(?:\s+each)?\s+([^\W\d]\w*)|#each\b")
+_OPENS = pattern(r"(?:for|foreach|if|unless|#\w+)(?![\w-])")
 
 
 def explain_tag(content: str) -> tuple[str, tuple[str, ...]]:

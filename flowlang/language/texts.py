@@ -9,6 +9,7 @@ from dataclasses import fields, is_dataclass
 from typing import NamedTuple
 
 from ..diagnostics.source import Span
+from ..pattern import pattern
 from . import ast
 from .mistake import Mistake
 from .parser import Node, Token, Unreadable, the_parser
@@ -20,19 +21,19 @@ MAX_TAGS = 20_000  # of one text
 MAX_MISTAKES = 500  # of one section; what has more is no flow, and the rest would be more of the same
 _BROKEN = "…"  # stands for what can't be read, so that a text with nothing else in it is not called empty
 
-_OPENING = re.compile(r"\\?\{\{")
-_TAG = re.compile(r'\{\{(?:"(?:[^"\\\n]|\\[^\n])*"|[^"\n}{]|\}(?!\}))*\}\}')
-_ESCAPE = re.compile(r'\\(["\\nt]|\{\{)')
+_OPENING = pattern(r"\\?\{\{")
+_TAG = pattern(r'\{\{(?:"(?:[^"\\\n]|\\[^\n])*"|[^"\n}{]|\}(?!\}))*\}\}')
+_ESCAPE = pattern(r'\\(["\\nt]|\{\{)')
 _PLAIN_OF = {'"': '"', "\\": "\\", "n": "\n", "t": "\t", "{{": "\\{{"}
 # What opens or ends a level, past texts: brackets, and the words that stand before what they are about.
-_NESTING = re.compile(
+_NESTING = pattern(
     r'("{3,})[^\n]*(?:\n[^\n]*)*?\n[^\S\n]*\1(?!")|"(?:[^"\\\n]|\\[^\n])*+"?|[(\[\uff08\uff3b]|[)\]\uff09\uff3d]'
     r"|(?<![\w-])(?:not|of|optional)(?![\w-])|[,|:]|\b(?:and|or|is)\b"
 )
 _OPENERS = frozenset("([\uff08\uff3b")
 _CLOSERS = frozenset(")]\uff09\uff3d")
 _LEADING = frozenset(("not", "of", "optional"))
-_VERBATIM = re.compile(r'"+[^\S\n]*verbatim(?![\w-])')
+_VERBATIM = pattern(r'"+[^\S\n]*verbatim(?![\w-])')
 
 
 class Places:

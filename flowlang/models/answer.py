@@ -10,7 +10,6 @@ import re
 import unicodedata
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, assert_never
 
@@ -37,6 +36,8 @@ from ..language.types import (
 )
 from ..language.values import EMPTY, Value, ValueMistake
 from ..language.writing import number_text
+from ..pattern import pattern
+from ..record import record
 from .errors import BadAnswer
 from .json_places import broken_at, find
 from .repair import difference, repaired
@@ -53,11 +54,11 @@ JUDGEMENT = RecordType(
 
 AGAIN = "That answer can't be used: "  # how a question begins that is asked again
 
-_FENCE = re.compile(r"\s*```[A-Za-z]*[ \t]*\n(.*?)\n?[ \t]*```\s*", re.DOTALL)
+_FENCE = pattern(r"\s*```[A-Za-z]*[ \t]*\n(.*?)\n?[ \t]*```\s*", re.DOTALL)
 _QUOTES = {'"': '"', "'": "'", "\u201c": "\u201d", "`": "`"}
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class AnswerSchema:
     """A JSON Schema as a provider is sent it. `strict`: it says everything, so the provider may enforce it."""
 

@@ -5,9 +5,10 @@ The offline model understands nothing; it goes by where a line stands and how it
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from ..language.values import Media
+from ..pattern import pattern
+from ..record import record
 from .answer import AGAIN
 from .chat import ChatMessage
 from .sentences import words_of
@@ -27,41 +28,39 @@ _QUESTIONS_LIST = """
     are can could did do does has have how in is should was were what when where which who whose why will would
 """
 _QUESTIONS = frozenset(_QUESTIONS_LIST.split())
-_OPENING = re.compile(r"[\"'“‘(*_]*([^\W\d_]+(?:['’][^\W\d_]+)?)")
-_CONDITION = re.compile(
+_OPENING = pattern(r"[\"'“‘(*_]*([^\W\d_]+(?:['’][^\W\d_]+)?)")
+_CONDITION = pattern(
     r"if (?:you|there|it|the|nothing|any)\b|do not\b|in (?:one|two|at most|no more)\b|you are\b"
     r"|your (?:task|job)\b|question:",
     re.I,
 )
-_BULLET = re.compile(r"\s*(?:[-*+•]|[0-9]+[.)])\s")
-_TAIL = re.compile(r"[?:]\s+(?=\S)")
+_BULLET = pattern(r"\s*(?:[-*+•]|[0-9]+[.)])\s")
+_TAIL = pattern(r"[?:]\s+(?=\S)")
 
 _TWELVE = "no one two three four five six seven eight nine ten eleven twelve"
 _COUNTS = {word: place for place, word in enumerate(_TWELVE.split())} | {"a": 1, "an": 1, "single": 1}
 _COUNT = r"([0-9]{1,6}|" + "|".join(_COUNTS) + r")"
 _MOST = r"(?:at most|no more than|not more than|up to|maximum(?: of)?|max\.?|within|under|fewer than|less than|in|of)"
-_MOST_WORDS = re.compile(
-    rf"\b{_MOST}\s+{_COUNT}\s+words?\b|\b{_COUNT}\s+words?\s+(?:or (?:fewer|less)|at most|max)", re.I
-)
-_LEAST_WORDS = re.compile(rf"\b(?:at least|no fewer than|minimum of|more than)\s+{_COUNT}\s+words?\b", re.I)
-_MOST_SIGNS = re.compile(
+_MOST_WORDS = pattern(rf"\b{_MOST}\s+{_COUNT}\s+words?\b|\b{_COUNT}\s+words?\s+(?:or (?:fewer|less)|at most|max)", re.I)
+_LEAST_WORDS = pattern(rf"\b(?:at least|no fewer than|minimum of|more than)\s+{_COUNT}\s+words?\b", re.I)
+_MOST_SIGNS = pattern(
     rf"\b{_MOST}\s+{_COUNT}\s+characters?\b|\b{_COUNT}\s+characters?\s+(?:or (?:fewer|less)|at most)", re.I
 )
-_SENTENCES = re.compile(rf"\b{_COUNT}(?:\s+(?:short|plain|clear|simple|full))?\s+(?:sentences?|lines?)\b", re.I)
-_PARAGRAPHS = re.compile(rf"\b{_COUNT}(?:\s+short)?\s+paragraphs?\b", re.I)
-_RULE = re.compile(r"\|\s*(words|lines)?\s*(?:\|\s*)?count\s*\)?\s*(<=|<|>=|>|is)\s*([0-9]{1,6})")
-_QUOTED_RULE = re.compile(r"(does not contain|contains|starts with|ends with)\s+\"((?:[^\"\\]|\\.)*)\"")
-_ITEMS = re.compile(
+_SENTENCES = pattern(rf"\b{_COUNT}(?:\s+(?:short|plain|clear|simple|full))?\s+(?:sentences?|lines?)\b", re.I)
+_PARAGRAPHS = pattern(rf"\b{_COUNT}(?:\s+short)?\s+paragraphs?\b", re.I)
+_RULE = pattern(r"\|\s*(words|lines)?\s*(?:\|\s*)?count\s*\)?\s*(<=|<|>=|>|is)\s*([0-9]{1,6})")
+_QUOTED_RULE = pattern(r"(does not contain|contains|starts with|ends with)\s+\"((?:[^\"\\]|\\.)*)\"")
+_ITEMS = pattern(
     rf"\b{_COUNT}(?!\s*(?:%|percent|words?|characters?|sentences?|lines?|pages?|paragraphs?|to\b|of\b|or\b|[-–.,:]\s*[0-9]))"
     r"(?:\s+[\w-]+){1,4}",
     re.I,
 )
-_LISTING = re.compile(
+_LISTING = pattern(
     r"\b(?:list|name|give|find|extract|suggest|pick|choose|select|write|draft|propose|identify|make|create)\b", re.I
 )
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Limits:
     """What an instruction and the rules of an earlier refusal say about the form of a text."""
 
@@ -76,7 +75,7 @@ class Limits:
     ends: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Asked:
     """A conversation, taken apart. `query` is the narrow thing that is asked about, such as a claim to check."""
 

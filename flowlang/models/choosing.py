@@ -4,12 +4,13 @@ import re
 from collections.abc import Sequence
 
 from ..language.scalars import read_choice
+from ..pattern import pattern
 from .draw import Draw
 from .sentences import words_of
 
 # A choice that looks like the first is likelier in a text with the second.
 _CUES = tuple(
-    (re.compile(labels, re.I), re.compile(cues, re.I), weight)
+    (pattern(labels, re.I), pattern(cues, re.I), weight)
     for weight, labels, cues in (
         (
             0.7,  # there are figures in promises and risks, too
@@ -61,7 +62,7 @@ _CUES = tuple(
         (1, r"legal|contract|complian|law", r"\b(?:court|laws?|lawsuit|contract|clause|regulat\w+|permit)\b"),
     )
 )
-_REST = re.compile(r"other|none|unknown|unclear|neutral|misc|general|not sure|n/?a", re.I)
+_REST = pattern(r"other|none|unknown|unclear|neutral|misc|general|not sure|n/?a", re.I)
 _READ = 6000  # characters
 
 

@@ -3,9 +3,9 @@
 import hashlib
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import TypeVar
 
+from ..record import record
 from .chat import ChatMessage, ChatRequest
 
 T = TypeVar("T")
@@ -13,7 +13,7 @@ T = TypeVar("T")
 Path = tuple[str | int, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Draw:
     """Lots of one question. `question` is the same for all its samples, `answer` belongs to one of them."""
 

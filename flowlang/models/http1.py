@@ -4,9 +4,9 @@ RFC 9112, as strict as is safe and as lenient as servers need. What could be rea
 beside chunks) is refused: who guesses may take the end of one answer for the beginning of the next.
 """
 
-import re
 from collections.abc import Callable, Mapping
 
+from ..pattern import pattern
 from .quoting import shown
 
 MOST_HEAD = 64 * 1024  # bytes before the body; also of what stands beside the body in chunks and behind them
@@ -16,12 +16,12 @@ MOST_INTERIM = 20  # responses that only say that the response will come
 EXCERPT = 40  # characters of a strange answer that are told
 
 _START = b"HTTP/1."
-_END = re.compile(rb"\n\r?\n")
-_STATUS = re.compile(r"HTTP/1\.([0-9]) +([1-9][0-9]{2})(?: .*)?")
-_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
-_LENGTH = re.compile(r"[0-9]{1,18}")
-_SIZE = re.compile(rb"([0-9A-Fa-f]{1,15})[ \t]*(?:;.*)?")
-_VALUE = re.compile(r"[\t\x20-\x7e]*")
+_END = pattern(rb"\n\r?\n")
+_STATUS = pattern(r"HTTP/1\.([0-9]) +([1-9][0-9]{2})(?: .*)?")
+_NAME = pattern(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
+_LENGTH = pattern(r"[0-9]{1,18}")
+_SIZE = pattern(rb"([0-9A-Fa-f]{1,15})[ \t]*(?:;.*)?")
+_VALUE = pattern(r"[\t\x20-\x7e]*")
 
 
 _Take = Callable[["ResponseReading", bytes], None]

@@ -28,6 +28,8 @@ from ..language.types import (
     spelled,
 )
 from ..language.values import EMPTY, Value
+from ..pattern import pattern
+from ..record import record
 from .answer import JUDGEMENT
 from .asked import Asked, topic
 from .choosing import choose
@@ -35,22 +37,22 @@ from .draw import Draw, Path
 from .prose import fitted, label, prose
 from .sentences import Sentences, sentences_of, words_of
 
-_NUMBER = re.compile(
+_NUMBER = pattern(
     r"(?<![\w.,-])[0-9]{1,3}(?:,[0-9]{3})+(?:\.[0-9]+)?(?![\w]|[.,-][0-9])|(?<![\w.,-])[0-9]{1,12}(?:\.[0-9]+)?(?![\w]|[.,-][0-9])"
 )
-_DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+_DAY = pattern(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _YEAR = "january february march april may june july august september october november december"
 _MONTHS = _YEAR.split()
 _MONTH = "(" + "|".join(_MONTHS) + ")"
-_DAY_FIRST = re.compile(rf"\b([0-9]{{1,2}})(?:st|nd|rd|th)? {_MONTH},? ([0-9]{{4}})\b", re.I)
-_MONTH_FIRST = re.compile(rf"\b{_MONTH} ([0-9]{{1,2}})(?:st|nd|rd|th)?,? ([0-9]{{4}})\b", re.I)
-_SHORT = re.compile(
+_DAY_FIRST = pattern(rf"\b([0-9]{{1,2}})(?:st|nd|rd|th)? {_MONTH},? ([0-9]{{4}})\b", re.I)
+_MONTH_FIRST = pattern(rf"\b{_MONTH} ([0-9]{{1,2}})(?:st|nd|rd|th)?,? ([0-9]{{4}})\b", re.I)
+_SHORT = pattern(
     r"(?:^|_)(?:name|title|shop|company|person|author|label|topic|heading|headline|subject|city|country|party|who|what"
     r"|term|word|keyword|role|unit|category|owner|speaker|product|key)s?$"
 )
-_SHORT_MEANING = re.compile(r"\b(?:name|title|a (?:few|couple of) words|one word|label|keyword|short phrase)\b", re.I)
-_SENTENCES = re.compile(r"\b(one|two|three|four|five|[1-9])(?: short| plain)? sentences?\b", re.I)
-_LONG_MEANING = re.compile(r"\b(?:paragraph|summary|every step|in detail|explain|full text|whole)\b", re.I)
+_SHORT_MEANING = pattern(r"\b(?:name|title|a (?:few|couple of) words|one word|label|keyword|short phrase)\b", re.I)
+_SENTENCES = pattern(r"\b(one|two|three|four|five|[1-9])(?: short| plain)? sentences?\b", re.I)
+_LONG_MEANING = pattern(r"\b(?:paragraph|summary|every step|in detail|explain|full text|whole)\b", re.I)
 _COUNTS = {word: place for place, word in enumerate(["one", "two", "three", "four", "five"], 1)}
 _SEARCHED = 20_000  # characters of the material in which numbers and dates are looked for
 
@@ -82,7 +84,7 @@ class _Supply:
         return [place for _ in range(count) if (place := self.next()) is not None]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class _Writer:
     asked: Asked
     sentences: Sentences

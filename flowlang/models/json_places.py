@@ -3,10 +3,12 @@
 import json
 import re
 
+from ..pattern import pattern
+
 # Possessive, so that a quote that is never closed costs one pass and not one per quote.
-_STRING_OR_BRACKET = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+"?|[\[{]|[\]}]', re.DOTALL)
-_SPACE = re.compile(r"[ \t\r\n]*")
-_PLAIN = re.compile(r"[^\s,\]}]*")
+_STRING_OR_BRACKET = pattern(r'"[^"\\]*+(?:\\.[^"\\]*+)*+"?|[\[{]|[\]}]', re.DOTALL)
+_SPACE = pattern(r"[ \t\r\n]*")
+_PLAIN = pattern(r"[^\s,\]}]*")
 
 
 def find(text: str, path: tuple[str | int, ...]) -> tuple[int, int]:

@@ -8,7 +8,6 @@ import asyncio
 import json
 import re
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
@@ -27,6 +26,8 @@ from ..language.types import (
 )
 from ..language.values import Media, Value
 from ..language.writing import json_text
+from ..pattern import pattern
+from ..record import record
 from .answer import WRAPPER
 from .asked import Asked, asked
 from .chat import ChatMessage, ChatRequest, Chunk, Complete, EmitChunk, Reply, ToolCall, Usage
@@ -42,7 +43,7 @@ MOST_CHUNKS = 24
 Sleep = Callable[[float], Awaitable[object]]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class OfflineSettings:
     """How the world should misbehave. `latency_s` is the time of one answer, the rates are parts of 1."""
 
@@ -103,8 +104,8 @@ def _no_longer(text: str, request: ChatRequest) -> str:
     most = request.parameters.get("max_tokens")
     if not isinstance(most, Decimal) or request.answer is not None:
         return text
-    for pattern in (r"[.!?…](?=\s|$)", r"(?<=\S)(?=\s)"):
-        ends = [len(text), *(end.end() for end in reversed(list(re.finditer(pattern, text))))]
+    for ending in (r"[.!?…](?=\s|$)", r"(?<=\S)(?=\s)"):
+        ends = [len(text), *(end.end() for end in reversed(list(re.finditer(ending, text))))]
         for end in ends:
             if estimate_tokens(text[:end]) <= most:
                 return text[:end]
@@ -172,7 +173,7 @@ def _tool_calls(request: ChatRequest, question: Asked, draw: Draw) -> tuple[Tool
     return tuple(calls)
 
 
-_BOUND = re.compile(r"(?:from (-?[0-9.]+) to (-?[0-9.]+)|at least (-?[0-9.]+)|at most (-?[0-9.]+)|exactly (-?[0-9.]+))")
+_BOUND = pattern(r"(?:from (-?[0-9.]+) to (-?[0-9.]+)|at least (-?[0-9.]+)|at most (-?[0-9.]+)|exactly (-?[0-9.]+))")
 
 
 def _type_of(schema: Mapping[str, Any]) -> Type:

@@ -2,6 +2,7 @@
 
 import re
 
+from ..pattern import pattern
 from .asked import Asked, Limits
 from .draw import Draw
 from .sentences import Sentences, words_of
@@ -9,9 +10,9 @@ from .sentences import Sentences, words_of
 _FEW = 6  # sentences, where nothing is said about the length
 _WORDS = 130
 _PAGE = 200  # words of a page that stay readable
-_BARE = re.compile(r"^[\s\"'“”‘’(\[*_#|-]+|[\s\"'“”‘’)\]*_,;:.!?|-]+$")
-_ENDED = re.compile(r"[.!?…。！？:][\"'”’)\]*_]*$")
-_PROPER = re.compile(r"(?<=\s)[A-ZÀ-Þ][\w'’.-]*(?:\s+(?:of|de|von|&)?\s*[A-ZÀ-Þ][\w'’-]*)*")
+_BARE = pattern(r"^[\s\"'“”‘’(\[*_#|-]+|[\s\"'“”‘’)\]*_,;:.!?|-]+$")
+_ENDED = pattern(r"[.!?…。！？:][\"'”’)\]*_]*$")
+_PROPER = pattern(r"(?<=\s)[A-ZÀ-Þ][\w'’.-]*(?:\s+(?:of|de|von|&)?\s*[A-ZÀ-Þ][\w'’-]*)*")
 
 
 def prose(asked: Asked, sentences: Sentences, limits: Limits, draw: Draw) -> str:

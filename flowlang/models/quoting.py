@@ -3,9 +3,11 @@
 import re
 from collections.abc import Collection
 
+from ..pattern import pattern
+
 MAX_TOLD = 500  # characters
 
-_SECRET = re.compile(
+_SECRET = pattern(
     r"\bbearer\s+\S+"
     r"|\b(?:sk|pk|rk|gsk|xai|hf|key|sess)[-_](?=[\w*.-]*[0-9*])[\w*.-]{4,}|\bAIza[\w*-]{6,}|\beyJ[\w.-]{20,}"
     r"|(?<=provided: )\S+|(?<=api key: )\S+",

@@ -17,14 +17,15 @@ from ..language.cut import LogicalLine, cut
 from ..language.mistake import Mistake
 from ..language.parser import Node, Token, Unreadable, the_parser
 from ..language.texts import Places, Tag, TextReader
+from ..pattern import pattern
 from .recording import BIGGEST, VERSION, Recorded, Which
 
 _LONGEST_IN_QUOTES = 80
 _MARGIN = "    "
 # What a block or a line would lose, change or hide: control signs, line breaks of other systems, lone surrogates, marks
 # that turn or hide what is read.
-_ODD = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff\ufeff]")
-_LONE = re.compile("[\ud800-\udfff]")
+_ODD = pattern("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff\ufeff]")
+_LONE = pattern("[\ud800-\udfff]")
 _PLACES = ("place", "round")
 _NUMBERS = ("sample", "run", "try")
 _WORDS = ("flow", "tool")

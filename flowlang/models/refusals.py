@@ -10,48 +10,49 @@ import re
 from collections.abc import Collection, Mapping
 from typing import Any
 
+from ..pattern import pattern
 from .errors import BadRequest, ContentRefused, ModelError, Refused, Unreachable
 from .quoting import shown
 from .waits import wait_of
 
-_MONEY_CODES = re.compile(
+_MONEY_CODES = pattern(
     r"insufficient_(quota|balance|funds|credits?)|credit_balance_(exhausted|too_low)|quota_exceeded|billing\w*"
     r"|\w*spend_(limit|cap)\w*|payment_required|account_deactivated|exceeded_current_quota_error|arrearage"
 )
-_MONEY_WORDS = re.compile(
+_MONEY_WORDS = pattern(
     r"insufficient (balance|credits?|funds|quota)|credit balance is too low|out of credits|payment required"
     r"|(monthly|weekly|yearly) usage limit|spend(ing)? (limit|cap)|billing hard limit|no (more )?credits"
 )
-_QUOTA_WORDS = re.compile(r"exceeded your current quota|usage limit (has been )?reached")
-_RATE_WORDS = re.compile(r"rate.?limit|too many (requests|tokens)|throttl")
-_KEY_WORDS = re.compile(
+_QUOTA_WORDS = pattern(r"exceeded your current quota|usage limit (has been )?reached")
+_RATE_WORDS = pattern(r"rate.?limit|too many (requests|tokens)|throttl")
+_KEY_WORDS = pattern(
     r"(invalid|incorrect|missing|expired|no)\W+(\w+ )?api.?key|api.?key not (valid|found)|unauthorized"
 )
-_KEY_CODES = re.compile(r"invalid_api_key|authentication_error|unauthorized|unauthenticated|invalid_authentication\w*")
-_CONTENT_CODES = re.compile(
+_KEY_CODES = pattern(r"invalid_api_key|authentication_error|unauthorized|unauthenticated|invalid_authentication\w*")
+_CONTENT_CODES = pattern(
     r"content_filter\w*|content_policy\w*|responsibleaipolicyviolation|moderation\w*|safety\w*|data_inspection_failed"
 )
-_CONTENT_WORDS = re.compile(r"content (management )?policy|content filter|flagged|moderation|safety system|guardrail")
-_LONG_CODES = re.compile(r"context_length_exceeded|request_too_large|string_above_max_length")
-_LONG_WORDS = re.compile(
+_CONTENT_WORDS = pattern(r"content (management )?policy|content filter|flagged|moderation|safety system|guardrail")
+_LONG_CODES = pattern(r"context_length_exceeded|request_too_large|string_above_max_length")
+_LONG_WORDS = pattern(
     r"maximum context length|exceeds? the context window|exceed(s|ed)? context limit|exceeds the available context size"
     r"|prompt is too long|maximum model length|input token count[^.]{0,40}exceeds"
     r"|exceeds the maximum number of tokens allowed|context window exceeded|context_length_exceeded"
 )
-_MODEL_CODES = re.compile(r"model_not_found|unsupported_model|model_not_available|unknown_model")
-_RATE_CODES = re.compile(
+_MODEL_CODES = pattern(r"model_not_found|unsupported_model|model_not_available|unknown_model")
+_RATE_CODES = pattern(
     r"rate_limit\w*|concurrency_limit\w*|requests|tokens|too_many_requests|resource_exhausted|throttl\w*"
 )
-_REQUEST_CODES = re.compile(r"invalid_\w*|unsupported_\w*|bad_?request\w*|unknown_parameter|not_found\w*|missing_\w*")
+_REQUEST_CODES = pattern(r"invalid_\w*|unsupported_\w*|bad_?request\w*|unknown_parameter|not_found\w*|missing_\w*")
 
 # A field is only given up if the endpoint doesn't know it, not if its value is out of range.
-_UNKNOWN_WORDS = re.compile(
+_UNKNOWN_WORDS = pattern(
     r"unsupported|not supported|n't supported|not support|n't support|unrecogni[sz]ed|unknown|unexpected|extra "
     r"|forbidden|not permitted|not allowed|not available|no longer|instead|not implemented"
     r"|validation error|validation_error"
 )
-_FORMAT_WORDS = re.compile(r"response_format|json_schema|json_object|json mode|structured output|response schema")
-_FORMAT_WRONG = re.compile(
+_FORMAT_WORDS = pattern(r"response_format|json_schema|json_object|json mode|structured output|response schema")
+_FORMAT_WRONG = pattern(
     r"must be|should be|invalid|validation|not |n't |unsupported|unrecogni|unknown|unexpected|extra|failed|cannot"
 )
 

@@ -6,17 +6,19 @@ stops in the middle of something is no slip, and is left as it is.
 
 import re
 
+from ..pattern import pattern
+
 MAX_CHARACTERS = 500_000  # reading with so much patience is slow
 MAX_DEPTH = 64
 MAX_PIECES = 4_000  # of two texts, that are compared to tell what changed
 MAX_TOLD = 120
 
-_FENCE = re.compile(r"```[A-Za-z]*[ \t]*\n(.*?)\n?[ \t]*```", re.DOTALL)
-_SIGN = re.compile(r'"(?:[^"\\]|\\.)*+"|"|[\[\]{}]', re.DOTALL)
-_ESCAPED = re.compile(r"\\(?:u([0-9a-fA-F]{4})|.)", re.DOTALL)
-_PIECE = re.compile(r"\w+|\s+|.")
-_ZEROS = re.compile(r"(?<=[0-9]\.)([0-9]*?)0+(?![0-9])")
-_PYTHON_WORDS = re.compile(r"\b(?:None|True|False)\b")
+_FENCE = pattern(r"```[A-Za-z]*[ \t]*\n(.*?)\n?[ \t]*```", re.DOTALL)
+_SIGN = pattern(r'"(?:[^"\\]|\\.)*+"|"|[\[\]{}]', re.DOTALL)
+_ESCAPED = pattern(r"\\(?:u([0-9a-fA-F]{4})|.)", re.DOTALL)
+_PIECE = pattern(r"\w+|\s+|.")
+_ZEROS = pattern(r"(?<=[0-9]\.)([0-9]*?)0+(?![0-9])")
+_PYTHON_WORDS = pattern(r"\b(?:None|True|False)\b")
 _IN_JSON = {"None": "null", "True": "true", "False": "false"}
 
 

@@ -10,6 +10,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from ..pattern import pattern
 from .calls import CallParts
 from .chat import ChatRequest, Chunk, Reply, Usage
 from .cost import searches_of, tokens_of_request
@@ -22,8 +23,8 @@ from .tokens import estimate_tokens
 
 EXCERPT = 80  # characters of what was no answer
 
-_LONE = re.compile("[\ud800-\udfff]")
-_DATA = re.compile(rb"^(?:\xef\xbb\xbf)?data: ?[{\[]", re.MULTILINE)
+_LONE = pattern("[\ud800-\udfff]")
+_DATA = pattern(rb"^(?:\xef\xbb\xbf)?data: ?[{\[]", re.MULTILINE)
 _KEPT_ALIVE = frozenset(("ping", "pong", "keepalive", "keep-alive", "heartbeat"))
 _ENDS = {
     "stop": "stop", "eos": "stop", "end_turn": "stop", "stop_sequence": "stop", "complete": "stop",

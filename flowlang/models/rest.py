@@ -4,16 +4,17 @@ Some providers want it back with the tool calls that came with it: signatures of
 Nobody looks into it here, so all that counts is that it goes back as it was meant.
 """
 
-import re
 from collections.abc import Callable, Mapping
 from typing import Any
+
+from ..pattern import pattern
 
 # Keys of a message that are read elsewhere, or that nobody may send back.
 KNOWN = frozenset(("role", "content", "tool_calls", "refusal", "annotations", "audio", "function_call"))
 MOST_SIZE = 4_000_000  # characters of all of it
 MOST_DEPTH = 40
 
-_HALF = re.compile("[\ud800-\udfff]")
+_HALF = pattern("[\ud800-\udfff]")
 # A piece repeats what these hold, it does not go on with it.
 _REPEATED = frozenset(("id", "index", "type", "format", "name", "role", "signature", "thought_signature"))
 

@@ -1,35 +1,36 @@
 """A text as its sentences, and how much each of them tells. What the offline model takes its answers from."""
 
 import math
-import re
 from collections import Counter
-from dataclasses import dataclass
 from functools import lru_cache
+
+from ..pattern import pattern
+from ..record import record
 
 MAX_READ = 1_000_000  # characters of a text that are looked at; what stands behind is not needed to pick sentences
 
-_BULLET = re.compile(r"[ \t]*(?:[-*+•·–]|\(?[0-9]{1,3}[.)]|\(?[a-z][.)])[ \t]+")
-_HEADING = re.compile(r"[ \t]*#{1,6}[ \t]+")
-_RULE = re.compile(r"[ \t]*(?:[-=_*~#|:+. \t]{3,}|```.*|<[^>]*>)$")
-_ENDS = re.compile(r"[.!?…][\"'”’)\]]*$|[。！？；]$|:$")
-_BREAK = re.compile(r"(?<=[.!?…])([\"'”’)\]]*)\s+(?=[\"'“‘(\[]?[^\sa-z(])|(?<=[。！？])")
-_ABBREVIATED = re.compile(
+_BULLET = pattern(r"[ \t]*(?:[-*+•·–]|\(?[0-9]{1,3}[.)]|\(?[a-z][.)])[ \t]+")
+_HEADING = pattern(r"[ \t]*#{1,6}[ \t]+")
+_RULE = pattern(r"[ \t]*(?:[-=_*~#|:+. \t]{3,}|```.*|<[^>]*>)$")
+_ENDS = pattern(r"[.!?…][\"'”’)\]]*$|[。！？；]$|:$")
+_BREAK = pattern(r"(?<=[.!?…])([\"'”’)\]]*)\s+(?=[\"'“‘(\[]?[^\sa-z(])|(?<=[。！？])")
+_ABBREVIATED = pattern(
     r"(?<![^\s(])(?:[A-Z]|[A-Za-z]\.[A-Za-z]|Mr|Mrs|Ms|Dr|St|No|Nos|Inc|Corp|Ltd|Co|vs|approx|Art|Sec|Fig|p|pp|para"
     r"|Jan|Feb|Mar|Apr|Aug|Sept?|Oct|Nov|Dec|al|cf|ca|Prof|Jr|Sr|bzw|Nr|z\.B|d\.h)\.$"
 )
-_RUN_IN = re.compile(r"\*\*[^*]{1,60}[.:]\*\*\s+(?=\S)")  # a heading that opens its paragraph
-_LINK = re.compile(r"!?\[([^\]\n]{0,200})\]\([^)\n]{0,500}\)")
-_STARS = re.compile(r"(?<![\w*_])[*_]{1,3}(?=[^\s*_])|(?<=[^\s*_])[*_]{1,3}(?![\w*_])")  # emphasis
-_ENDING = re.compile(r"(?<=\w{3})(?:ings?|ed|es|e|s|['’]s|ly)$")
-_WORD = re.compile(r"[^\W_]+(?:['’-][^\W_]+)*")
-_FIGURE = re.compile(r"[$€£¥]\s?[0-9]|[0-9][0-9.,]*\s?(?:%|percent|per cent|million|billion|bn|m\b)")
+_RUN_IN = pattern(r"\*\*[^*]{1,60}[.:]\*\*\s+(?=\S)")  # a heading that opens its paragraph
+_LINK = pattern(r"!?\[([^\]\n]{0,200})\]\([^)\n]{0,500}\)")
+_STARS = pattern(r"(?<![\w*_])[*_]{1,3}(?=[^\s*_])|(?<=[^\s*_])[*_]{1,3}(?![\w*_])")  # emphasis
+_ENDING = pattern(r"(?<=\w{3})(?:ings?|ed|es|e|s|['’]s|ly)$")
+_WORD = pattern(r"[^\W_]+(?:['’-][^\W_]+)*")
+_FIGURE = pattern(r"[$€£¥]\s?[0-9]|[0-9][0-9.,]*\s?(?:%|percent|per cent|million|billion|bn|m\b)")
 _TELLING_LIST = """
     rose fell grew increase increased increases decrease decreased decreases declined improved reached exceeded
     expect expects plan plans intend intends will must shall risk risks could may announced opened closed signed
     agreed completed acquired launched because therefore first largest only main most new
 """
 _TELLING = frozenset(_TELLING_LIST.split())
-_LEANING = re.compile(  # on a sentence that went before
+_LEANING = pattern(  # on a sentence that went before
     r"(?:It|This|That|These|Those|They|He|She|We also|Such|However|Moreover|In addition|Also|See|Both|Neither"
     r"|Of (?:these|this)|Like for like"
     r"|The (?:first|second|third|other|latter|former|rest|two|three|four|five|ten|largest|same))\b"
@@ -59,7 +60,7 @@ _STOP_WORDS_LIST = """
 STOP_WORDS = frozenset(_STOP_WORDS_LIST.split())
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Sentence:
     """A sentence or one line of a list, as it stands in the text but for its line breaks."""
 
@@ -70,7 +71,7 @@ class Sentence:
     worth: float  # how much it tells by itself, about 0 to 1
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Sentences:
     """The sentences of a text in their order, each text once, and which of them have a word."""
 

@@ -1,21 +1,21 @@
 """How many tokens a text is for a model, estimated without any model's own tables."""
 
-import re
 from collections.abc import Sequence
 from functools import lru_cache
 from itertools import chain
 
 from ..language.template import LONG
+from ..pattern import pattern
 
 # Measured habits of the byte-pair vocabularies in use: a short word with its space is one token, a long one a token
 # per six letters or so; digits go in threes; a sign is one; other scripts cost by the character.
-_WORD = re.compile(r"[A-Za-z]+")
-_NUMBER = re.compile(r"[0-9]+")
-_SIGNS = re.compile(r"[!-/:-@\[-`{-~]+")
-_BREAKS = re.compile(r"\n\s*|[ \t]{2,}")
-_OTHER = re.compile(r"[^\x00-\x7f]+")
+_WORD = pattern(r"[A-Za-z]+")
+_NUMBER = pattern(r"[0-9]+")
+_SIGNS = pattern(r"[!-/:-@\[-`{-~]+")
+_BREAKS = pattern(r"\n\s*|[ \t]{2,}")
+_OTHER = pattern(r"[^\x00-\x7f]+")
 # Where a word, a number or another script begins: what stands before and behind it costs apart what it does together.
-_BEGINS = re.compile(r"[^A-Za-z](?=[A-Za-z])|[^0-9](?=[0-9])|(?=[^\x00-\x7f\s])")
+_BEGINS = pattern(r"[^A-Za-z](?=[A-Za-z])|[^0-9](?=[0-9])|(?=[^\x00-\x7f\s])")
 _BLOCK = 65_536  # characters that are counted at once
 _EDGE = 1_000  # characters at its end in which the beginning of a word is looked for
 # All of it is counted in parts of a token, so that sums are exact: a text costs the same however it is cut.

@@ -6,12 +6,14 @@ from collections.abc import Mapping
 from datetime import UTC
 from email.utils import parsedate_to_datetime
 
+from ..pattern import pattern
+
 MAX_S = 366 * 86_400.0
 _UNIX_SINCE = 1_000_000_000.0  # a reset of at least this is a point in time, in Unix time
 
-_DURATION = re.compile(r"(?:([0-9.]+)d)?(?:([0-9.]+)h)?(?:([0-9.]+)m(?!s))?(?:([0-9.]+)s)?(?:([0-9.]+)ms)?")
+_DURATION = pattern(r"(?:([0-9.]+)d)?(?:([0-9.]+)h)?(?:([0-9.]+)m(?!s))?(?:([0-9.]+)s)?(?:([0-9.]+)ms)?")
 _UNITS = (86_400.0, 3_600.0, 60.0, 1.0, 0.001)
-_SAID = re.compile(
+_SAID = pattern(
     r"(?:try again|retry|retry after|come back) (?:in|after) ((?:[0-9.]+ ?(?:d|h|ms|m|s)(?![a-z]) ?)+)"
     r"|(?:try again|retry|resets?) (?:in|after) ([0-9.]+) ?(seconds?|minutes?|hours?|days?)",
     re.IGNORECASE,

@@ -1,16 +1,16 @@
 """The way to an address: which server, by which proxy of the environment, and what the request line says there."""
 
-import re
 from base64 import b64encode
 from collections.abc import Mapping
 from dataclasses import field
 from urllib.parse import quote, unquote, urlsplit
 
+from ..pattern import pattern
 from ..record import record
 from .errors import ModelError
 
 _PORTS = {"http": 80, "https": 443}
-_HOST = re.compile(r"(?=.{1,254}$)[a-z0-9_-]{1,63}(?:\.[a-z0-9_-]{1,63})*\.?|[0-9a-f:.]*:[0-9a-f:.]*(?:%[a-z0-9_.-]+)?")
+_HOST = pattern(r"(?=.{1,254}$)[a-z0-9_-]{1,63}(?:\.[a-z0-9_-]{1,63})*\.?|[0-9a-f:.]*:[0-9a-f:.]*(?:%[a-z0-9_.-]+)?")
 _KEPT = "!$%&'()*+,/:;=?@[]~"  # of a path and what follows it; whatever else is no letter or digit goes as %XX
 
 

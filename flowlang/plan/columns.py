@@ -6,28 +6,28 @@ them, the loops of texts, and the memory of the answers that were made from them
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from ..language import ast
 from ..language.checked import CheckedFlow, CheckedStep
 from ..language.types import TABLE
+from ..record import record
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class _Row:
     """A row of the table that is an input."""
 
     table: str
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class _Answer:
     """An answer of a repeated step, and what stands for its loops' names."""
 
     memory: "Mapping[str, _Kind]"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class _List:
     item: "_Kind"
 

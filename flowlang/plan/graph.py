@@ -1,15 +1,16 @@
 """What a run would do, before it does it: the steps and lets of a flow as a graph, with all that is settled already."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from decimal import Decimal
 
 from ..language.checked import CheckedFlow, CheckedLet, CheckedOutput, CheckedStep, Expectation, Parameter, Place
+from ..record import record
 
 ANY_MODEL = "*"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Defaults:
     """What holds where a flow is silent (`model` and `parameters` of the project), and `flags`, which go over all.
 
@@ -24,7 +25,7 @@ class Defaults:
     swaps: Mapping[str, str] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Ask:
     """One model that may be asked, and how. `model` is empty where neither flow nor project names one."""
 
@@ -32,7 +33,7 @@ class Ask:
     parameters: Mapping[str, Parameter]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class PlannedStep:
     """A step or a let.
 
@@ -69,7 +70,7 @@ class PlannedStep:
         return self.of.place
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Plan:
     """A flow that is ready to run. `nodes` are its steps and lets in the order of the file."""
 

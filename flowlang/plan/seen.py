@@ -6,6 +6,7 @@ from typing import Literal, TypeVar
 
 from ..language.values import Value
 from ..models.chat import ChatRequest, Usage
+from ..record import record
 
 # Why an answer from before does not serve although the question may have been asked: nothing of the kind; `--fresh`;
 # `cache: no`; it is older than `cache` allows; what was answered to it led nowhere and it is asked as if anew; the
@@ -13,7 +14,7 @@ from ..models.chat import ChatRequest, Usage
 Why = Literal["", "fresh", "no cache", "too old", "led nowhere", "does not fit"]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Asked:
     """A call that a run would make: the exact request, of the item at `item`. `why` see above.
 
@@ -28,7 +29,7 @@ class Asked:
     again: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class FromBefore:
     """A question that the store has an answer to."""
 
@@ -40,7 +41,7 @@ class FromBefore:
     key: bytes
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Open:
     """A step or an item of which nobody can say what it would ask: it hangs on the step or input `by`."""
 
@@ -69,7 +70,7 @@ class Seen:
     failed: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Looked:
     """What was found out about a whole plan. `steps` by their path and name, `values` as far as they are known.
 

@@ -4,15 +4,15 @@ Such a name leads to a plain file in the folder of the data or below it, over no
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path, PureWindowsPath
 
 from ..language.loader import Denied
+from ..record import record
 from .below import read_below
 from .files import FileMistake, too_large
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Confined:
     """The folder in which files named by data must stand; `whose` folder it is tells a message."""
 

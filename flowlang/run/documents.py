@@ -10,6 +10,7 @@ from pathlib import Path
 from xml.parsers import expat
 
 from ..language.values import Document
+from ..pattern import pattern
 from .files import FileMistake, decoded, in_megabytes, is_unmarked_utf_16, read_bytes, without_last_break
 
 MOST_DOCUMENT_BYTES = 50_000_000
@@ -174,9 +175,9 @@ _BLOCKS = frozenset(
     )
 )
 _LINES = frozenset(("br", "tr", "li", "option"))
-_TAG = re.compile(r"</?([A-Za-z][A-Za-z0-9:-]*)")
-_BLANKS = re.compile(r"[ \t\n\f]+")
-_CHARSET = re.compile(rb"""<meta[^>]{0,200}?charset\s*=\s*["']?\s*([A-Za-z0-9_:.-]{1,40})""", re.IGNORECASE)
+_TAG = pattern(r"</?([A-Za-z][A-Za-z0-9:-]*)")
+_BLANKS = pattern(r"[ \t\n\f]+")
+_CHARSET = pattern(rb"""<meta[^>]{0,200}?charset\s*=\s*["']?\s*([A-Za-z0-9_:.-]{1,40})""", re.IGNORECASE)
 _WEB_LATIN = frozenset(("latin-1", "latin1", "iso-8859-1", "us-ascii", "ascii", "windows-1252", "cp1252"))
 
 
@@ -251,8 +252,8 @@ def _decoded_html(data: bytes, name: str) -> str:
     return decoded(data, name)
 
 
-_SPACES_AT_ENDS = re.compile(r"[ \t]*\n[ \t]*(?![ \t])")
-_MANY_BREAKS = re.compile(r"\n{3,}")
+_SPACES_AT_ENDS = pattern(r"[ \t]*\n[ \t]*(?![ \t])")
+_MANY_BREAKS = pattern(r"\n{3,}")
 
 
 def _tidied(text: str) -> str:

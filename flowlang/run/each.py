@@ -17,6 +17,7 @@ from ..language.checked import Place
 from ..language.values import EMPTY, Record, Value, ValueMistake
 from ..language.writing import json_text
 from ..plan.graph import Plan
+from ..record import record
 from .budget import Budget, max_cost_budget
 from .calling import Gate
 from .event import (
@@ -50,7 +51,7 @@ RunOf = Callable[[Mapping[str, Value], str, Emit], FlowRun]  # a row's run: its 
 Deliver = Callable[[str], None]  # takes the line of the next row; raises FileMistake if it cannot be written
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class RowError:
     """Why a row failed. `step` is empty where no step is to blame, `place` the line to show."""
 

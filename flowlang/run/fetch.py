@@ -21,6 +21,7 @@ import httpx2
 from .. import __version__
 from ..language.address import Address, BadAddress, Hosts, read_ip, split_address
 from ..language.tool_texts import OWN_HEADERS
+from ..pattern import pattern
 from .fetched import Fetched as Fetched
 from .fetched import FetchFailed as FetchFailed
 from .fetched import not_allowed
@@ -33,8 +34,8 @@ CONNECT_S = 5.0  # for each number that a name leads to; IPv6 that leads nowhere
 MOST_NUMBERS = 4  # of one name that are tried
 INPUT_S = 120.0  # for an input, all in all
 
-_HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_|~-]+")
-_HEADER_VALUE = re.compile(r"[\t\x20-\x7e]*")
+_HEADER_NAME = pattern(r"[A-Za-z0-9!#$%&'*+.^_|~-]+")
+_HEADER_VALUE = pattern(r"[\t\x20-\x7e]*")
 _E = TypeVar("_E", bound=Exception)
 _TOLD_BYTES = 4_000  # of an answer that is an error
 _GZIP = ("gzip", "x-gzip")

@@ -1,15 +1,15 @@
 """What was read from a web address, and what that is as the value of an input. How it is read stands in fetch.py."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from ..language.address import Address, BadAddress, split_address
 from ..language.values import Document
+from ..record import record
 from .documents import document_of, html_text
 from .files import FileMistake
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Fetched:
     """`media_type` in lower case, without what follows `;`; `name` the last part of the path, fit to be shown."""
 

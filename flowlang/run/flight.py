@@ -11,10 +11,12 @@ from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
+from ..record import record
+
 T = TypeVar("T")
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Seat:
     """Where a question is asked: a step of the flow reached by `path`, the place of the item, and which sample."""
 

@@ -1,7 +1,6 @@
 """What the steps of one run of a flow share, and the sockets through which they reach the rest of the run."""
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping
-from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
 from ..language import ast
@@ -10,6 +9,7 @@ from ..language.expression import Scope, evaluate, holds
 from ..language.values import Secret, Value, ValueMistake
 from ..models.chat import ChatMessage
 from ..plan.graph import Plan
+from ..record import record
 from .budget import Budget
 from .calling import Gate
 from .event import Emit
@@ -31,7 +31,7 @@ class Together(Protocol):
 RunFlow = Callable[[Plan, Mapping[str, Value], str, Budget], Awaitable[Mapping[str, Outcome]]]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Ground:
     """What a step of one run of a flow stands on. `names` holds the values of inputs, and of what has ended."""
 

@@ -2,9 +2,10 @@
 
 import asyncio
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from ..language.values import Value
+from ..record import record
 from .outcome import Outcome
 
 AT_A_TURN = 8  # steps that start before others may go on
@@ -16,7 +17,7 @@ def _unheard(name: str, outcome: Outcome) -> None:
     return None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Hold:
     """`pinned`: values of steps of the main flow that stand whatever they would be asked; `ended` hears of each.
 

@@ -8,7 +8,6 @@ never outside of it.
 """
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from decimal import Decimal
 from functools import partial
 from pathlib import Path
@@ -32,6 +31,7 @@ from ..language.types import (
 )
 from ..language.values import EMPTY, Document, Value, ValueMistake
 from ..plan.columns import columns_read
+from ..record import record
 from .confined import Confined
 from .fetched import Fetch, refuse_addresses
 from .files import FileMistake
@@ -45,7 +45,7 @@ _NAMED_IN_VALUES = (
 )
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class InputMistake:
     """What is wrong with what was given. `input` is the input's name, empty if there is none."""
 
@@ -55,7 +55,7 @@ class InputMistake:
     input: str
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Inputs:
     """A value for every input, and what is wrong; with mistakes the values must not be used."""
 

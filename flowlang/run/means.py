@@ -1,11 +1,12 @@
 """What a run has at hand: who answers, who carries tools out, how calls wait for their turn, what they cost."""
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
+from dataclasses import field
 from decimal import Decimal
 
 from ..models.chat import Complete
 from ..models.cost import Prices
+from ..record import record
 from .calling import AT_ONCE, Between, Gate, PlaceFor, no_place
 from .event import Emit
 from .keeping import Keeping
@@ -20,7 +21,7 @@ async def _nothing() -> None:
     return None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Means:
     """`close` ends what is open once the run has ended. Without `prices` no call costs anything.
 

@@ -1,16 +1,17 @@
 """How a step or let of a run came out."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from ..language.checked import Place
 from ..language.values import Value
+from ..record import record
 
 FAILED_BEFORE = "failed-before"  # the rule of what failed only because something that it reads did
 UNMET = "unmet-expectation"  # the rule of an `expect` that does not hold
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Failure:
     """What went wrong, at the line to show."""
 
@@ -20,21 +21,21 @@ class Failure:
     hints: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Done:
     """It has a value, and the value may be EMPTY all the same: the first item of an empty list."""
 
     value: Value
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Skipped:
     """It never came about. `because` is a reason in words: "`notes` is empty"."""
 
     because: str
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Failed:
     """It failed. `root` names the step that failed first, and so is to blame."""
 
@@ -44,7 +45,7 @@ class Failed:
 Outcome = Done | Skipped | Failed
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Result:
     """A run that has ended: how each step and let, and each output, came out."""
 

@@ -14,9 +14,9 @@ import threading
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 
+from ..record import record
 from .files import in_megabytes
 
 MOST_COMPLAINT = 16_000  # bytes that are kept of what a process says on its error stream: the last ones
@@ -45,7 +45,7 @@ class ProcessFailed(Exception):
         self.never_started = never_started
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Finished:
     """A process that has ended. `status` is negative for a signal; `complaint` the end of its error stream."""
 

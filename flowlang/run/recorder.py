@@ -6,7 +6,6 @@ has changed.
 """
 
 import asyncio
-import re
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field, replace
 
@@ -16,19 +15,21 @@ from ..models.answer import AGAIN
 from ..models.chat import ChatRequest, Reply, ToolCall, Usage
 from ..models.errors import ModelError
 from ..models.recording import Recorded, Recordings, Which
+from ..pattern import pattern
 from ..plan.graph import Plan
 from ..plan.request_parts import exact, request_print, texts_print, tool_print
 from ..plan.requests import judged_rule
+from ..record import record
 from .calling import Asker, Between
 from .tools import ToolFailed
 
 MISSING = "missing-recording"
-_PART = re.compile(r"([^\[/]+)(?:\[(\d+)\])?")
+_PART = pattern(r"([^\[/]+)(?:\[(\d+)\])?")
 
 Redact = Callable[[str], str]  # takes what nobody may see out of a text
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Turn:
     """One try of one case: what comes first in it comes first in the file. `run` is 0 for the first try of a case."""
 
@@ -41,7 +42,7 @@ class Turn:
 Hear = Callable[[Turn, Asker, ChatRequest, Reply | None], None]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Miss:
     """Something that was asked and is not recorded.
 

@@ -1,15 +1,15 @@
 """A run in one value, made from its events alone."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from decimal import Decimal
 
+from ..record import record
 from .event import CallFinished, Event, Noted, RunFinished, StepFailed, StepFinished, StepSkipped
 from .exit import DONE, FAILED, INTERRUPTED, LIMIT, NOT_ALLOWED, OF_RULE, PROVIDER, STORE
 from .outcome import FAILED_BEFORE
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Report:
     """How a run came out.
 

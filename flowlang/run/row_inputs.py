@@ -6,13 +6,13 @@ comes. Rows are read one at a time, so that a table may be long.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from ..diagnostics.diagnostic import nearest
 from ..language.checked import CheckedFlow, CheckedInput
 from ..language.types import TABLE, DocumentType, ListOf, MediaType, SecretType, Type
 from ..language.values import EMPTY, Value, ValueMistake
+from ..record import record
 from .confined import Confined
 from .fetched import Fetch, refuse_addresses
 from .files import FileMistake, read_bytes
@@ -36,7 +36,7 @@ class RowMistake(Exception):
         self.input = of_input
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class RowInputs:
     """The inputs of every row, to be worked out when its turn comes; with mistakes it must not be used.
 

@@ -11,6 +11,7 @@ each of which takes one sweep of the machine's own search. It may say yes where 
 import re
 from collections.abc import Iterable
 
+from ..pattern import pattern
 from ..record import record
 
 _STRETCH = 6  # characters of a secret that are looked for
@@ -22,7 +23,7 @@ _ONE_BASE64 = bytes.maketrans(b"-_", b"+/")
 _HEX = b"0123456789abcdefABCDEF"
 _NOT_HEX = bytes(set(range(256)) - set(_HEX))
 _ONE_HEX = bytes.maketrans(b"ABCDEF", b"abcdef")
-_WRAPPED = re.compile(rb"\\+[rn]")  # a line break in the middle of Base64, inside a text of JSON
+_WRAPPED = pattern(rb"\\+[rn]")  # a line break in the middle of Base64, inside a text of JSON
 
 
 @record

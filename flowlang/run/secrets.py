@@ -10,9 +10,11 @@ A run without secrets pays nothing: there is no pattern, and every function hand
 import re
 from base64 import b64encode
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import lru_cache
 
+from ..pattern import pattern
+from ..record import record
 from .secret_signs import Signs, may_hold, signs_of
 
 SHORTEST = 4  # characters; what is shorter would be found in the middle of other words
@@ -22,11 +24,11 @@ _CUT = 8  # characters of a secret's beginning or end, beside the `…` of a tex
 
 # The last character that no spelling of a secret has: a space, or what is not ASCII. Base64 is often wrapped, and
 # hexadecimal set apart, so a space behind a long run of signs or behind two digits is none.
-_BETWEEN_WORDS = re.compile(r"(?<![A-Za-z0-9+/_=:\\-]{40})(?<![0-9A-Fa-f]{2})(?<![0-9A-Fa-f]{2}[,:])[^\x21-\x7e]")
+_BETWEEN_WORDS = pattern(r"(?<![A-Za-z0-9+/_=:\\-]{40})(?<![0-9A-Fa-f]{2})(?<![0-9A-Fa-f]{2}[,:])[^\x21-\x7e]")
 _NAMED_IN_HTML = {"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "'": "&apos;"}
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Secrets:
     """What may be shown to nobody, by value. `names`: what stands for the group of the pattern that was found.
 

@@ -1,13 +1,13 @@
 """The socket for answers that stand in for the calls of a step, as a test gives them."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from ..language.checked import Place
 from ..language.values import Value
+from ..record import record
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class StoodIn:
     """An answer for each call, run or tool of a step. `text` is how a model would have said it."""
 

@@ -1,15 +1,15 @@
 """Tables out of CSV, JSON and JSON Lines files: plain ones, and those whose rows must fit a schema."""
 
 import csv
-import re
 import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
 
 from ..diagnostics.diagnostic import nearest
 from ..language.reading import read_json
 from ..language.types import JsonType, Optional, RecordType, Unknown
 from ..language.values import EMPTY, Value, ValueMistake, kind_of
+from ..pattern import pattern
+from ..record import record
 from .files import FileMistake, decoded
 from .fitting import Misfit, fitted, read_cell
 
@@ -21,7 +21,7 @@ _CSV_ENDINGS = ("csv", "tsv", "tab")
 _LINES_ENDINGS = ("jsonl", "ndjson")
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Row:
     """One record. `where` tells it to a person: "row 3 (line 5)"; cells of a CSV are still text."""
 
@@ -29,7 +29,7 @@ class Row:
     record: Mapping[str, Value]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Rows:
     """A table as it was read. `columns` is None where each record names its own fields (JSON)."""
 
@@ -42,7 +42,7 @@ class Rows:
         return tuple(row.record for row in self.rows)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class RowByRow:
     """A table that is read one row at a time, as often as it is asked for; only its text is kept.
 
@@ -145,7 +145,7 @@ def _check_columns(rows: Rows, columns: tuple[str, ...], of: RecordType) -> None
 
 # ── CSV ──
 
-_QUOTED = re.compile(r'"[^"]*"')
+_QUOTED = pattern(r'"[^"]*"')
 
 
 def _csv_table(text: str, name: str) -> RowByRow:

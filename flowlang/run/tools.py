@@ -7,10 +7,9 @@ every sign is percent-encoded, in a body a value is JSON. There is no shell.
 import asyncio
 import hashlib
 import json
-import re
 import sys
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from decimal import Decimal
 from pathlib import Path
 from urllib.parse import quote
@@ -24,6 +23,8 @@ from ..language.template import render
 from ..language.tool_texts import command_words, origin_of, program_of
 from ..language.values import EMPTY, Secret, Value, ValueMistake, bare
 from ..language.writing import as_json, as_text, json_text
+from ..pattern import pattern
+from ..record import record
 from .fetched import as_utf8
 from .files import FileMistake, decoded, without_last_break
 from .permits import Allow, denial_of, power_of
@@ -36,7 +37,7 @@ MOST_OUTPUT = 1_000_000  # bytes of one result
 MOST_AT_ONCE = 8  # tools that work at the same time
 ONE_HOUR_S = 3600.0  # who calls a tool sets a time of its own, which is far shorter
 MOST_TOLD = 300  # characters of what a tool says of its own failure
-_PARTS = re.compile(r"[/\\;]|%2[fF]|%5[cC]")  # what servers take for the end of a part of a path
+_PARTS = pattern(r"[/\\;]|%2[fF]|%5[cC]")  # what servers take for the end of a part of a path
 _RUNNER = Path(__file__).with_name("python_runner.py")
 
 
@@ -68,7 +69,7 @@ def _about(tool: CheckedTool) -> str:
     return "".join(part for part in parts if isinstance(part, str))
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Toolbox:
     """The tools of a project, whose folder is `root`; programs run in `folder`, the flow's own.
 

@@ -4,7 +4,6 @@ A file is named from the flow's own folder and stays inside the project. A text 
 """
 
 import posixpath
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -31,6 +30,7 @@ from ..language.values import EMPTY, Document, Value, ValueMistake, bare
 from ..language.writing import as_text, json_text
 from ..models.answer import read_answer
 from ..models.errors import BadAnswer
+from ..pattern import pattern
 from ..plan.columns import columns_read
 from .documents import document_of
 from .files import FileMistake, decoded, in_megabytes, without_last_break
@@ -43,7 +43,7 @@ from .tables import fit_rows, read_rows
 
 MOST_BYTES = 50_000_000  # of one file that a test names
 
-_TURN = re.compile(r"\[\d+\]$")  # the item or round in `polished[2]`
+_TURN = pattern(r"\[\d+\]$")  # the item or round in `polished[2]`
 
 
 @dataclass(frozen=True, slots=True)

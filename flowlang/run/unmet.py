@@ -1,7 +1,6 @@
 """Why an expectation does not hold: the part that fails, the values on both sides, and where they are from."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 
@@ -12,12 +11,13 @@ from ..language.expression import Scope, evaluate, truth
 from ..language.values import EMPTY, Document, Media, Remembered, Secret, Value, ValueMistake, bare
 from ..language.writing import as_text, json_text
 from ..plan.graph import Plan
+from ..record import record
 from .outcome import UNMET, Done, Failed, Failure, Outcome, Skipped
 
 MOST_SHOWN = 160  # characters of a value
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Known:
     """What is known when a run has ended: `because` says why a step or let was skipped."""
 

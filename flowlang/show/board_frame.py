@@ -3,16 +3,16 @@
 Pure: a board, what is looked at, and a size give the same lines each time.
 """
 
-import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from ..pattern import pattern
 from .board import Board, Row
 from .cells import Line, Span, cut, safe, wrapped
 from .marked import marked
 from .numbers import duration, money
 
-_COLOURS = re.compile(r"\x1b\[[0-9;]*m")
+_COLOURS = pattern(r"\x1b\[[0-9;]*m")
 _SIGNS = {
     "waiting": ("·", "dim"),
     "running": ("●", "cyan"),

@@ -1,14 +1,14 @@
 """A flow's steps as a picture: for the terminal, for Mermaid, for Graphviz."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from ..language.checked import CheckedFlow, CheckedLet, CheckedStep
+from ..record import record
 from .phrases import condition_words
 from .terminal import columns, visible_line
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Node:
     """A box of the picture. `kind`: "input", "prompt", "run", "call", "let" or "output"; `level` 0 is on top."""
 

@@ -3,19 +3,19 @@
 What XML cannot hold is replaced, so that the file can be read whatever a model has said.
 """
 
-import re
 from collections.abc import Iterable
 from xml.sax.saxutils import escape as escaped
 from xml.sax.saxutils import quoteattr
 
 from ..diagnostics.diagnostic import Diagnostic
+from ..pattern import pattern
 from ..run.trial import Tried
 from .snippet import tell
 from .tested import Tested
 from .trials import diagnostics_of
 
 # All that XML 1.0 has no way to write, also not as a reference.
-_ILLEGAL = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+_ILLEGAL = pattern("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _WIDTH = 100
 
 

@@ -1,12 +1,13 @@
 """An answer with what is new in it marked, against the one before: by words, and where they are many, by lines."""
 
-import re
 from collections.abc import Sequence
 from typing import Literal, NamedTuple
 
+from ..pattern import pattern
+
 MOST_WORDS = 1_500  # of each text; comparing takes the square of that
 MOST_LINES = 3_000
-_WORDS = re.compile(r"\s+|\w+|[^\w\s]")
+_WORDS = pattern(r"\s+|\w+|[^\w\s]")
 
 Mark = Literal["", "+", "-"]
 

@@ -3,6 +3,8 @@
 import re
 import unicodedata
 
+from ..pattern import pattern
+
 # All control characters but line break and tab; what turns the direction of writing; what has no width at all;
 # line ends of other kinds; halves of a character, which no terminal can be sent.
 _STEERING = (
@@ -12,18 +14,18 @@ _STEERING = (
 )
 # Joiners are left alone where they belong to the writing: between the parts of one emoji, and between letters of the
 # Arabic and Indian scripts. Elsewhere they only hide.
-_JOINED = re.compile(
+_JOINED = pattern(
     "(?<=[\\u2600-\\u27bf\\ufe0f\\U0001f000-\\U0001faff])\\u200d(?=[\\u2600-\\u27bf\\U0001f000-\\U0001faff])"
     "|(?<=[\\u0620-\\u06ff\\u0900-\\u0dff])[\\u200c\\u200d](?=[\\u0620-\\u06ff\\u0900-\\u0dff])"
 )
-_UNSAFE = re.compile(f"[{_STEERING}]")
-_UNSAFE_IN_LINE = re.compile(f"[{_STEERING}\\n\\t]")
+_UNSAFE = pattern(f"[{_STEERING}]")
+_UNSAFE_IN_LINE = pattern(f"[{_STEERING}\\n\\t]")
 _SHORT = {"\n": "\\n", "\t": "\\t"}
-_COLOUR = re.compile("(\x1b\\[(?:0|1|2|1;3[1-6]|3[1-6])m)")
+_COLOUR = pattern("(\x1b\\[(?:0|1|2|1;3[1-6]|3[1-6])m)")
 
 # What a service that keeps the log takes for a command. GitHub: `::` at the start of a line, blanks before it do not
 # count, and the older `##[` anywhere in one; Azure and TeamCity: `##vso[`, `##teamcity[`, anywhere.
-_COMMAND = re.compile(r"((?:\A|[\r\n])(?:[^\S\r\n]|[\ufeff\u200b])*):(?=:)|#(?=#(?:vso|teamcity)?\[)", re.IGNORECASE)
+_COMMAND = pattern(r"((?:\A|[\r\n])(?:[^\S\r\n]|[\ufeff\u200b])*):(?=:)|#(?=#(?:vso|teamcity)?\[)", re.IGNORECASE)
 
 
 def visible(text: str) -> str:

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import closing, suppress
 from pathlib import Path
 
+from ..pattern import pattern
 from ..record import record
 from .alive import Alive
 from .connecting import connect
@@ -19,8 +20,8 @@ from .place import existing_folder, refuse_unless_own
 from .problems import unusable, unusable_after
 from .schema import HEADER_BYTES, VERSION, told_version
 
-_DIGEST = re.compile(r"[0-9a-f]{64}")
-_ASIDE = re.compile(re.escape(NAME) + r"\.(broken-[0-9]+|new)(-wal|-shm|-journal)?")
+_DIGEST = pattern(r"[0-9a-f]{64}")
+_ASIDE = pattern(re.escape(NAME) + r"\.(broken-[0-9]+|new)(-wal|-shm|-journal)?")
 _IN_PARTS = 500
 
 

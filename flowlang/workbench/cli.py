@@ -3,6 +3,7 @@
 Nothing but the front page is loaded here, so that it is there at once; a command brings what it needs.
 """
 
+import gc
 import os
 import sys
 from collections.abc import Sequence
@@ -21,6 +22,7 @@ class Stopped(BaseException):
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs one command line and returns its exit code. Nothing that goes wrong leaves as a traceback."""
+    gc.set_threshold(50_000, 20, 50)  # to load the program and to run a flow makes many values, and few circles of them
     words = list(sys.argv[1:] if arguments is None else arguments)
     prepare_streams()
     screen = Screen(os.environ)
@@ -43,6 +45,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except Exception as error:
         code = CRASHED
         screen.err(_told_crash(error, words, screen))
+    if arguments is None:
+        gc.freeze()  # the process ends: to look for circles once more would free what goes anyway
     return code
 
 

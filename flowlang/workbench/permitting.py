@@ -1,12 +1,10 @@
 """Whether a run may use what its flow asks for: the project's lists, and the user's own word."""
 
-import re
 import shlex
 import sys
 import termios
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 
 from ..diagnostics.diagnostic import Diagnostic, nearest
@@ -14,10 +12,12 @@ from ..language.address import Hosts
 from ..language.checked import CheckedFlow, CheckedTool
 from ..language.loader import Denied
 from ..language.tool_texts import program_of
+from ..pattern import pattern
 from ..pipeline import forbids_by
 from ..plan.build import build
 from ..plan.graph import Plan
 from ..project import find_root, read_below
+from ..record import record
 from ..run.exit import MISTAKES, NOT_ALLOWED, WRONG_INPUT
 from ..run.files import in_megabytes
 from ..run.permits import LISTS, Allow, tools_of
@@ -35,7 +35,7 @@ from .trusted import trust, trusted_lists
 MOST_READ = 64_000_000  # bytes of a file that decides what a tool does
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Project:
     """Where a flow lives: the project's folder, and the flow's path in it."""
 
@@ -159,7 +159,7 @@ def _trusted(
 
 MOST_LINES = 40
 MOST_COLUMNS = 200
-_BLANK = re.compile("[^\\S ]|[\u115f\u1160\u2800\u3164\uffa0]")  # blanks that are none, and what looks like one
+_BLANK = pattern("[^\\S ]|[\u115f\u1160\u2800\u3164\uffa0]")  # blanks that are none, and what looks like one
 
 
 def told_list(asked: Sequence[Asked], before: Sequence[str] | None = None) -> str:

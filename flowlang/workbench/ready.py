@@ -1,7 +1,6 @@
 """Opens a flow again and again while it is edited: ready to run, or what stands in the way, told as `run` tells it."""
 
 import os
-import re
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -13,6 +12,7 @@ from ..language.values import Value
 from ..models.cost import Prices
 from ..models.providers import Providers
 from ..models.recording import ENDING
+from ..pattern import pattern
 from ..pipeline import Workspace
 from ..plan.build import build
 from ..plan.graph import Plan
@@ -41,7 +41,7 @@ from .screen import Screen
 from .telling import told
 from .words import read_words
 
-_NAMED = re.compile(rb'"@([^"\\]+)"')  # files that a file of values names
+_NAMED = pattern(rb'"@([^"\\]+)"')  # files that a file of values names
 
 
 @record

@@ -1,7 +1,6 @@
 """The recordings of a flow file: `NAME.answers` beside `NAME.flow`, read and written. Over no link, ever."""
 
 import os
-import re
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,6 +10,7 @@ from ..diagnostics.source import SourceFile, Span
 from ..language.loader import Denied, Read, decode, resolve
 from ..models.recording import ENDING, MOST_BYTES, Recorded, Recordings
 from ..models.recording_text import files_named, read_recordings, write_recordings
+from ..pattern import pattern
 from ..pipeline import files_beside
 from ..plan.request_parts import exact
 from ..run.below import link_on
@@ -21,7 +21,7 @@ from .outside import outside_of
 from .refusal import Refusal
 
 MOST_BESIDE = 50_000_000  # bytes of one answer that stands beside the file
-_OURS = re.compile(r"[0-9a-f]{16}\.txt")
+_OURS = pattern(r"[0-9a-f]{16}\.txt")
 
 
 @dataclass

@@ -1,7 +1,6 @@
 """A plan under way in this process: listeners, signals, the clock that the views go by."""
 
 import asyncio
-import gc
 import os
 import signal
 import time
@@ -71,7 +70,6 @@ def carry_out(
 ) -> Ran[T]:
     """Carries a run out that is handed its listener, until it ends or a signal stops it."""
     ran = Ran[T]()
-    gc.set_threshold(50_000, 20, 50)  # a run makes many small values, and few circles of them
     emit = redacted_events(_to_all(ran, view, events, keeps_events, keeping), secrets)
     try:
         asyncio.run(_run(start(emit), view, ran))
