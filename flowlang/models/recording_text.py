@@ -96,8 +96,13 @@ def _block(name: str, text: str) -> list[str]:
 
 
 def _call_line(call: tuple[str, str]) -> str:
-    """A call as a line: the tool's name, and its values as a JSON object; what is none stands there as a JSON text."""
+    """A call as a line: the tool's name, and its values as a JSON object; what is none stands there as a JSON text.
+
+    A model may call a tool by any name: one that would not be read back stands there as a JSON text as well.
+    """
     name, arguments = call
+    if not name or name.startswith('"') or re.search(r"\s", name) or _ODD.search(name) or "\\{{" in name:
+        name = _json_string(name)
     try:
         plain = isinstance(json.loads(arguments), dict)
     except (ValueError, RecursionError):
@@ -347,15 +352,25 @@ def _which(step: str, values: Mapping[str, object]) -> Which:
 def _calls(text: str, span: Span) -> tuple[tuple[str, str], ...]:
     calls = []
     for line in text.split("\n"):
-        name, blank, rest = line.strip().partition(" ")
+        line = line.strip()
         try:
-            read = json.loads(rest) if blank else None
+            name, rest = _called(line)
+            read = json.loads(rest)
         except (ValueError, RecursionError):
             read = None
         if not isinstance(read, dict | str):
             raise _Slip("wrong-value", 'a call is like `search {"text": "tax"}`, one on each line', span)
-        calls.append((name, read if isinstance(read, str) else rest.strip()))
+        calls.append((name, read if isinstance(read, str) else rest))
     return tuple(calls)
+
+
+def _called(line: str) -> tuple[str, str]:
+    """The name of a call, and the JSON behind it. Raises ValueError, RecursionError."""
+    if line.startswith('"'):
+        name, end = json.JSONDecoder().raw_decode(line)
+        return str(name), line[end:].strip()
+    name, _, rest = line.partition(" ")
+    return name, rest.strip()
 
 
 def _from_json(item: Node, span: Span) -> str:

@@ -112,7 +112,7 @@ class Recorder:
         """Keeps an answer that has just come, without any secret in it."""
         redact = self._redact
         text = None if one.text is None else redact(one.text)
-        calls = tuple((name, redact(arguments)) for name, arguments in one.calls)
+        calls = tuple((redact(name), redact(arguments)) for name, arguments in one.calls)
         clean = replace(one, text=text, calls=calls, failed=redact(one.failed))
         self._new.add(clean, exact(printed))
         return clean

@@ -32,7 +32,7 @@ def hide_from_model(complete: Complete, secrets: Secrets) -> Complete:
             emit(Chunk(secrets.redact(held)))
         redact = secrets.redact
         calls = tuple(
-            replace(call, arguments=redact(call.arguments), rest=rewritten(call.rest, redact))
+            replace(call, name=redact(call.name), arguments=redact(call.arguments), rest=rewritten(call.rest, redact))
             for call in reply.tool_calls
         )
         return replace(reply, text=redact(reply.text), tool_calls=calls, rest=rewritten(reply.rest, redact))

@@ -36,7 +36,7 @@ RECORDED = st.builds(
     which=WHICH,
     request=st.just(REQUEST),
     text=TEXTS,
-    calls=st.lists(st.tuples(NAMES, st.one_of(TEXTS, st.just('{"a": "b"}'))), max_size=3).map(tuple),
+    calls=st.lists(st.tuples(st.one_of(NAMES, TEXTS), st.one_of(TEXTS, st.just('{"a": "b"}'))), max_size=3).map(tuple),
     tokens=st.none() | st.tuples(st.integers(0, 9), st.integers(0, 9)),
 )
 

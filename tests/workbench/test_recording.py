@@ -99,6 +99,7 @@ class Script:
     def __init__(self) -> None:
         self.asked: list[str] = []
         self.said: dict[str, str] = {}
+        self.calls = ""  # a tool that there is not, called beside the one that there is
 
     def __call__(self, request: dict[str, Any]) -> Answer | str:
         messages = request["messages"]
@@ -108,13 +109,14 @@ class Script:
             if asked.startswith(start):
                 return answer
         if messages[-1]["role"] == "tool":
-            return f"It says: {asked}"
+            return "It says: the first" if self.calls else f"It says: {asked}"
         if asked.startswith("Judge the answer"):
             return json.dumps({"holds": True, "reason": "It is."})
         if asked.startswith("Note "):
             return json.dumps({"word": asked[5:-1], "fine": True})
         if asked.startswith("Look up"):
-            return Answer(tool_calls=(Call("look", {"word": "one"}, id=f"id-{len(self.asked):04}"),))
+            odd = (Call(self.calls, {"word": "one"}, id="odd"),) if self.calls else ()
+            return Answer(tool_calls=(Call("look", {"word": "one"}, id=f"id-{len(self.asked):04}"), *odd))
         if asked.startswith("Vote"):
             return json.dumps({"answer": len(self.asked)})
         if asked.startswith("Is this good?"):
@@ -224,6 +226,17 @@ def test_no_secret_reaches_a_recording(project: Path, script: Script, record: Re
     assert record().code == 0
     assert "canary" not in answers(project) and "[secret key]" in answers(project)
     assert flowlang("test", "all.flow").code == 0
+
+
+@pytest.mark.parametrize("name", ["canary-4711", "look up", "look\nanswer topic", '"""', "look {}", "\\{{ x }}"])
+def test_whatever_a_model_calls_a_tool_is_recorded_without_secrets_and_read_back(
+    name: str, project: Path, script: Script, record: Record, flowlang: Type
+) -> None:
+    script.calls = name
+    assert record().code == 0
+    assert "canary" not in answers(project)
+    done = flowlang("test", "all.flow")
+    assert done.code == 0, done.out + done.err
 
 
 def outdated(done: Typed) -> set[str]:
