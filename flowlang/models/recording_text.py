@@ -35,8 +35,11 @@ KNOWN = (*_WORDS, *_PLACES, *_NUMBERS, "judge", "request", "tokens", "calls", "t
 # ── Writing ──
 
 
-def write_recordings(ordered: Iterable[Recorded], folder: str) -> tuple[str, dict[str, str]]:
-    """The text of the file, and the files beside it by their names; `folder` is where these stand."""
+def write_recordings(ordered: Iterable[Recorded], folder: str, longest: int = BIGGEST) -> tuple[str, dict[str, str]]:
+    """The text of the file, and the files beside it by their names; `folder` is where these stand.
+
+    Answers of more than `longest` characters stand beside it.
+    """
     beside: dict[str, str] = {}
     pieces = [f"answers {VERSION}\n"]
     for one in ordered:
@@ -46,9 +49,9 @@ def write_recordings(ordered: Iterable[Recorded], folder: str) -> tuple[str, dic
         if one.calls:
             lines += _block("calls", "\n".join(map(_call_line, one.calls)))
         if one.failed:
-            lines += _text("failed", one.failed, folder, beside)
+            lines += _text("failed", one.failed, folder, beside, longest)
         elif one.text is not None:
-            lines += _text("text", one.text, folder, beside)
+            lines += _text("text", one.text, folder, beside, longest)
         pieces.append("\n".join(lines) + "\n")
     return "\n".join(pieces), beside
 
@@ -67,8 +70,8 @@ def _labels(which: Which) -> list[str]:
     return [*lines, *(_text("judge", which.judge, "", {}) if which.judge else ())]
 
 
-def _text(name: str, text: str, folder: str, beside: dict[str, str]) -> list[str]:
-    if folder and len(text) > BIGGEST and not _LONE.search(text):
+def _text(name: str, text: str, folder: str, beside: dict[str, str], longest: int = BIGGEST) -> list[str]:
+    if folder and len(text) > longest and not _LONE.search(text):
         file = f"{sha256(text.encode()).hexdigest()[:16]}.txt"
         beside[file] = text
         return [f'  {name}: file "{folder}/{file}"']

@@ -159,7 +159,7 @@ def _ended(text: str) -> str:
 def write_below(folder: Path, path: str, text: str) -> None:
     """Writes a text to `path` below the folder, all of it or nothing. Raises FileMistake."""
     *folders, name = path.split("/")
-    if any(not _is_safe(part) for part in (*folders, name)):
+    if any(not is_safe(part) for part in (*folders, name)):
         raise FileMistake(f"an output cannot be written to `{path}`", "its path must stay below the output folder")
     data = text.encode("utf-8", errors="replace")
     try:
@@ -177,7 +177,8 @@ def write_below(folder: Path, path: str, text: str) -> None:
         raise FileMistake(message, "choose another folder with --out") from None
 
 
-def _is_safe(part: str) -> bool:
+def is_safe(part: str) -> bool:
+    """Whether a file or folder of this name may be written."""
     return bool(part) and not part.startswith((".", "~")) and not any(sign in part for sign in "\\:\0")
 
 

@@ -29,7 +29,7 @@ def keep_answer(
         if kept is None:
             continue
         printed = request_print(request, texts)
-        calls = tuple((call.name, redact(call.arguments)) for call in kept.reply.tool_calls)
+        calls = tuple((redact(call.name), redact(call.arguments)) for call in kept.reply.tool_calls)
         which = Which(step.name, place=(item,) if item is not None else ())
         usage = kept.reply.usage
         tokens = (usage.tokens_in, usage.tokens_out)
@@ -37,8 +37,6 @@ def keep_answer(
         written += 1
     if not written:
         return f"{step.name} has no answer that could be recorded"
-    before = open_answers(Path(flow))
-    before.text = file.text
     ordered = sorted(file.recordings, key=lambda one: one.which.order())
-    write_answers(before, ordered)
+    write_answers(file, ordered)
     return f"wrote {count(written, 'answer')} of {step.name} to {file.shown}"

@@ -92,9 +92,9 @@ def _test_file(file: FlowFile, tested: Tested, given: Given, screen: Screen) -> 
         # What other tests of the file use is not outdated, and keeps its place in it.
         try_on_recordings(file, [number for number in range(len(file.tests)) if number not in file.tried], trials)
     if lacking and (live or records):
-        from .test_asking import ask_for  # tests on recordings have no use for providers
+        from .test_asking import ask_and_save, ask_for  # tests on recordings have no use for providers
 
-        ask_for(file, lacking, trials, given, screen)
+        (ask_and_save if records else ask_for)(file, lacking, trials, given, screen)
     if records:
         _write(file, recorder, screen)
     plans = {flow.name: build(flow, file.defaults) for flow in file.flows}

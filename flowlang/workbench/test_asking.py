@@ -19,14 +19,24 @@ from .answering import open_means
 from .costing import max_cost_of
 from .given import Given
 from .permitting import open_tools
+from .recording import refuse_unless_recordable
+from .refusal import Refusal
+from .saving import Saving
 from .screen import Screen
 from .testing import FlowFile
 
 AT_ONCE = 8  # cases that are tried at the same time
 
 
-def ask_for(file: FlowFile, numbers: Sequence[int], trials: Trials, given: Given, screen: Screen) -> None:
-    """Tries these tests of a file again, and asks for what is not recorded."""
+def ask_for(
+    file: FlowFile,
+    numbers: Sequence[int],
+    trials: Trials,
+    given: Given,
+    screen: Screen,
+    saving: Saving | None = None,
+) -> None:
+    """Tries these tests of a file again, and asks for what is not recorded; with `saving` it is saved on the way."""
     whole = max_cost_budget(max_cost_of(given), time.monotonic)
     for flow in file.flows:
         tests = [(number, file.tests[number][1]) for number in numbers if file.tests[number][0] is flow]
@@ -38,10 +48,27 @@ def ask_for(file: FlowFile, numbers: Sequence[int], trials: Trials, given: Given
         asking = replace(given, flags=flags)
         tools, _ = open_tools(flow, plan, file.settings, asking, screen)
         means = open_means(plan, {}, file.settings, tools, asking, screen)
+        if saving is not None:
+            means = replace(means, complete=saving.before(means.complete))
         screen.err(f"{visible_line(file.path)}: asking for the answers of {count(len(tests), 'test')}")
         within = replace(trials, means=means, above=whole, clock=time.monotonic, cases=AT_ONCE)
         for number, one in asyncio.run(_asked(flow, tests, file, within, means)):
             file.tried[number].append(one)
+
+
+def ask_and_save(file: FlowFile, numbers: Sequence[int], trials: Trials, given: Given, screen: Screen) -> None:
+    """Asks as `ask_for` does, and records what comes, also if it is stopped in the middle. Raises Refusal."""
+    refuse_unless_recordable(file.answers)
+    saving = Saving(file.answers, trials.recorder)
+    try:
+        ask_for(file, numbers, trials, given, screen, saving)
+    except BaseException:
+        try:
+            if saving.save():
+                screen.err(f"wrote {visible_line(file.answers.shown)}: what was answered so far")
+        except Refusal as refused:
+            screen.err(refused.message)
+        raise
 
 
 def _plan_to_ask(file: FlowFile, flow: CheckedFlow, tests: Sequence[CheckedTest]) -> Plan:
