@@ -19,8 +19,7 @@ _MOST_NAMES = 20_000
 
 def failed_last_time(path: str) -> set[tuple[str, str]]:
     """The tests of a flow file that failed or were not recorded: the flow's name, and the test's."""
-    found = _read(find_root(Path(path))).get(_key(path), [])
-    return {(one[0], one[1]) for one in found if isinstance(one, list) and len(one) == 2}
+    return {(flow, test) for flow, test in _read(find_root(Path(path))).get(_key(path), [])}
 
 
 def remember_failed(files: Sequence[FlowFile]) -> None:
@@ -56,4 +55,13 @@ def _read(root: Path) -> dict[str, list[list[str]]]:
         return {}
     if not isinstance(found, dict):
         return {}
-    return {str(path): one[:_MOST_NAMES] for path, one in found.items() if isinstance(one, list)}
+    return {
+        path: [one for one in names[:_MOST_NAMES] if _is_name(one)]
+        for path, names in found.items()
+        if isinstance(names, list)
+    }
+
+
+def _is_name(found: object) -> bool:
+    """Whether it is the name of a flow and that of a test; the file may have come with the project."""
+    return isinstance(found, list) and len(found) == 2 and all(isinstance(one, str) for one in found)

@@ -453,3 +453,23 @@ def test_what_failed_last_time_is_tried_alone(project: Path, record: Record, flo
     nothing = flowlang("test", "--failed")
     assert nothing.code == 2 and "no test is known to have failed" in nothing.err
     assert (project / ".flowlang/failed-tests.json").exists()
+
+
+@pytest.mark.parametrize(
+    "kept",
+    [
+        "",
+        "[]",
+        '{"all.flow": 3}',
+        '{"all.flow": [1, null, [null, null]]}',
+        '{"all.flow": [[["x"], {}], ["", "x", "y"]]}',
+    ],
+)
+def test_a_damaged_memory_of_what_failed_harms_nothing(
+    kept: str, project: Path, record: Record, flowlang: Type
+) -> None:
+    record()
+    memory = project / ".flowlang" / "failed-tests.json"
+    memory.write_text(kept)
+    assert flowlang("test", "--failed").code == 2
+    assert flowlang("test", "all.flow").code == 0
