@@ -206,3 +206,18 @@ def test_reports_are_written_side_by_side(flowlang, write, folder: Path) -> None
     assert [one["outcome"] for one in json.loads((folder / "a.json").read_text())] == ["passed", "failed"]
     assert (folder / "a.xml").read_text().startswith('<?xml version="1.0" encoding="UTF-8"?>\n<testsuites ')
     assert flowlang("test", "--report", "junit=nowhere/a.xml").code == 2
+
+
+@pytest.mark.parametrize("name", ["triage.flow", "triage.answers", "./flowlang.toml"])
+def test_no_report_takes_the_place_of_a_flow(flowlang, write, folder: Path, name: str) -> None:
+    write(TESTS)
+    (folder / name).touch()
+    before = (folder / name).read_text()
+    done = flowlang("test", "--report", f"junit={name}")
+    assert done.code == 2 and "in the place of" in done.err and (folder / name).read_text() == before
+
+
+def test_two_reports_need_two_files(flowlang, write) -> None:
+    write(TESTS)
+    done = flowlang("test", "--report", "junit=a.xml", "--report", "json=./a.xml")
+    assert done.code == 2 and "two reports can't be written to one file" in done.err
