@@ -63,9 +63,9 @@ def _flows(wanted: str | None, sides: Sides) -> list[str]:
         path = os.path.relpath(os.path.normpath(Path.cwd() / wanted), sides.top).replace(os.sep, "/")
         if path.split("/")[0] == "..":
             raise Refusal(WRONG_INPUT, f"`{wanted}` is not in this repository", rule="not-found")
-        if any(side.has(path) for side in (sides.before, sides.after)):
-            return [path]
         folder = "" if path == "." else path
+        if folder and any(side.has(folder) for side in (sides.before, sides.after)):
+            return [folder]
     found = sorted({*sides.before.flows(folder), *sides.after.flows(folder)})
     if wanted and not found:
         every = [sides.shown(one) for one in {*sides.before.flows(sides.here), *sides.after.flows(sides.here)}]

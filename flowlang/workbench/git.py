@@ -129,7 +129,9 @@ class Objects:
         """What stands in a folder, by its id. Raises GitFailed."""
         if id not in self._folders:
             found = self.find(id, "tree", _MOST_OF_A_FOLDER)
-            self._folders[id] = {} if found is None else dict(_entries(found[1], len(id) // 2))
+            if found is None:
+                raise GitFailed(f"it does not have the folder {id}, which a partial copy leaves out")
+            self._folders[id] = dict(_entries(found[1], len(id) // 2))
         return self._folders[id]
 
     def base_of(self, one: str, other: str) -> str | None:

@@ -99,7 +99,10 @@ def split_range(word: str) -> tuple[str, str]:
 
 def _failed(failed: GitFailed) -> Refusal:
     code = NOT_ALLOWED if "ownership" in str(failed) else WRONG_INPUT
-    return Refusal(code, f"git could not be asked: {failed}", rule="not-allowed" if code == NOT_ALLOWED else "bad-file")
+    is_partial = any(word in str(failed) for word in ("lazy fetching", "promisor", "partial copy"))
+    hints = ("this copy of the repository leaves files out: clone it without --filter",) if is_partial else ()
+    rule = "not-allowed" if code == NOT_ALLOWED else "bad-file"
+    return Refusal(code, f"git could not be asked: {failed}", hints, rule)
 
 
 # ── A revision ──
@@ -147,7 +150,10 @@ def _revision(word: str, objects: Objects) -> Side:
         if one.kind == "link":
             return Denied("not-allowed", f"`{path}` is a link in {word}, and links are not followed")
         found = objects.find(one.id, "blob", MOST_BYTES)
-        return Denied("not-found", f"git has lost the file `{path}` of {word}") if found is None else found[1]
+        if found is None:
+            hint = f"where this copy leaves files out, this fetches it: git show {word}:{path}"
+            return Denied("bad-file", f"git does not have the content of `{path}` in {word}", (hint,))
+        return found[1]
 
     def flows(folder: str) -> list[str]:
         one = entry(folder)

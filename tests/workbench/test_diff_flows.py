@@ -308,6 +308,34 @@ def test_three_dots_begin_where_the_branch_began(history: History, flowlang) -> 
     assert "-What is that" in out and "step reply" in out
 
 
+def test_what_git_has_lost_is_not_called_gone(history: History, flowlang) -> None:
+    history.change("mail.flow", "What is this", "What is that")
+    history.commit("two")
+    lost = git(history.folder, "rev-parse", "one:mail.flow").strip()
+    (history.folder / ".git" / "objects" / lost[:2] / lost[2:]).unlink()
+    done = flowlang("diff", "one..two")
+    assert "only in two" not in done.out
+    assert "git does not have the content of `mail.flow` in one" in done.out
+    lost = git(history.folder, "rev-parse", "one:shared").strip()
+    (history.folder / ".git" / "objects" / lost[:2] / lost[2:]).unlink()
+    done = flowlang("diff", "one..two")
+    assert done.code == 2 and "it does not have the folder" in done.err
+
+
+def test_a_copy_without_all_files_says_so(history: History, flowlang, monkeypatch, tmp_path: Path) -> None:
+    git(history.folder, "config", "uploadpack.allowFilter", "true")
+    history.change("mail.flow", "What is this", "What is that")
+    history.commit("two")
+    git(tmp_path, "clone", "-q", "--filter=blob:none", history.folder.as_uri(), "copy")
+    monkeypatch.chdir(tmp_path / "copy")
+    done = flowlang("diff", "one..two")
+    assert done.code == 2 and "clone it without --filter" in done.err, done.err
+
+
+def test_the_top_of_the_repository_may_be_named(history: History, flowlang) -> None:
+    assert flowlang("diff", "--against", "one", "--flow", ".") == flowlang("diff", "--against", "one")
+
+
 def test_names_that_git_would_not_make_lead_nowhere(history: History, flowlang, tmp_path: Path) -> None:
     secret = "secret of another folder"
     (tmp_path / "x.flow").write_text(f"# {secret}\n", encoding="utf-8")
