@@ -26,6 +26,8 @@ _MARGIN = "    "
 # that turn or hide what is read.
 _ODD = pattern("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff\ufeff]")
 _LONE = pattern("[\ud800-\udfff]")
+# At the beginning of a line, where no answer can have it: blocks have a margin.
+_CONFLICT = pattern("^<<<<<<< .*$", re.MULTILINE)
 _PLACES = ("place", "round")
 _NUMBERS = ("sample", "run", "try")
 _WORDS = ("flow", "tool")
@@ -140,6 +142,10 @@ def read_recordings(
     source: SourceFile, files: Mapping[str, str] | None = None
 ) -> tuple[list[Recorded], list[Diagnostic]]:
     """The answers of a file, and what is wrong in it. A text that stands beside it comes from `files`, by its path."""
+    if (conflict := _CONFLICT.search(source.text)) is not None:
+        message = "git has left both sides of a conflict here"
+        hints = ("keep one side, and record again what is missing", f"git checkout --ours -- {source.path}")
+        return [], [Diagnostic("syntax", message, source, Span(*conflict.span()), hints)]
     reader = _Reader(source, files)
     for line in cut(source.text):
         if isinstance(line, LogicalLine):
@@ -202,7 +208,7 @@ class _Reader:
         elif not self._version_seen:
             self._version_seen = True
             message = "a file of recorded answers begins with `answers 1`"
-            raise _Slip("syntax", message, whole, "write `answers 1` above it, or record again with --record")
+            raise _Slip("syntax", message, whole, "write `answers 1` above it, or delete the file and record again")
         elif word is not None:
             self._header(text, line.start, whole)
         else:
@@ -277,7 +283,7 @@ class _Reader:
         if (file := _file_of_text(item)) is not None:
             path, place = file
             if self.files is not None and path not in self.files:
-                raise _Slip("not-found", f"there is no file `{path}`", place, "record again with --record")
+                raise _Slip("not-found", f"there is no file `{path}`", place, "delete this answer and record again")
             return "" if self.files is None else self.files[path]
         token = item.children[0]
         assert isinstance(token, Token)

@@ -75,7 +75,8 @@ def answers_from(flow: Path, read: Read, base: str, outside: tuple[str, ...] = (
         key = resolve(base, path, outside)
         text = key if isinstance(key, Denied) else _text_of(read(key), path)
         if isinstance(text, Denied):
-            found.mistakes.append(Diagnostic(text.rule, text.message, decoded, span, text.hints))
+            hints = text.hints or ("take the file back from git, or delete this answer and record it again",)
+            found.mistakes.append(Diagnostic(text.rule, text.message, decoded, span, hints))
             text = ""
         beside[path] = text
     answers, mistakes = read_recordings(decoded, beside)
@@ -116,7 +117,9 @@ def refuse_unless_recordable(file: AnswersFile) -> None:
     place, folder = file.flow.parent, file.flow.with_name(f"{file.name}.d")
     if not is_safe(file.name):
         message = f"answers are recorded in no file called `{file.shown}`"
-        raise Refusal(WRONG_INPUT, message, ("give the flow a name without a dot in front",), "bad-file")
+        raise Refusal(
+            WRONG_INPUT, message, ("give the flow a name without a dot in front, a colon and a backslash",), "bad-file"
+        )
     if folder.is_symlink():
         message = f"`{file.shown}.d` is a link, and nothing is written through a link"
         raise Refusal(NOT_ALLOWED, message, ("put a folder in its place, or delete it",), "not-allowed")

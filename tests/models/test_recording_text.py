@@ -157,6 +157,13 @@ def test_a_slip_is_told_at_its_place(edit: tuple[str, str], told: str) -> None:
     assert mistakes and mistakes[0].startswith(told)
 
 
+def test_a_conflict_of_git_is_told_once_and_never_taken_for_an_answer() -> None:
+    one = f'answer a\n  request: {REQUEST}\n  text: """\n<<<<<<< HEAD\n    x\n=======\n    y\n>>>>>>> main\n  """\n'
+    assert read(f"answers 1\n\n{one}") == ([], ["6:1 syntax: git has left both sides of a conflict here"])
+    told = [Recorded(Which("a"), REQUEST, "<<<<<<< HEAD\nx\n=======\ny\n>>>>>>> main")]
+    assert read(write_recordings(told, "")[0]) == (told, [])
+
+
 def test_the_same_answer_twice_is_told_at_the_second() -> None:
     twice = GOOD + GOOD.removeprefix("answers 1\n")
     assert read(twice)[1] == [
