@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping
 from .refusal import Refusal
 
 MOST_COLUMNS = 200
+MOST_OF_A_SUMMARY = 1_000_000  # bytes; GitHub drops the whole page of a step that has more than 1 MiB
 _DISK_OR_DEVICE = 6  # the exit code when a result cannot be written
 
 
@@ -79,10 +80,21 @@ class Screen:
         if not path:
             return
         try:
-            with open(path, "a", encoding="utf-8", errors="backslashreplace") as page:  # noqa: PTH123 - pathlib is slow
-                page.write(self.redact(markdown))
+            with open(path, "ab") as page:  # noqa: PTH123 - pathlib is slow
+                page.write(
+                    _cut(self.redact(markdown).encode("utf-8", "backslashreplace"), MOST_OF_A_SUMMARY - page.tell())
+                )
         except (OSError, ValueError):
             return
+
+
+def _cut(page: bytes, most: int) -> bytes:
+    """A page of Markdown, or as many lines of it as there is room for."""
+    if len(page) <= most:
+        return page
+    told = b"\nMore was left out.\n"
+    kept = page[: max(0, most - len(told))]
+    return kept[: kept.rfind(b"\n") + 1] + told
 
 
 def prepare_streams() -> None:

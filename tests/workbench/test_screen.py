@@ -2,6 +2,7 @@ import os
 import pty
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -86,3 +87,19 @@ def test_no_text_is_added_or_changed(capsys: pytest.CaptureFixture[str]):
     screen.err("one line")
     screen.err("")
     assert capsys.readouterr() == ("no line break", "one line\n")
+
+
+def test_a_summary_that_github_would_drop_is_cut_at_a_line(tmp_path: Path) -> None:
+    page = tmp_path / "page.md"
+    screen = Screen({"GITHUB_STEP_SUMMARY": str(page)})
+    screen.add_summary("| ä |\n" * 1000)
+    assert page.read_text(encoding="utf-8") == "| ä |\n" * 1000
+    screen.add_summary("| äöü |\n" * 200_000)
+    screen.add_summary("### More\n" * 100)
+    text = page.read_text(encoding="utf-8")
+    assert 990_000 < page.stat().st_size < 1024 * 1024 and set(text.split("\n")) <= {
+        "| ä |",
+        "| äöü |",
+        "",
+        "More was left out.",
+    }
