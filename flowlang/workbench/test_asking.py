@@ -1,16 +1,20 @@
 """Asks models, and runs tools, for what tests lack: with a provider, its key and the user's trust, as `run` does."""
 
 import asyncio
+import signal
 import time
-from collections.abc import Sequence
+from collections.abc import Coroutine, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from decimal import Decimal
+from typing import Any, TypeVar
 
 from ..language.checked import CheckedFlow, CheckedTest
 from ..plan.build import build
 from ..plan.graph import Plan
 from ..run.budget import max_cost_budget
 from ..run.event import RunFinished
+from ..run.exit import TERMINATED
 from ..run.means import Means
 from ..run.trial import Trials, Tried, plan_of, try_tests
 from ..show.numbers import count
@@ -20,10 +24,12 @@ from .costing import max_cost_of
 from .given import Given
 from .permitting import open_tools
 from .recording import refuse_unless_recordable
-from .refusal import Refusal
+from .refusal import Ended, Refusal
 from .saving import Saving
 from .screen import Screen
 from .testing import FlowFile
+
+T = TypeVar("T")
 
 AT_ONCE = 8  # cases that are tried at the same time
 
@@ -52,7 +58,7 @@ def ask_for(
             means = replace(means, complete=saving.before(means.complete))
         screen.err(f"{visible_line(file.path)}: asking for the answers of {count(len(tests), 'test')}")
         within = replace(trials, means=means, above=whole, clock=time.monotonic, cases=AT_ONCE)
-        for number, one in asyncio.run(_asked(flow, tests, file, within, means)):
+        for number, one in _until_stopped(_asked(flow, tests, file, within, means), screen):
             file.tried[number].append(one)
 
 
@@ -76,6 +82,38 @@ def _plan_to_ask(file: FlowFile, flow: CheckedFlow, tests: Sequence[CheckedTest]
     whole = build(flow, file.defaults)
     names = {name for test in tests for name in plan_of(whole, test).nodes}
     return replace(whole, nodes={name: node for name, node in whole.nodes.items() if name in names})
+
+
+def _until_stopped(asking: Coroutine[Any, Any, T], screen: Screen) -> T:
+    """What comes of it. Raises Ended when the process is asked to end: what a signal raises may end one task alone."""
+    stopped: list[int] = []
+
+    async def watched() -> T:
+        task = asyncio.ensure_future(asking)
+
+        def stop(number: int) -> None:
+            stopped.append(number)
+            task.cancel()
+
+        with suppress(NotImplementedError, RuntimeError, ValueError):  # not in this system or thread
+            for number in heeded:
+                asyncio.get_running_loop().add_signal_handler(number, stop, number)
+        return await task
+
+    # Who started us may have us ignore one of them, as `nohup` does.
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGHUP)}
+    heeded = [number for number, handler in handlers.items() if handler not in (signal.SIG_IGN, None)]
+    try:
+        return asyncio.run(watched())
+    except asyncio.CancelledError:
+        if not stopped:
+            raise
+        screen.err("stopped from outside")
+        raise Ended(TERMINATED) from None
+    finally:
+        with suppress(ValueError):  # not in this thread
+            for number in heeded:
+                signal.signal(number, handlers[number])
 
 
 async def _asked(

@@ -91,7 +91,10 @@ def answers(project: Path) -> str:
     return (project / "a.answers").read_text(encoding="utf-8")
 
 
-def test_what_came_before_it_was_stopped_is_recorded_and_not_asked_again(project: Path, script: Script) -> None:
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 143)])
+def test_what_came_before_it_was_stopped_is_recorded_and_not_asked_again(
+    number: int, code: int, project: Path, script: Script
+) -> None:
     command = [
         sys.executable,
         "-m",
@@ -107,23 +110,36 @@ def test_what_came_before_it_was_stopped_is_recorded_and_not_asked_again(project
     running: list[subprocess.Popen[bytes]] = []
     reached, go_on = threading.Event(), threading.Event()
 
-    def stop(number: int) -> None:
-        if number == 5:
+    def stop(asked: int) -> None:
+        if asked == 5:
             reached.set()
             go_on.wait(20)
 
     script.then = stop
     running.append(subprocess.Popen(command, cwd=project, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE))
     assert reached.wait(30)
-    running[0].send_signal(signal.SIGINT)
+    running[0].send_signal(number)
     _, said = running[0].communicate(timeout=30)
     go_on.set()
-    assert running[0].returncode == 130 and b"wrote a.answers: what was answered so far" in said
+    assert running[0].returncode == code, said
+    assert b"wrote a.answers: what was answered so far" in said
     assert answers(project).count("\nanswer ") >= 4
     first = set(script.asked[:4])
     script.then, script.asked = (lambda number: None), []
     assert subprocess.run(command, cwd=project, capture_output=True, timeout=60, check=False).returncode == 0
     assert len(script.asked) == 4 and "Topic of one" not in script.asked, (first, script.asked)
+
+
+def test_a_signal_that_meets_one_task_ends_them_all(
+    project: Path, script: Script, record: Record, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stop(self: saving.Saving) -> None:
+        if script.asked:
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    monkeypatch.setattr(saving.Saving, "_save_now_and_then", stop)
+    done = record()
+    assert done.code == 143 and "stopped from outside" in done.err and len(script.asked) < 6
 
 
 def test_it_is_saved_while_it_is_asked(
