@@ -131,7 +131,9 @@ def _escaped(value: str) -> str:
 
 def _of_run(run: str) -> str:
     if run.isspace():
-        return r"(?:\s|\+|%20|%0[9AaDd]|\\{1,8}[nrt]|\\{1,8}(?:x|u00)(?:20|0[9AaDd])|&#(?:9|10|13|32);)+"
+        # Before a further line there may be the mark of a diff, a quotation or a margin.
+        mark = r"|(?<=\s)[->|]" if "\n" in run else ""
+        return r"(?:\s|\+|%20|%0[9AaDd]|\\{1,8}[nrt]|\\{1,8}(?:x|u00)(?:20|0[9AaDd])|&#(?:9|10|13|32);" + mark + ")+"
     if run.startswith("\\"):
         return rf"(?:\\{{{len(run)},{8 * len(run)}}}|(?:%5[Cc]|\\{{1,8}}u005[Cc]){{{len(run)}}})"
     code, any_case = ord(run), _any_case

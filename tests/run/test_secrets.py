@@ -80,6 +80,13 @@ def test_a_secret_is_found_in_every_spelling(spelling: str) -> None:
         assert secrets_of({"key": canary}).redact(f"{LONG} {told}").startswith(f"{LONG} before [secret key]"), canary
 
 
+@pytest.mark.parametrize("mark", ["-", "+", "    -", "  | ", "> "])
+def test_a_secret_of_several_lines_is_found_in_a_diff_and_in_a_quotation(mark: str) -> None:
+    secrets = secrets_of({"key": "-----BEGIN KEY-----\ncanary-4711\n-----END KEY-----\n"})
+    told = "".join(f"{mark}{line}\n" for line in ("a", *secrets.values[0].split("\n"), "b"))
+    assert "canary" not in secrets.redact(told) and secrets.redact(told).endswith(f"{mark}b\n")
+
+
 LETTERS = "abcdefxyzABZ019"
 ONE_LETTER: list[Callable[[str], str]] = [
     str,
