@@ -7,6 +7,7 @@ that their steps have now. What nobody wants any more is told as the end of a ca
 import asyncio
 from collections.abc import Container
 from dataclasses import replace
+from decimal import Decimal
 
 from ..models.chat import ChatRequest, Reply
 from ..store.rows import Kept
@@ -28,6 +29,7 @@ from .event import (
 )
 from .flight import InFlight, Seat
 from .keeping import ANY, Keeping, Reuse
+from .warming import Begun
 
 _Turn = tuple[str, str, int | None]  # a step of the flow reached by a path, and an item
 _Told = CallStarted | Delta | Dropped | CallFinished | ToolCalled
@@ -147,11 +149,7 @@ class StayingGate(Gate):
         return await super().ask(asker, request, timeout_s, budget, reuse)
 
     async def _asked(self, question: Question, budget: Budget) -> Reply | Kept | Busy:
-        asker, sample = question.asker, question.request.sample
-        seat = Seat(asker.path, asker.step, asker.item, sample, asker.role)
-        key = question.key
-        if question.reuse.since == "never":
-            key += repr(seat).encode()  # such a step asks as often as it is told to, also when the words are the same
+        seat, key = _seat_and_key(question)
 
         async def send() -> Reply | Kept | Busy:
             found = await super(StayingGate, self)._asked(question, budget)
@@ -161,6 +159,19 @@ class StayingGate(Gate):
             return found
 
         return await self._staying.flight.ask(key, seat, send)
+
+    async def _send(self, question: Question, budget: Budget, bill: list[Decimal], begun: Begun) -> Reply | Kept | Busy:
+        self._staying.flight.sent(_seat_and_key(question)[1])
+        return await super()._send(question, budget, bill, begun)
+
+
+def _seat_and_key(question: Question) -> tuple[Seat, bytes]:
+    """Where a question is asked, and what makes it the same one."""
+    asker = question.asker
+    seat = Seat(asker.path, asker.step, asker.item, question.request.sample, asker.role)
+    if question.reuse.since == "never":  # such a step asks as often as it is told to, also when the words are the same
+        return seat, question.key + repr(seat).encode()
+    return seat, question.key
 
 
 def _difference(before: ChatRequest | None, now: ChatRequest) -> str:

@@ -355,6 +355,7 @@ class Session:
         run = self._run
         if run is None or run.task.done():
             return
+        self.staying.flight.drop_waiting()
         run.task.cancel()
         with suppress(asyncio.CancelledError):
             await run.task

@@ -71,7 +71,7 @@ def test_the_next_run_takes_a_call_over_that_asks_what_it_asks() -> None:
 
 def test_another_question_at_the_same_seat_cancels_the_one_before() -> None:
     async def play() -> None:
-        flight, calls = InFlight(), Calls()
+        flight, calls = InFlight(patience_s=0.0), Calls()
         flight.next_run()
         await left(await asked(flight, calls, "x", A))
         await left(await asked(flight, calls, "other", B))
@@ -112,5 +112,54 @@ def test_the_end_of_a_session_cancels_all() -> None:
         await left(await asked(flight, calls, "x", A))
         await flight.close()
         assert (calls.cancelled, len(flight)) == (["x"], 0)
+
+    asyncio.run(play())
+
+
+def test_a_question_that_moves_to_another_seat_keeps_its_call() -> None:
+    async def play() -> None:
+        flight, calls = InFlight(), Calls()
+        flight.next_run()
+        await left(await asked(flight, calls, "x", A))
+        await left(await asked(flight, calls, "y", B))
+        flight.next_run()
+        there = [await asked(flight, calls, "y", A), await asked(flight, calls, "x", B)]
+        await asyncio.sleep(0.05)
+        calls.end("x")
+        calls.end("y")
+        assert [await one for one in there] == ["Y", "X"]
+        assert (calls.sent, calls.cancelled) == (["x", "y"], [])
+
+    asyncio.run(play())
+
+
+def test_a_question_whose_call_is_being_cancelled_is_sent_anew() -> None:
+    async def play() -> None:
+        flight, calls = InFlight(), Calls()
+        flight.next_run()
+        await left(await asked(flight, calls, "x", A))
+        flight.next_run()
+        flight.step_over("", "a")  # and in the same moment:
+        again = asyncio.ensure_future(flight.ask(b"x", B, calls.send("x")))  # type: ignore[arg-type]
+        await settle()
+        calls.end("x")
+        assert await again == "X"
+        assert (calls.sent, calls.cancelled, len(flight)) == (["x", "x"], ["x"], 0)
+
+    asyncio.run(play())
+
+
+def test_what_only_waits_for_its_turn_ends_with_its_run() -> None:
+    async def play() -> None:
+        flight, calls = InFlight(), Calls()
+        flight.next_run()
+        sent, waiting = await asked(flight, calls, "x", A), await asked(flight, calls, "y", B)
+        flight.sent(b"x")
+        flight.drop_waiting()
+        await settle()
+        assert calls.cancelled == ["y"]
+        await left(sent)
+        await left(waiting)
+        await flight.close()
 
     asyncio.run(play())

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.gateway import Gateway, Latency
-from tests.workbench.watched import QUIET, WAYS, Watched, asked, project, rename_over, watched
+from tests.workbench.watched import QUIET, WAYS, Watched, asked, asks, open_calls, project, rename_over, watched
 
 SAVES = int(os.environ.get("FLOWLANG_SAVES", "4"))  # of each way; 200 for the whole of it
 
@@ -56,18 +56,6 @@ def test_each_save_asks_exactly_what_changed_whatever_way_it_is_made(way: str, t
 
 
 # ── Calls under way ──
-
-
-def asks(*prompts: str, names: str = "abc") -> str:
-    """A flow of steps that need nothing of each other."""
-    return "".join(
-        f'step {name}\n  model: stand-in/m1\n  prompt: "{prompt}"\n'
-        for name, prompt in zip(names, prompts, strict=False)
-    )
-
-
-def open_calls(gateway: Gateway, number: int) -> bool:
-    return len([one for one in tuple(gateway.log) if one.ended_s is None]) == number
 
 
 @pytest.mark.parametrize("save", ["# a comment\n{}", "{}\n\n", "renamed"])

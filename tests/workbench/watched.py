@@ -101,6 +101,19 @@ def asked(gateway: Gateway) -> list[str]:
     return [one.request["messages"][-1]["content"] for one in tuple(gateway.log)]
 
 
+def asks(*prompts: str, names: str = "abc") -> str:
+    """A flow of steps that need nothing of each other."""
+    return "".join(
+        f'step {name}\n  model: stand-in/m1\n  prompt: "{prompt}"\n'
+        for name, prompt in zip(names, prompts, strict=False)
+    )
+
+
+def open_calls(gateway: Gateway, number: int) -> bool:
+    """Whether so many calls are under way."""
+    return len([one for one in tuple(gateway.log) if one.ended_s is None]) == number
+
+
 # ── How editors save ──
 
 

@@ -1,0 +1,54 @@
+"""What a save means for calls under way and for those that wait for their turn: the gateway's log is the judge."""
+
+import json
+from pathlib import Path
+
+from tests.gateway import Gateway, Latency
+from tests.workbench.watched import asked, asks, open_calls, project, rename_over, watched
+
+
+def hung_up(gateway: Gateway) -> bool:
+    return any(one.hung_up for one in gateway.log)
+
+
+def test_steps_that_swap_their_questions_keep_their_calls(tmp_path: Path) -> None:
+    gateway = Gateway(latency=Latency(0.8))
+    with gateway as url:
+        flow = project(tmp_path, url, asks("Say one.", "Say two."))
+        with watched(tmp_path) as watch:
+            watch.until(lambda: open_calls(gateway, 2), "two open calls")
+            rename_over(flow, asks("Say two.", "Say one."))
+            watch.until_runs(1)
+            watch.stop()
+    assert sorted(asked(gateway)) == ["Say one.", "Say two."]
+    assert not hung_up(gateway)
+
+
+def test_an_item_in_front_of_the_others_cancels_none_of_their_calls(tmp_path: Path) -> None:
+    text = (
+        "input names: list of text\n"
+        'step a\n  repeat for each name in names\n  model: stand-in/m1\n  prompt: "Greet {{ name }}."\noutput a\n'
+    )
+    gateway = Gateway(latency=Latency(0.8))
+    with gateway as url:
+        project(tmp_path, url, text)
+        (values := tmp_path / "in.json").write_text(json.dumps({"names": ["x", "y"]}))
+        with watched(tmp_path, "--inputs", "in.json") as watch:
+            watch.until(lambda: open_calls(gateway, 2), "two open calls")
+            rename_over(values, json.dumps({"names": ["new", "x", "y"]}))
+            watch.until_runs(1)
+            watch.stop()
+    assert sorted(asked(gateway)) == ["Greet new.", "Greet x.", "Greet y."]
+    assert not hung_up(gateway)
+
+
+def test_what_waits_for_its_turn_is_not_asked_once_its_question_has_vanished(tmp_path: Path) -> None:
+    gateway = Gateway(lambda request: "x", latency=Latency(0.5))
+    with gateway as url:
+        flow = project(tmp_path, url, asks("Say one.", "Say two.", "Say three."))
+        with watched(tmp_path, "--at-once", "1") as watch:
+            watch.until(lambda: open_calls(gateway, 1), "an open call")
+            rename_over(flow, asks("Say one.", "Say two after {{ a }}.", "Say three after {{ b }}."))
+            watch.until_runs(1)
+            watch.stop()
+    assert asked(gateway) == ["Say one.", "Say two after x.", "Say three after x."]
