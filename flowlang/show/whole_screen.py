@@ -7,8 +7,9 @@ from typing import TextIO
 
 from .cells import Line, written
 
-_TAKE = "\x1b[?1049h\x1b[?25l\x1b[?7l\x1b[2J"
-_GIVE_BACK = "\x1b[0m\x1b[?7h\x1b[?25h\x1b[?1049l"
+# The other screen, no cursor, no wrapping, and marks around what is pasted; empty.
+_TAKE = "\x1b[?1049h\x1b[?25l\x1b[?7l\x1b[?2004h\x1b[2J"
+_GIVE_BACK = "\x1b[0m\x1b[?2004l\x1b[?7h\x1b[?25h\x1b[?1049l"
 
 
 @dataclass(slots=True)

@@ -3,7 +3,10 @@
 import asyncio
 import shlex
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
+
+PATIENCE_S = 2.0  # with an editor that is told to end
 
 _PLUS = frozenset("vi vim nvim view gvim nano emacs emacsclient kak micro joe ne mg".split())
 _COLON = frozenset(("subl", "hx", "helix", "zed", "mate", "lapce"))
@@ -28,10 +31,17 @@ def editor_words(environment: Mapping[str, str], file: str, line: int) -> list[s
 
 
 async def edit(words: list[str]) -> str:
-    """Runs an editor on this terminal until it ends; empty, or why it could not."""
+    """Runs an editor on this terminal until it ends; empty, or why it could not. Being cancelled ends it, too."""
     try:
         process = await asyncio.create_subprocess_exec(*words)
-        status = await process.wait()
+        try:
+            status = await process.wait()
+        except asyncio.CancelledError:
+            with suppress(ProcessLookupError):
+                process.terminate()
+            with suppress(TimeoutError):
+                await asyncio.wait_for(process.wait(), PATIENCE_S)
+            raise
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)
         return f"`{words[0]}` could not be started: {reason.lower()}"

@@ -70,6 +70,8 @@ class Steering:
     def press(self, key: str) -> None:
         """Does what a key says."""
         board, look, session = self.session.board, self.look, self.session
+        if self.is_editing:
+            return  # what was typed behind the `e` was meant for the editor
         look.note = ""
         session.loops.key()
         match key:
@@ -132,15 +134,22 @@ class Steering:
         if not words:
             self.look.note = "no editor is set: export EDITOR=…, with the name of yours"
             return
+        self.close()
+        self.is_editing = True
         self._editing = asyncio.ensure_future(self._edited(words))
 
     async def _edited(self, words: list[str]) -> None:
-        self.is_editing = True
-        self.close()
         try:
             self.look.note = await edit(words)
         finally:
             self._take_again()
+
+    async def end_editor(self) -> None:
+        """Ends the editor, if there is one: the terminal is the shell's again when we are gone."""
+        if self._editing is not None:
+            self._editing.cancel()
+            with suppress(asyncio.CancelledError):
+                await self._editing
 
     def _take_again(self) -> None:
         self.is_editing = False

@@ -121,6 +121,8 @@ async def _watch(opener: Opener, given: Given, mode: Mode, events: TextIO | None
         return await session.run()
     finally:
         ticking.cancel()
+        if steering is not None:
+            await steering.end_editor()
         listening.close()
 
 

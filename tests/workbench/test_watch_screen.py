@@ -173,6 +173,52 @@ def test_an_editor_gets_the_terminal_and_gives_it_back(tmp_path: Path) -> None:
             assert terminal.is_as_before()
 
 
+@pytest.mark.parametrize("editor", ["stty raw -echo", "sleep 30"])
+def test_no_editor_leaves_the_terminal_spoilt_and_keys_behind_its_own_are_for_it(editor: str, tmp_path: Path) -> None:
+    (script := tmp_path / "ed").write_text(f"#!/bin/sh\necho edits >> log\n{editor}\n")
+    script.chmod(0o755)
+    with Gateway(answer) as url:
+        project(tmp_path, url, FLOW)
+        with OnATerminal(WATCH, tmp_path, environment={"EDITOR": str(script)}) as terminal:
+            terminal.until_shown("✓ two", "watches")
+            terminal.press("eeex")
+            terminal.until(lambda _: (tmp_path / "log").exists(), "an editor")
+            if editor == "sleep 30":
+                terminal.process.send_signal(signal.SIGTERM)
+            else:
+                terminal.until(lambda _: terminal.raw.count(b"\x1b[?1049h") == 2, "the screen again")
+                terminal.press("x")
+            assert terminal.ended() == (143 if editor == "sleep 30" else 0)
+            assert terminal.is_as_before()
+    assert (tmp_path / "log").read_text() == "edits\n"
+
+
+def test_a_process_that_was_only_continued_gives_the_terminal_back(tmp_path: Path) -> None:
+    with Gateway(answer) as url:
+        project(tmp_path, url, FLOW)
+        with OnATerminal(WATCH, tmp_path) as terminal:
+            terminal.until_shown("✓ two", "watches")
+            terminal.process.send_signal(signal.SIGCONT)
+            terminal.until(lambda _: terminal.raw.count(b"\x1b[?1049h") == 2, "the screen again")
+            terminal.press("x")
+            assert terminal.ended() == 0
+            assert terminal.is_as_before()
+
+
+def test_what_is_pasted_presses_no_key(tmp_path: Path) -> None:
+    with (gateway := Gateway(answer)) as url:
+        project(tmp_path, url, FLOW)
+        with OnATerminal(WATCH, tmp_path) as terminal:
+            terminal.until_shown("✓ two", "watches")
+            before = len(gateway.log)
+            terminal.press("\x1b[200~sx\x1b[201~\x1b]11;sx\x1b\\q")
+            terminal.until_shown("one: request")
+            assert b"\x1b[?2004h" in terminal.raw and len(gateway.log) == before
+            terminal.press("x")
+            assert terminal.ended() == 0
+            assert terminal.is_as_before()
+
+
 def test_lazily_a_save_marks_what_is_stale_and_a_key_runs_one_step(tmp_path: Path) -> None:
     gateway = Gateway(answer)
     three = FLOW.replace("output two", 'step three\n  model: stand-in/m1\n  prompt: "After {{ one }}."\noutput two')
