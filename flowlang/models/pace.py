@@ -121,6 +121,10 @@ class Pace:
             self._paused_until = max(until, self._paused_until)
         self._changed.set()
 
+    def forgive(self) -> None:
+        """A new run begins: what was final for the one before, such as an account without money, may be mended."""
+        self._final = None
+
     def delay_s(self, attempt: int, error: ModelError) -> float:
         """How long to wait before a call is sent again that has failed `attempt` times. Raises TooLong."""
         return delay_s(attempt, error, self._draw, self._now)

@@ -70,6 +70,11 @@ class Transport:
         name, sent = self._route(model)
         return self._known[name].pace.place(sent)
 
+    def forgive(self) -> None:
+        """A new run begins: no provider is refused because of what it said to the one before."""
+        for known in self._known.values():
+            known.pace.forgive()
+
     async def complete(self, request: ChatRequest, emit: EmitChunk) -> Reply:
         """The reply to one request, for which there is a place. Raises ModelError."""
         name, model = self._route(request.model)

@@ -29,6 +29,7 @@ from ..run.staying import Staying, StayingKeeping
 from ..run.tools import PerformTool
 from ..run.waiting import Waiting
 from ..run.warming import Warming
+from ..store.file import NAME
 from ..store.place import open_folder
 from ..store.problems import StoreUnusable
 from ..store.rows import Kept
@@ -63,6 +64,8 @@ class KeptOpen:
     may_start: asyncio.Event = field(default_factory=asyncio.Event)  # cleared: what is under way goes on, no more
     _last: Keeping | None = None  # of the last run
     _store: Store | None = None
+    _identity: tuple[int, int] | None = None  # of the store's file
+    _former_stores: list[Store] = field(default_factory=list)
     _folder: Path | None = None  # of a store that is kept for this session alone
     _transport: "Transport | None" = None
     _former: "list[Transport]" = field(default_factory=list)
@@ -106,7 +109,7 @@ class KeptOpen:
     async def foresee(self, ready: Ready, pinned: Mapping[str, Value]) -> Foreseen:
         """What a run would ask. Raises Refusal where the store cannot be used."""
         try:
-            store = self._store = self._store or self._opened(ready, ready.providers is None)
+            store = self._open_store(ready)
         except StoreUnusable as problem:
             raise Refusal(STORE, problem.message, problem.hints, "store-failed") from None
         past = cast(Store, Past(store.find))
@@ -122,17 +125,16 @@ class KeptOpen:
         await self.staying.flight.close()
         for transport in (*self._former, *((self._transport,) if self._transport is not None else ())):
             await transport.close()
-        if self._store is not None:
-            await self._store.close()
+        for store in (*self._former_stores, *((self._store,) if self._store is not None else ())):
+            await store.close()
         if self._folder is not None:
             shutil.rmtree(self._folder, ignore_errors=True)
 
     # ── The store ──
 
     async def _keeping(self, ready: Ready, fresh: frozenset[str] | None) -> Keeping:
-        offline = ready.providers is None
         try:
-            store = self._store = self._store or self._opened(ready, offline)
+            store = self._open_store(ready)
             told = {**described(ready.flow, ready.inputs, store, ready.given), "repeats": [], "commit": None}
             lost = await store.begin_next_run(flow_key(ready.flow), told)
         except StoreUnusable as problem:
@@ -142,6 +144,18 @@ class KeptOpen:
         keeping = self._last = StayingKeeping(store, _origins(ready), frozenset(self.runs), fresh=fresh)
         self.runs.append(store.run)
         return keeping
+
+    def _open_store(self, ready: Ready) -> Store:
+        """The store; another one where somebody has deleted it, or put it aside. Calls under way still have the old."""
+        if self._store is not None and _identity(self._store) != self._identity:
+            self._former_stores.append(self._store)
+            self._store = None
+            self.runs.clear()
+            self._waits.clear()
+        if self._store is None:
+            self._store = self._opened(ready, ready.providers is None)
+            self._identity = _identity(self._store)
+        return self._store
 
     def _opened(self, ready: Ready, offline: bool) -> Store:
         if not ready.given.has("no-store"):
@@ -172,6 +186,7 @@ class KeptOpen:
             self._providers = ready.providers
             self._warming = Warming(cache_minimum(ready.settings, ready.providers))
         transport = self._transport
+        transport.forgive()
 
         def delay_s(attempt: int, error: ModelError) -> float:
             return transport.delay_s(attempt, error)
@@ -208,6 +223,14 @@ class KeptOpen:
             return await perform(*of)  # type: ignore[arg-type]
 
         return performed
+
+
+def _identity(store: Store) -> tuple[int, int] | None:
+    try:
+        found = (store.folder / NAME).stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
 
 
 def is_free(ready: Ready) -> bool:

@@ -1,9 +1,12 @@
 """What a save means for calls under way and for those that wait for their turn: the gateway's log is the judge."""
 
 import json
+import shutil
 from pathlib import Path
 
-from tests.gateway import Gateway, Latency
+import pytest
+
+from tests.gateway import Gateway, Latency, numbered
 from tests.workbench.watched import asked, asks, open_calls, project, rename_over, watched
 
 
@@ -52,3 +55,36 @@ def test_what_waits_for_its_turn_is_not_asked_once_its_question_has_vanished(tmp
             watch.until_runs(1)
             watch.stop()
     assert asked(gateway) == ["Say one.", "Say two after x.", "Say three after x."]
+
+
+@pytest.mark.parametrize("fault", ["401", "402", "429-quota"])
+def test_what_was_final_for_one_run_is_asked_again_by_the_next(fault: str, tmp_path: Path) -> None:
+    gateway = Gateway(faults=numbered({1: fault}))
+    with gateway as url:
+        flow = project(tmp_path, url, asks("Say one."))
+        with watched(tmp_path) as watch:
+            watch.until_runs(1)
+            rename_over(flow, asks("Say two."))
+            watch.until_runs(2)
+            watch.stop()
+    assert [one["outcome"] for one in watch.done()] == ["failed", "done"]
+    assert asked(gateway) == ["Say one.", "Say two."]
+
+
+@pytest.mark.parametrize("how", ["deleted", "another one"])
+def test_a_store_that_somebody_deletes_is_made_anew(how: str, tmp_path: Path) -> None:
+    gateway = Gateway()
+    with gateway as url:
+        flow = project(tmp_path, url, asks("Say one."))
+        with watched(tmp_path) as watch:
+            watch.until_runs(1)
+            (store := tmp_path / ".flowlang").rename(tmp_path / "aside")
+            if how == "another one":
+                shutil.copytree(tmp_path / "aside", store)
+            rename_over(flow, asks("Say two."))
+            watch.until_runs(2)
+            assert watch.stop() == 130
+        with watched(tmp_path) as watch:
+            watch.until_runs(1)
+            watch.stop()
+    assert asked(gateway) == ["Say one.", "Say two."]  # the answer is in the store that is there
