@@ -277,14 +277,15 @@ class Session:
             await self.start(self._opened, self._opened_content)
 
     async def run_step(self, name: str) -> None:
-        """Asks a step again; one that is stale is run with what it needs, and nothing else."""
+        """Asks a step again. Where steps are stale, nothing is asked but this one and what it needs."""
         self.loops.key()
-        ready = self._opened
-        if not isinstance(ready, Ready) or name not in ready.plan.nodes:
+        ready, row = self._opened, self.board.rows.get(name)
+        if not isinstance(ready, Ready) or row is None or name not in ready.plan.nodes:
             return
-        if self.mode == "lazy":
+        if self.mode == "lazy" or any(one.state == "stale" for one in self.board.rows.values()):
+            self.pinned.pop(name, None)
             only = build(ready.flow, defaults_of(ready.settings), name)
-            is_stale = self.board.rows[name].state not in ("cached", "done")
+            is_stale = row.state not in ("cached", "done")
             fresh = frozenset[str]() if is_stale else frozenset((name,))
             await self.start(ready, self._opened_content, fresh, only)
             return

@@ -167,10 +167,32 @@ def test_an_editor_gets_the_terminal_and_gives_it_back(tmp_path: Path) -> None:
             terminal.press("je")
             terminal.until_shown("edits +4", "a.flow")
             terminal.press("done\n")
+            terminal.until(lambda _: terminal.raw.count(b"\x1b[?1049h") == 2, "the screen again")
             terminal.until_shown("✓ two", "x end")
             terminal.press("x")
             assert terminal.ended() == 0
             assert terminal.is_as_before()
+
+
+def test_where_a_save_waits_for_a_key_one_step_is_run_with_nothing_beside_it(tmp_path: Path) -> None:
+    gateway = Gateway(answer)
+    with gateway as url:
+        flow = project(tmp_path, url, FLOW)
+        with OnATerminal([*WATCH, "--ask"], tmp_path) as terminal:
+            terminal.until_shown("this save would make 2 calls")
+            terminal.press("s")
+            terminal.until_shown("✓ one", "~ two", "watches")
+            assert asked(gateway) == ["Say one."]
+            rename_over(flow, FLOW.replace("Say one.", "Say 1.").replace("Say two.", "Say 2."))
+            terminal.until_shown("this save would make 2 calls", "~ one")
+            terminal.press("js")
+            terminal.until_shown("✓ two", "~ one", "watches")
+            assert asked(gateway) == ["Say one.", "Say 2."]
+            terminal.press("r")
+            terminal.until_shown("✓ one", "= two", "watches")
+            terminal.press("x")
+            assert terminal.ended() == 0
+    assert asked(gateway) == ["Say one.", "Say 2.", "Say 1."]
 
 
 @pytest.mark.parametrize("editor", ["stty raw -echo", "sleep 30"])
