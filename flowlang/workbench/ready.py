@@ -18,7 +18,7 @@ from ..plan.build import build
 from ..plan.graph import Plan
 from ..project import CONFIGURATION, find_root
 from ..record import record
-from ..run.exit import MISTAKES, NOT_ALLOWED
+from ..run.exit import MISTAKES, NOT_ALLOWED, WRONG_INPUT
 from ..run.fetched import Fetch, Fetched
 from ..run.given import Stdin
 from ..run.inputs import check_columns, read_inputs
@@ -26,6 +26,7 @@ from ..run.outputs import check_out_dir
 from ..run.tools import Toolbox
 from ..settings import Settings
 from ..show.snippet import tell
+from ..show.terminal import visible_line
 from .asking import hide_keys, providers_for, refuse_unless_answered
 from .command import Command
 from .costing import max_cost_of, prices_of, refuse_unless_priced
@@ -75,6 +76,7 @@ class Opener:
         self.files: frozenset[str] = frozenset()
         self.sources: frozenset[str] = frozenset()  # those of them that the flow itself is made of
         self.given: Given | None = None  # the words, once they could be read
+        self._folder = Path.cwd()
         self._words = tuple(words)
         self._command = command
         self._screen = screen
@@ -100,6 +102,8 @@ class Opener:
 
     def open(self) -> Ready | NotReady:
         """Everything that a run begins with, read now. Tells nothing by itself."""
+        if not self._is_somewhere():
+            return NotReady(f"the folder `{visible_line(str(self._folder))}` is gone\n", WRONG_INPUT)
         screen, before = self._screen, self._screen.told
         screen.told, self._mistakes, self._settings, self.given = [], (), None, None
         self._reads = {self.path, *_configurations(self.path)}
@@ -115,6 +119,17 @@ class Opener:
             screen.told = before
             self.files = frozenset(map(os.path.abspath, self._reads))
             self.sources = frozenset(map(os.path.abspath, self.sources))
+
+    def _is_somewhere(self) -> bool:
+        """Whether there is a current folder; where ours was deleted, one that was made again in its place."""
+        try:
+            Path.cwd()
+        except FileNotFoundError:
+            try:
+                os.chdir(self._folder)
+            except OSError:
+                return False
+        return True
 
     def _opened(self) -> Ready:
         screen = self._screen

@@ -105,7 +105,7 @@ class Session:
         try:
             while self.code is None:
                 self._look()
-                watch.watch((self.opener.path, *self.opener.files))
+                watch.watch(self.opener.files)
                 await self._settle()
                 while self._todo:
                     await self._todo.pop(0)()

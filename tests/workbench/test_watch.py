@@ -212,6 +212,25 @@ def test_a_folder_that_is_moved_away_and_comes_back_is_waited_for(tmp_path: Path
             watch.stop()
 
 
+def test_a_folder_that_is_deleted_under_it_and_made_again_is_waited_for(tmp_path: Path) -> None:
+    gateway = Gateway()
+    with gateway as url:
+        (folder := tmp_path / "in").mkdir()
+        project(folder, url, FLOW)
+        with watched(folder) as watch:
+            watch.until_runs(1)
+            said, settings = folder / "said.txt", (folder / "flowlang.toml").read_text()
+            os.link(said, tmp_path / "said.txt")
+            while folder.exists():  # the store may be written at the same time
+                shutil.rmtree(folder, ignore_errors=True)
+            watch.until(lambda: "is gone" in (tmp_path / "said.txt").read_text(), "that the folder is gone")
+            folder.mkdir(exist_ok=True)
+            (folder / "flowlang.toml").write_text(settings)
+            (folder / "a.flow").write_text(edited(1))
+            watch.until(lambda: "Say two, number 1." in asked(gateway), "a new question")
+            assert watch.stop() == 130
+
+
 def test_inputs_imports_and_settings_count_like_the_flow(tmp_path: Path) -> None:
     gateway = Gateway()
     text = 'import "more.flow" as more\n\ninput notes: text\nstep one\n  prompt: "{{ more.tone }} Read {{ notes }}."\n'
