@@ -91,7 +91,6 @@ class Gate:
         self._places = asyncio.Semaphore(at_once)
         self._final: ModelError | None = None
         self._is_scarce = False  # this computer has once had no room for a call
-        self._ended = asyncio.Event()  # set when the next call ends
         self._factors: dict[str, Decimal] = {}  # by how much calls to a model cost more than was thought possible
 
     async def ask(
@@ -204,7 +203,9 @@ class Gate:
         if most is not None:
             most *= self._factors.get(request.model, Decimal(1))
         while not budget.reserve(most, request.model):
-            await self._ended.wait()
+            ended = asyncio.Event()
+            budget.when_settled(ended.set)
+            await ended.wait()
         cost: list[Decimal] = []
         try:
             self._refuse_if_final()
@@ -215,8 +216,6 @@ class Gate:
             if most and spent > most:
                 self._factors[request.model] = self._factors.get(request.model, Decimal(1)) * spent / most
             budget.settle(most, spent)
-            self._ended.set()
-            self._ended = asyncio.Event()
 
     async def _send(
         self, question: "Question", budget: Budget, bill: list[Decimal], begun: Begun

@@ -1,6 +1,8 @@
 """`test --model` and `--swap`: another model is asked the tests' questions, and what moves is told."""
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -137,3 +139,19 @@ def test_reports_of_a_rehearsal(gateway, flowlang, folder: Path) -> None:
 def test_what_cannot_be_rehearsed_is_said(words, message: str, gateway, flowlang) -> None:
     code, out, err = flowlang("test", *words)
     assert (code, out) == (2, "") and message in err
+
+
+def test_tests_that_share_a_limit_of_cost_wait_for_each_other_and_all_come_to_an_end(
+    folder: Path, flowlang, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A call may cost a cent at most: only one can be under way, and the others wait for that of another test."""
+    (folder / "triage.flow").unlink()
+    tests = "".join(f'test "{word}"\n  with mail: "{word}"\n  expect topic is bug\n' for word in ("a", "b", "c", "d"))
+    with Gateway(lambda request: '{"answer": "bug"}') as url:
+        project(folder, url, monkeypatch, FLOW.partition('test "a double')[0] + tests, MORE)
+        words = ["test", "--record", "--trust", "--max-cost", "0.015"]
+        done = subprocess.run(
+            [sys.executable, "-m", "flowlang", *words], cwd=folder, timeout=20, capture_output=True, check=False
+        )
+    assert done.returncode == 0, done.stderr
+    assert b"4 tests: 4 passed" in done.stdout
