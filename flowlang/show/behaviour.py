@@ -11,8 +11,8 @@ from decimal import Decimal
 
 from ..diagnostics.diagnostic import Diagnostic
 from ..language import ast
-from ..language.checked import CheckedFlow, CheckedStep
-from ..language.types import spelled
+from ..language.checked import CheckedFlow, CheckedStep, CheckedTool
+from ..language.types import ListOf, Optional, RecordType, Remembering, Type, spelled
 from ..language.writing import as_text
 from ..models.chat import ChatRequest, Reply, Usage
 from ..models.cost import Prices, tokens_of, tokens_of_request
@@ -137,13 +137,41 @@ def _settings(node: PlannedStep, step: CheckedStep) -> Iterator[tuple[str, str]]
             if name not in ("model", "fallback"):
                 yield f"{name}{behind}", _parameter(parameter.value)
     if step.answer is not None:
-        yield "returns", spelled(step.answer)
+        yield "returns", returned(step.answer)
     if step.tools:
-        yield "tools", ", ".join(one.name for one in step.tools)
+        yield "tools", "\n".join(map(_tool, step.tools))
     if step.ensures:
         yield "ensure", "\n".join(one.words for one in step.ensures)
     if step.messages:
         yield "prompt", "\n".join(f"── {one.role} ──\n{''.join(map(written, one.text.parts))}" for one in step.messages)
+
+
+def _tool(tool: CheckedTool) -> str:
+    """A tool as a model is told of it."""
+    about = [f"  {''.join(map(written, tool.about.parts))}"] if tool.about is not None else []
+    takes = [f"  takes {name}: {spelled(of)}" + (f' "{told}"' if told else "") for name, of, told in tool.takes]
+    return "\n".join([tool.name, *about, *takes])
+
+
+def returned(answer: Type) -> str:
+    """An answer's type as the language writes it, with the schemas that it names below."""
+    schemas: dict[str, RecordType] = {}
+    _add_schemas(answer, schemas)
+    lines = [spelled(answer)]
+    for schema in schemas.values():
+        lines.append(f"schema {schema.name}")
+        for one in schema.fields:
+            lines.append(f"  {one.name}: {spelled(one.type)}" + (f' "{one.description}"' if one.description else ""))
+    return "\n".join(lines)
+
+
+def _add_schemas(of: Type, found: dict[str, RecordType]) -> None:
+    while isinstance(of, ListOf | Optional | Remembering):
+        of = of.item
+    if isinstance(of, RecordType) and of.name not in found:
+        found[of.name] = of
+        for one in of.fields:
+            _add_schemas(one.type, found)
 
 
 def _parameter(value: str | Decimal | bool | tuple[str | Decimal, ...] | ast.Value) -> str:
@@ -291,7 +319,7 @@ def _differences(before: Asked, after: Asked, where: str) -> Iterator[Change]:
         if old != new:
             yield Change(name, where, *("not set" if each is None else parameter_text(each) for each in (old, new)))
     if one.schema != other.schema and one.answer != other.answer:
-        old_type, new_type = ("text" if each.answer is None else spelled(each.answer) for each in (one, other))
+        old_type, new_type = ("text" if each.answer is None else returned(each.answer) for each in (one, other))
         yield Change("returns", where, old_type, new_type)
     if (asked := before.prompt()) != (asks := after.prompt()):
         yield Change("prompt as sent", where, asked, asks)

@@ -417,3 +417,22 @@ def test_a_link_in_a_revision_leads_nowhere(history: History, flowlang) -> None:
     history.commit("two")
     out = flowlang("diff", "one..two").out
     assert "it has 1 mistake in two" in out and "is a link in two" in out and "root:" not in out
+
+
+def test_a_schema_that_changed_is_told_by_its_lines_once(history: History, flowlang) -> None:
+    """Also of a schema in a schema, and of a tool: the names alone would say `Ticket` before and after."""
+    schemas = "schema Ticket\n  kind: one of billing, bug\n  who: Who\nschema Who\n  name: text\n"
+    tool = 'tool look\n  about: "Looks it up"\n  takes word: text\n  command: "cat {{ word }}"\n'
+    step = 'step ticket\n  uses: look\n  returns: list of Ticket\n  prompt: "Tickets? {{ mail }}"\n'
+    test = 'test "t"\n  with mail: "Twice!"\n  expect ticket is empty\n'
+    history.write("ticket.flow", f"input mail: text\n{schemas}{tool}{step}{test}")
+    history.commit("two")
+    history.change("ticket.flow", "  name: text\n", '  name: text "In full"\n')
+    history.change("ticket.flow", '"Looks it up"', '"Looks a word up"')
+    history.commit("three")
+    out = flowlang("diff", "two..three").out
+    assert out.count("\n  returns\n") == 1 and "returns (" not in out
+    assert '    -  name: text\n    +  name: text "In full"\n' in out
+    assert "    -  Looks it up\n    +  Looks a word up\n" in out
+    page = flowlang("diff", "two..three", "--format", "markdown").out
+    assert "`returns`:\n\n```diff\n" in page and '\n+  name: text "In full"\n' in page
