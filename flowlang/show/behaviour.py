@@ -19,6 +19,7 @@ from ..models.cost import Prices, tokens_of, tokens_of_request
 from ..plan.graph import Plan, PlannedStep
 from ..record import record
 from ..run.calling import Asker
+from ..run.outcome import UNMET
 from ..run.trial import Tried
 from ..store.past import name_of
 from .comparing import Change, StepDiff
@@ -208,13 +209,25 @@ class Hearing:
 
 
 @record
+class Reason:
+    """What went wrong in a test, and the values that show it."""
+
+    words: str
+    values: tuple[str, ...] = ()
+
+
+@record
 class Flip:
-    """A case of a test that comes out differently; an outcome is empty where there is no such test. `why`: if not."""
+    """A case of a test that comes out differently; an outcome is empty where there is no such test.
+
+    `began` is what goes wrong only after, `ended` what went wrong only before.
+    """
 
     case: CaseName
     before: str
     after: str
-    why: tuple[str, ...]
+    began: tuple[Reason, ...]
+    ended: tuple[Reason, ...] = ()
 
 
 @record
@@ -331,9 +344,18 @@ def _flips(before: Mapping[CaseName, Tried], after: Mapping[CaseName, Tried]) ->
     for case in dict.fromkeys([*before, *after]):
         one, other = before.get(case), after.get(case)
         was, now = (OUTCOMES[each.outcome] if each is not None else "" for each in (one, other))
-        reasons = tuple(each.message for each in (other.failures if other is not None else ()))
+        began, ended = _reasons(other, one), _reasons(one, other)
         if was != now or (one is not None and other is not None and _messages(one) != _messages(other)):
-            yield Flip(case, was, now, reasons)
+            is_known = other is not None and not other.misses and all(each.rule == UNMET for each in other.failures)
+            yield Flip(case, was, now, began, ended if is_known else ())
+
+
+def _reasons(tried: Tried | None, other: Tried | None) -> tuple[Reason, ...]:
+    """What went wrong in one and not in the other."""
+    told = {each.message for each in other.failures} if other is not None else set[str]()
+    found = (each for each in (tried.failures if tried is not None else ()) if each.message not in told)
+    # How to record an answer is no value.
+    return tuple(Reason(each.message, each.hints if each.rule == UNMET else ()) for each in found)
 
 
 def _messages(tried: Tried) -> list[str]:

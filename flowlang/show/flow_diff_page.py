@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from .behaviour import BehaviourDiff
 from .comparing import StepDiff, line_diff
 from .diff import MOST_IN_LINE, MOST_LINES, MOST_OF_A_STEP, fitted
-from .flow_diff import MOST_REASONS, headline, hindrances, outcomes_of
+from .flow_diff import MOST_REASONS, headline, hindrances, outcomes_of, reasons_of
 from .github import as_code
 from .numbers import count
 from .terminal import visible
@@ -56,7 +56,13 @@ def _flow(names: tuple[str, str], diff: BehaviourDiff) -> Iterator[str]:
             lines.append(
                 f"- {as_code(flip.case.words())}: {_outcomes(outcomes_of(flip, names), flip.before, flip.after)}"
             )
-            lines += [f"  - {as_code(reason)}" for reason in flip.why[:MOST_REASONS]]
+            reasons = reasons_of(flip)
+            for words, values in reasons[:MOST_REASONS]:
+                lines.append(
+                    ": ".join([f"  - {as_code(words)}", *([", ".join(map(as_code, values))] if values else [])])
+                )
+            if len(reasons) > MOST_REASONS:
+                lines.append(f"  - and {len(reasons) - MOST_REASONS} more")
         yield "\n".join(lines)
     for name, (old, new) in diff.inputs.items():
         yield _change(f"**input** {as_code(name)}", old, new)

@@ -436,3 +436,22 @@ def test_a_schema_that_changed_is_told_by_its_lines_once(history: History, flowl
     assert "    -  Looks it up\n    +  Looks a word up\n" in out
     page = flowlang("diff", "two..three", "--format", "markdown").out
     assert "`returns`:\n\n```diff\n" in page and '\n+  name: text "In full"\n' in page
+
+
+def test_a_test_that_fails_on_both_sides_tells_which_expectations_do_so_no_more(history: History, flowlang) -> None:
+    history.change("mail.flow", "expect topic is bug", "expect topic is billing\n  expect reply is not empty")
+    history.commit("two")
+    history.record(flowlang, '{"answer": "billing"}')
+    history.commit("three")
+    out = flowlang("diff", "two..three").out
+    told = out.partition("tests that come out differently\n")[2]
+    assert '  "a fault": failed, for another reason\n' in told
+    assert "    `reply is not empty` does not hold\n      `reply` is empty: its `when` did not hold\n" in told
+    assert '    not any more: `topic is billing` does not hold\n      `topic` is "bug" (step `topic`)\n' in told
+    page = flowlang("diff", "two..three", "--format", "markdown").out
+    assert '  - `` not any more: `topic is billing` does not hold ``: `` `topic` is "bug" (step `topic`) ``\n' in page
+    (flip,) = json.loads(flowlang("diff", "two..three", "--json").out)["flows"][0]["tests"]
+    assert flip["ended"] == [
+        {"message": "`topic is billing` does not hold", "values": ['`topic` is "bug" (step `topic`)']}
+    ]
+    assert [one["message"] for one in flip["began"]] == flip["why"]
