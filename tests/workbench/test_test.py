@@ -143,7 +143,7 @@ test "in the second flow"
             "path": "triage.flow",
             "line": 40,
             "column": 10,
-            "hints": ['`topic` is "billing" (step `topic`)'],
+            "hints": ['`topic` is "billing" (step `topic`, answered on line 39)'],
         }
     ]
     assert (third["flow"], third["outcome"]) == ("second", "passed")
