@@ -155,3 +155,33 @@ def test_tests_that_share_a_limit_of_cost_wait_for_each_other_and_all_come_to_an
         )
     assert done.returncode == 0, done.stderr
     assert b"4 tests: 4 passed" in done.stdout
+
+
+def test_what_the_other_model_refuses_is_told_before_anybody_is_asked(
+    folder: Path, flowlang, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Only of steps that the tests need, and at the line that sets it: here in a preset."""
+    (folder / "triage.flow").unlink()
+    flow = (
+        "preset long\n  max_tokens: 900\n"
+        'step a\n  model: gpt-5-4\n  prompt: "?"\nstep b\n  model: long\n  prompt: "? {{ a }}"\n'
+        'test "short"\n  expect a is "x"\ntest "long"\n  expect b is "x"\n'
+    )
+    more = '[models."small"]\nmax_output = 500\n[models."gpt-5-4"]\nmax_output = 1000\n'
+    with Gateway(says) as url:
+        project(folder, url, monkeypatch, flow, more)
+        settings = (folder / "flowlang.toml").read_text(encoding="utf-8")
+        (folder / "flowlang.toml").write_text(settings.replace("[project]", '[project]\nmodel = "gpt-5-4"'), "utf-8")
+        code, out, err = flowlang("test", "--model", "small", "--trust")
+        assert (code, out) == (3, "")
+        assert "an answer of `small` has at most 500 tokens\n --> claims.flow:2:15" in err
+        assert "1 mistake in 1 file; nobody was asked" in err
+        assert flowlang("test", "--model", "small", "--trust", "-k", "short").code == 1  # its step sets nothing
+        warned = flowlang("test", "--model", "smal", "--trust", "-k", "short").err
+        assert "warning[unknown-model]: nothing is known of the model `smal`" in warned and "`small`" in warned
+
+
+def test_a_flow_with_mistakes_has_nothing_to_be_held_against(folder: Path, flowlang) -> None:
+    (folder / "triage.flow").write_text('step a\n  prompt: "{{ b }}"\ntest "t"\n  expect a is "x"\n', encoding="utf-8")
+    code, out, _ = flowlang("test", "--model", "gpt-5-5", "--trust")
+    assert code == 3 and "no flow file" not in out
