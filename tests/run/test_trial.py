@@ -407,6 +407,7 @@ def test_each_row_is_a_case(tmp_path: Path) -> None:
         '`shown`); `row.out` is "wrong" (row 3 (line 4))'
     ]
     assert told(found[3])[0].startswith("bad-answer at row.topic: the answer for step `topic` does not fit `one of")
+    assert told(found[3])[0].endswith('; it is "sales", of row 4 (line 5)')
 
 
 def test_a_cell_is_turned_into_its_input_s_type(tmp_path: Path) -> None:

@@ -115,7 +115,8 @@ def test_a_limit_of_cost_and_a_missing_key_hold_here_too(gateway, flowlang, monk
     monkeypatch.delenv("STAND_IN_KEY")
     done = flowlang("test", "--model", "gpt-5-5", "--trust")
     assert done.code == 4 and "STAND_IN_KEY" in done.err
-    assert flowlang("test", "--model", "gpt-5-5").code == 7  # nobody trusted the project
+    untrusted = flowlang("test", "--model", "gpt-5-5")  # nobody trusted the project
+    assert untrusted.code == 7 and "flowlang test --model … claims.flow … --trust" in untrusted.err
 
 
 def test_reports_of_a_rehearsal(gateway, flowlang, folder: Path) -> None:
