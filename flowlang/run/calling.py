@@ -49,12 +49,14 @@ class Between:
     """Stands between a run and whoever answers it: finds answers elsewhere, and hears of those that come.
 
     Each is handed who asks, what, and how to ask for it; `asked` says with that whether answers from before serve.
+    `answered` hears of what is not asked because an answer stands in for it.
     """
 
     asked: Callable[[Asker, ChatRequest, Callable[[bool], Awaitable[Reply]]], Awaitable[Reply]]
     performed: Callable[
         [Asker, CheckedTool, Mapping[str, Value], Callable[[], Awaitable[str | None]]], Awaitable[str | None]
     ]
+    answered: Callable[[Asker, ChatRequest, str], None] | None = None
 
 
 class Gate:

@@ -20,6 +20,7 @@ from ..plan.graph import Plan, PlannedStep
 from ..record import record
 from ..run.calling import Asker
 from ..run.outcome import UNMET
+from ..run.recorder import GIVEN
 from ..run.trial import Tried
 from ..store.past import name_of
 from .comparing import Change, StepDiff
@@ -79,6 +80,11 @@ class Asked:
     request: ChatRequest
     reply: Reply | None
 
+    @property
+    def is_given(self) -> bool:
+        """Whether the test answers it itself, so that nobody is asked."""
+        return self.reply is not None and self.reply.finish == GIVEN
+
     def answer(self) -> str:
         """What was answered, as it is told."""
         if self.reply is None:
@@ -111,6 +117,11 @@ class Behaviour:
     asked: Mapping[Question, Asked] = field(default_factory=dict)
     tried: Mapping[CaseName, Tried] = field(default_factory=dict)
     prices: Prices | None = None
+
+    @property
+    def calls_of_tests(self) -> int:
+        """How many calls the tests spare by being recorded."""
+        return sum(not one.is_given for one in self.asked.values())
 
 
 def settings_of(plans: Sequence[Plan]) -> dict[str, dict[str, str]]:
@@ -311,14 +322,15 @@ def _step_diff(name: str, before: Behaviour, after: Behaviour) -> StepDiff:
         if key in second:
             found = list(_differences(one, second[key], key.where()))
             changes += [each for each in found if (each.what, each.before, each.after) not in told]
-            same += not found
+            same += not found and not one.is_given
     both = before.tried.keys() & after.tried.keys()
+    # What a test answers itself is shown where it changed, and counts as no question.
     return StepDiff(
         name,
         (*static, *changes),
-        tuple(key.where() for key in first if key not in second and key.case in both),
-        tuple(key.where() for key in second if key not in first and key.case in both),
-        sum(key in second for key in first),
+        tuple(key.where() for key, one in first.items() if key not in second and key.case in both and not one.is_given),
+        tuple(key.where() for key, one in second.items() if key not in first and key.case in both and not one.is_given),
+        sum(key in second and not one.is_given for key, one in first.items()),
         same,
     )
 
@@ -367,7 +379,7 @@ def _cost(own: Behaviour, other: Behaviour) -> Decimal | None:
     """What it would cost to ask all questions of the tests once; None where that is not known."""
     if own.prices is None:
         return None
-    costs = [one.cost_usd(own.prices, other.asked.get(key)) for key, one in own.asked.items()]
+    costs = [one.cost_usd(own.prices, other.asked.get(key)) for key, one in own.asked.items() if not one.is_given]
     known = [one for one in costs if one is not None]
     return sum(known, Decimal(0)) if len(known) == len(costs) else None
 
@@ -386,7 +398,7 @@ def _told(side: Behaviour | None, cost: Decimal | None) -> dict[str, str]:
     return {
         "tests": _outcomes(side.tried),
         "calls of a run": "the data decide" if side.calls is None else f"{side.calls:,}",
-        "calls of the tests": f"{len(side.asked):,}",
+        "calls of the tests": f"{side.calls_of_tests:,}",
         "their cost, about": "unknown" if cost is None else money(cost),
     }
 

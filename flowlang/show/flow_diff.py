@@ -123,7 +123,7 @@ def _side_json(side: Behaviour | None, cost: Decimal | None) -> dict[str, Any] |
             for outcome in ("passed", "failed", "not-recorded")
         },
         "calls_of_a_run": side.calls,
-        "calls_of_the_tests": len(side.asked),
+        "calls_of_the_tests": side.calls_of_tests,
         "cost_usd": None if cost is None else float(cost),
     }
 

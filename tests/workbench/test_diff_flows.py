@@ -455,3 +455,18 @@ def test_a_test_that_fails_on_both_sides_tells_which_expectations_do_so_no_more(
         {"message": "`topic is billing` does not hold", "values": ['`topic` is "bug" (step `topic`)']}
     ]
     assert [one["message"] for one in flip["began"]] == flip["why"]
+
+
+def test_the_prompt_of_a_step_that_the_test_answers_is_shown_as_it_would_be_sent(history: History, flowlang) -> None:
+    """It is no call, costs nothing, and counts as no question."""
+    history.write("reply.md", "Answer this mail kindly: {{ mail }}\n")
+    history.change("mail.flow", '"Which version?"', '"Which version is it?"')
+    history.commit("two")
+    out = flowlang("diff", "one..two").out
+    assert "\nstep reply\n  prompt\n" in out
+    assert '  prompt as sent ("a fault")\n' in out and "    +Answer this mail kindly: The page stays white.\n" in out
+    assert '  answer ("a fault"): Which version? → Which version is it?\n' in out
+    assert "  calls of the tests  1\n" in out
+    (flow,) = json.loads(flowlang("diff", "one..two", "--json").out)["flows"]
+    assert flow["after"]["calls_of_the_tests"] == 1
+    assert [(one["asked"], one["same"], one["only_before"]) for one in flow["steps"]] == [(0, 0, [])]
