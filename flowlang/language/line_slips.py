@@ -224,7 +224,7 @@ def _named_control(text: str, unreadable: Unreadable) -> Mistake | None:
 # ── Fields of a schema ──
 
 
-_RECORD = re.compile(r"\s*(answer|with)\s+[^:]{1,200}:\s*(?=\{(?!\{))")
+_RECORD = pattern(r"\s*(answer|with)\s+[^:]{1,200}:\s*(?=\{(?!\{))")
 
 
 def _bare_record(text: str, unreadable: Unreadable) -> Mistake | None:

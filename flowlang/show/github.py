@@ -22,14 +22,19 @@ def listed(diagnostics: Sequence[Diagnostic], *, with_hints: bool = False) -> li
     for one in diagnostics[:MOST_TOLD]:
         line, column = one.source.position(one.span.start)
         lines.append(f"- {as_code(f'{one.source.path}:{line}:{column}')} {as_code(one.rule)} {as_code(one.message)}")
-        lines += [f"  - {as_code(hint)}" for hint in one.hints] if with_hints else []
+        lines += [f"  - {as_code(hint)}" for hint in one.hints if hint.strip()] if with_hints else []
     more = len(diagnostics) - MOST_TOLD
     return [*lines, f"- and {more} more"] if more > 0 else lines
 
 
 def as_code(text: str) -> str:
-    """A text as Markdown code on one line: its fence is longer than any in it."""
+    """A text as Markdown code on one line: its fence is longer than any in it.
+
+    An empty one is told in words: two fences with nothing between them would open a piece of code.
+    """
     text = visible_line(" ".join(text.split()))
+    if not text:
+        return "(empty)"
     longest = run = 0
     for character in text:
         run = run + 1 if character == "`" else 0

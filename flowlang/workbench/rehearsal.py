@@ -62,7 +62,7 @@ def rehearse(files: Sequence[FlowFile], tested: Tested, reports: Reports, given:
         screen.out(flows_json(names, moved, len(files)))
     elif files:  # else their mistakes are all that there is to tell
         screen.out("".join(flows_text(names, moved, len(files), in_full=False, colour=screen.colour_out)))
-    page = flows_page(names, moved, len(files))
+    page = flows_page(names, moved, len(files), f"flowlang test --{'model' if given.has('model') else 'swap'}")
     for form, path in reports.wanted:
         write_result(path, screen.redact(page if form == "markdown" else flows_json(names, moved, len(files))))
     if screen.github:

@@ -1,11 +1,11 @@
 """`--report` of a run and `show --html FILE`: the page of a run, or its JUnit XML, in a file."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from ..diagnostics.diagnostic import nearest
 from ..plan.graph import Plan
+from ..record import record
 from ..run.event import Event
 from ..run.exit import STORE, WRONG_INPUT
 from ..run.keeping import Keeping
@@ -21,7 +21,7 @@ from .screen import Screen
 KINDS = ("html", "junit")
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Reports:
     """The files that the command line names: for the page, and for the JUnit XML."""
 

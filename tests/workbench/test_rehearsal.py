@@ -121,7 +121,8 @@ def test_a_limit_of_cost_and_a_missing_key_hold_here_too(gateway, flowlang, monk
 
 def test_reports_of_a_rehearsal(gateway, flowlang, folder: Path) -> None:
     flowlang("test", "--model", "gpt-5-5", "--trust", "--report", "markdown=moved.md", "--report", "json=moved.json")
-    assert "`the recordings` → `gpt-5-5`" in (folder / "moved.md").read_text(encoding="utf-8")
+    page = (folder / "moved.md").read_text(encoding="utf-8")
+    assert page.startswith("### flowlang test --model\n") and "`the recordings` → `gpt-5-5`" in page
     assert json.loads((folder / "moved.json").read_text(encoding="utf-8"))["after"] == "gpt-5-5"
     done = flowlang("test", "--model", "gpt-5-5", "--trust", "--report", "junit=x.xml")
     assert done.code == 2 and "no JUnit report" in done.err
