@@ -62,7 +62,7 @@ LATE: dict[str, set[str]] = {
     "workbench/watched.py": {"watchfiles"},
     "workbench/opening.py": {"flowlang.run.fetch"},
     "workbench/outside.py": {"flowlang.workbench.trusted"},
-    "workbench/reporting.py": {"flowlang.show.page"},
+    "workbench/reporting.py": {"flowlang.show.page", "flowlang.show.run_junit"},
     "workbench/plan.py": {"flowlang.workbench.looking"},
     "workbench/wording.py": {
         "flowlang.show.because",

@@ -123,7 +123,7 @@ class FlowBook:
     outputs: list[Declared] = field(default_factory=list)
     limits: list[Declared] = field(default_factory=list)
     tests: list[Declared] = field(default_factory=list)
-    titles: set[str] = field(default_factory=set)  # of the tests
+    titles: dict[str, int] = field(default_factory=dict)  # of the tests, each with its line
     outputs_by_name: dict[str, Declared] = field(default_factory=dict)
     # Steps whose header stands in a text that is never closed, so that nobody is told they do not exist.
     swallowed: frozenset[str] = frozenset()
@@ -218,8 +218,9 @@ def keep_book(loaded: LoadedFile, reports: Reports) -> FileBook:
                     reports.add(declared.here, "duplicate-name", "this flow has `limits` already", span, hint)
             case ast.Test(title, span):
                 if title in flow.titles:
-                    reports.add(declared.here, "duplicate-name", "there is a test with this title already", span)
-                flow.titles.add(title)
+                    hint = f"the first is on line {flow.titles[title]}; give this one another title"
+                    reports.add(declared.here, "duplicate-name", "there is a test with this title already", span, hint)
+                flow.titles.setdefault(title, declared.line())
                 flow.tests.append(declared)
     for flow in book.flows.values():
         _share_names(book, flow, reports)

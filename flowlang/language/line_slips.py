@@ -224,6 +224,18 @@ def _named_control(text: str, unreadable: Unreadable) -> Mistake | None:
 # ── Fields of a schema ──
 
 
+_RECORD = pattern(r"\s*(answer|with)\s+[^:]{1,200}:\s*(?=\{(?!\{))")
+
+
+def _bare_record(text: str, unreadable: Unreadable) -> Mistake | None:
+    """`answer ticket: {"kind": "bug"}`: JSON is text here, and text stands in quotes."""
+    found = _RECORD.match(text)
+    if found is None or unreadable.offset < found.end():
+        return None
+    hint = f'write the record as a text: `{found[1]} …: """`, the record on lines of its own, `"""`'
+    return syntax("a record can't stand here without quotes", rest_of_line(text, found.end()), hint)
+
+
 def _field_name(text: str, unreadable: Unreadable) -> Mistake | None:
     found = re.match(rf"([^\n{COLONS}]*?){BLANK}*[{COLONS}]", text)
     if found is None or not found.group(1) or is_name(found.group(1)) or unreadable.offset > found.end():
@@ -359,5 +371,5 @@ SLIPS: tuple[Explain, ...] = (
     _fixed_forms,
     _several_words,
 )
-CONTROL_SLIPS: tuple[Explain, ...] = (_named_control, _repeat)
+CONTROL_SLIPS: tuple[Explain, ...] = (_bare_record, _named_control, _repeat)
 FIELD_SLIPS: tuple[Explain, ...] = (_wrong_sign_for_colon, _field_name, _field_without_colon, _field_alone)

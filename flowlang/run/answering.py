@@ -88,6 +88,7 @@ class Answering:
     async def answer(self, messages: tuple[ChatMessage, ...], scope: Scope, rounds: int, sample: int) -> Answered:
         """The step's answer to the messages. Raises StepFailure, and LimitReached where no call may start any more."""
         if self.stood_in is not None:
+            self._tell_what_is_not_asked(self.stood_in, messages, scope, sample)
             return self._answered_instead(self.stood_in, messages, scope)
         most = tries_of(settled(self.node.asks[0], scope))
         asks = self._ordered(messages, scope, sample)
@@ -199,6 +200,19 @@ class Answering:
                 raise _Unanswered(failure)
             said = (*said, *turns, ChatMessage("assistant", (reply.text,)), ChatMessage("user", (told,)))
             self.gate.drop(self.asker)
+
+    def _tell_what_is_not_asked(
+        self, given: StoodIn, messages: tuple[ChatMessage, ...], scope: Scope, sample: int
+    ) -> None:
+        """Lets who listens hear of the request that would have been sent; without its settings there is none."""
+        if (between := self.gate.between) is None or between.answered is None:
+            return
+        step, ask = self.step, self.node.asks[0]
+        try:
+            request = build_request(step.name, ask, settled(ask, scope), messages, step.answer, step.tools, sample)
+        except ValueMistake:
+            return
+        between.answered(self.asker, request, given.text)
 
     def _answered_instead(self, given: StoodIn, messages: tuple[ChatMessage, ...], scope: Scope) -> Answered:
         """The answer that stands in; it is held to the conditions, and no judge is asked."""

@@ -33,6 +33,7 @@ class Budget:
         self.reserved_usd = Decimal(0)  # the most that calls under way may cost
         self.is_spent = False  # whether a call was refused because it could pass the limit of cost
         self.started = clock()
+        self._waiting: list[Callable[[], None]] = []
 
     def take_call(self) -> None:
         """Counts a call that is about to start. Raises LimitReached, and counts nothing, if it may not."""
@@ -83,6 +84,17 @@ class Budget:
         for one in self._chain():
             one.reserved_usd -= most_usd or 0
             one.spent_usd += cost_usd
+            waiting, one._waiting = one._waiting, []
+            for wake in waiting:
+                wake()
+
+    def when_settled(self, wake: Callable[[], None]) -> None:
+        """Calls `wake` once, when the next call has ended that counts against the same limits.
+
+        It may be one of another run: tests and rows that are tried at the same time share the budget above them all.
+        """
+        *_, top = self._chain()
+        top._waiting.append(wake)
 
     def cost_limit(self, limit: Decimal) -> str:
         """A limit of cost in words, with the option that sets it."""

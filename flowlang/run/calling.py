@@ -49,12 +49,14 @@ class Between:
     """Stands between a run and whoever answers it: finds answers elsewhere, and hears of those that come.
 
     Each is handed who asks, what, and how to ask for it; `asked` says with that whether answers from before serve.
+    `answered` hears of what is not asked because an answer stands in for it.
     """
 
     asked: Callable[[Asker, ChatRequest, Callable[[bool], Awaitable[Reply]]], Awaitable[Reply]]
     performed: Callable[
         [Asker, CheckedTool, Mapping[str, Value], Callable[[], Awaitable[str | None]]], Awaitable[str | None]
     ]
+    answered: Callable[[Asker, ChatRequest, str], None] | None = None
 
 
 class Gate:
@@ -91,7 +93,6 @@ class Gate:
         self._places = asyncio.Semaphore(at_once)
         self._final: ModelError | None = None
         self._is_scarce = False  # this computer has once had no room for a call
-        self._ended = asyncio.Event()  # set when the next call ends
         self._factors: dict[str, Decimal] = {}  # by how much calls to a model cost more than was thought possible
 
     async def ask(
@@ -204,7 +205,9 @@ class Gate:
         if most is not None:
             most *= self._factors.get(request.model, Decimal(1))
         while not budget.reserve(most, request.model):
-            await self._ended.wait()
+            ended = asyncio.Event()
+            budget.when_settled(ended.set)
+            await ended.wait()
         cost: list[Decimal] = []
         try:
             self._refuse_if_final()
@@ -215,8 +218,6 @@ class Gate:
             if most and spent > most:
                 self._factors[request.model] = self._factors.get(request.model, Decimal(1)) * spent / most
             budget.settle(most, spent)
-            self._ended.set()
-            self._ended = asyncio.Event()
 
     async def _send(
         self, question: "Question", budget: Budget, bill: list[Decimal], begun: Begun

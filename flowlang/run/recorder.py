@@ -24,6 +24,7 @@ from .calling import Asker, Between
 from .tools import ToolFailed
 
 MISSING = "missing-recording"
+GIVEN = "given"  # how a reply is finished that nobody was asked for: an `answer` line of the test is
 _PART = pattern(r"([^\[/]+)(?:\[(\d+)\])?")
 
 Redact = Callable[[str], str]  # takes what nobody may see out of a text
@@ -38,7 +39,7 @@ class Turn:
     run: int
 
 
-# Hears of each question of a try, and the answer to it; None where none came.
+# Hears of each question of a try, and the answer to it; None where none came. Also of what an `answer` line spares.
 Hear = Callable[[Turn, Asker, ChatRequest, Reply | None], None]
 
 
@@ -96,7 +97,13 @@ class Recorder:
         """
         self._uses[turn] = {}
         one = _Try(self, plan, turn, heard, asks)
-        return Between(one.asked if self._hear is None else _heard(one, self._hear), one.performed)
+        if (hear := self._hear) is None:
+            return Between(one.asked, one.performed)
+
+        def answered(asker: Asker, request: ChatRequest, text: str) -> None:
+            hear(turn, asker, request, Reply(text, finish=GIVEN))
+
+        return Between(_heard(one, hear), one.performed, answered)
 
     def find(self, which: Which, printed: str) -> Recorded | None:
         """The answer that serves: one that has just come, else a recorded one."""

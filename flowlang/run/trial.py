@@ -234,7 +234,8 @@ class _OneCase:
             above=trials.above,
         )
         columns = self.case.columns
-        known = known_of(self.plan, {**inputs, **columns}, {**result.outputs, **result.outcomes}, self.case.row)
+        outcomes = {**result.outputs, **result.outcomes}
+        known = replace(known_of(self.plan, {**inputs, **columns}, outcomes, self.case.row), answered=_answered(test))
         report, own = fold(events), {line.place for line in test.answers}
         # An answer that does not fit is a slip of the test, also where the step goes on without the item.
         failed = [*report.failed, *(one for one in report.lost if one.place in own)]
@@ -259,6 +260,12 @@ class _OneCase:
         failures += [unfit for one in misses if (unfit := _unfit(one)) is not None]
         misses = [one for one in misses if one.before is None]
         return tuple(dict.fromkeys(failures)), tuple(dict.fromkeys(misses))
+
+
+def _answered(test: CheckedTest) -> dict[str, int]:
+    """The steps of the flow itself that a test answers, with the line that does so."""
+    lines = [line for line in test.answers if len(line.path) == 1]
+    return {line.path[0]: line.place.source.position(line.place.span.start)[0] for line in lines}
 
 
 def _unfit(miss: Miss) -> Failure | None:

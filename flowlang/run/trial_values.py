@@ -40,6 +40,7 @@ from .media import media_of
 from .outcome import Failure, StepFailure
 from .standing import StandIn, StoodIn
 from .tables import fit_rows, read_rows
+from .unmet import shown
 
 MOST_BYTES = 50_000_000  # of one file that a test names
 
@@ -258,10 +259,11 @@ def _answer(line: AnswerLine, case: Case, files: TestFiles) -> StoodIn:
     """The answer that a line gives. Raises StepFailure."""
     name = ".".join(line.path)
     of = line.type
+    found: Value = EMPTY
     try:
         if isinstance(line.value, ast.FileText):
             path = line.value.path
-            found: Value = without_last_break(decoded(files.bytes_of(path), posixpath.basename(path)))
+            found = without_last_break(decoded(files.bytes_of(path), posixpath.basename(path)))
         else:
             found = bare(evaluate(line.value, Scope(case.columns)))
         if isinstance(found, str):
@@ -278,5 +280,8 @@ def _answer(line: AnswerLine, case: Case, files: TestFiles) -> StoodIn:
     except (BadAnswer, Misfit) as mistake:
         why = mistake.message if isinstance(mistake, BadAnswer) else mistake.sentence(name)
         wanted = "text" if of is None else spelled(of)
-        failure = Failure("bad-answer", f"the answer for step `{name}` does not fit `{wanted}`", line.place, (why,))
+        # Of a row it does not stand at the line.
+        row = (f"it is {shown(found)}, of {case.row}",) if case.row else ()
+        message = f"the answer for step `{name}` does not fit `{wanted}`"
+        failure = Failure("bad-answer", message, line.place, (why, *row))
     raise StepFailure(failure)

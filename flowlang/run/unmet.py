@@ -1,12 +1,13 @@
 """Why an expectation does not hold: the part that fails, the values on both sides, and where they are from."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import field
 from datetime import date
 from decimal import Decimal
 
 from ..diagnostics.source import Span
 from ..language import ast
-from ..language.checked import CheckedLet, Expectation, Place
+from ..language.checked import CheckedLet, CheckedStep, Expectation, Place
 from ..language.expression import Scope, evaluate, truth
 from ..language.values import EMPTY, Document, Media, Remembered, Secret, Value, ValueMistake, bare
 from ..language.writing import as_text, json_text
@@ -19,13 +20,17 @@ MOST_SHOWN = 160  # characters of a value
 
 @record
 class Known:
-    """What is known when a run has ended: `because` says why a step or let was skipped."""
+    """What is known when a run has ended: `because` says why a step or let was skipped.
+
+    `answered` has the line that answers a step, for the steps that a test answers itself.
+    """
 
     values: Mapping[str, Value]
     failed: frozenset[str]
     because: Mapping[str, str]
     plan: Plan
     row: str
+    answered: Mapping[str, int] = field(default_factory=dict)
 
 
 def known_of(plan: Plan, values: Mapping[str, Value], outcomes: Mapping[str, Outcome], row: str = "") -> Known:
@@ -109,6 +114,8 @@ def _told(value: ast.Value, words: Callable[[ast.Condition], str], known: Known)
         if isinstance(value, ast.Piped) and isinstance(value.head, ast.Ref):
             head = evaluate(value.head, scope)
             told.append(f"`{value.head}` is {shown(head)}{_origin(value.head, head, known)}")
+        elif isinstance(value, ast.Ref) and len(value.parts) > 1 and _step_of(value, known) is not None:
+            told.append(f"the answer is {shown(known.values.get(value.parts[0].text, EMPTY))}")
     except ValueMistake as mistake:
         return [mistake.message]
     return told
@@ -124,14 +131,22 @@ def _origin(value: ast.Value, found: Value, known: Known) -> str:
     if bare(found) is EMPTY and name in known.because:
         return f": {known.because[name]}"
     node = known.plan.nodes.get(name)
-    if node is None:
+    output = next((one for one in known.plan.flow.outputs if one.name == name), None)
+    if node is None and output is None:
         from_row = known.row if known.row and len(value.parts) > 1 and name not in known.plan.flow.inputs else ""
         return f" ({from_row})" if from_row else ""
-    where = f"step `{name}`"
-    if isinstance(node.of, CheckedLet):
-        where = f"made from {', '.join(f'`{one}`' for one in node.reads[:3])}" if node.reads else ""
+    reads = output.reads if node is None and output is not None else node.reads if node is not None else ()
+    if node is None or isinstance(node.of, CheckedLet):
+        where = f"made from {', '.join(f'`{one}`' for one in reads[:3])}" if reads else ""
+    else:
+        where = f"step `{name}`" + (f", answered on line {known.answered[name]}" if name in known.answered else "")
     told = ", ".join(filter(None, (where, item)))
     return f" ({told})" if told else ""
+
+
+def _step_of(value: ast.Ref, known: Known) -> CheckedStep | None:
+    node = known.plan.nodes.get(value.parts[0].text)
+    return node.of if node is not None and isinstance(node.of, CheckedStep) else None
 
 
 def shown(value: Value) -> str:

@@ -128,7 +128,8 @@ def _reason(tried: Tried, node: PlannedStep | None, miss: Miss, changed: tuple[s
     if "parameters" in changed:
         told.append("a parameter has changed")
     if "form" in changed:
-        told.append("what it must answer, or a tool that it may call, has changed")
+        or_a_tool = ", or a tool that it may call," if step is None or step.tools else ""
+        told.append(f"what it must answer{or_a_tool} has changed")
         place = step.answer_place if step is not None and not told[1:] else place
     if "texts" in changed:
         told.append("the rule has changed" if miss.which.judge else "its prompt has changed")

@@ -11,14 +11,16 @@ from decimal import Decimal
 
 from ..diagnostics.diagnostic import Diagnostic
 from ..language import ast
-from ..language.checked import CheckedFlow, CheckedStep
-from ..language.types import spelled
+from ..language.checked import CheckedFlow, CheckedStep, CheckedTool
+from ..language.types import ListOf, Optional, RecordType, Remembering, Type, spelled
 from ..language.writing import as_text
 from ..models.chat import ChatRequest, Reply, Usage
 from ..models.cost import Prices, tokens_of, tokens_of_request
 from ..plan.graph import Plan, PlannedStep
 from ..record import record
 from ..run.calling import Asker
+from ..run.outcome import UNMET
+from ..run.recorder import GIVEN
 from ..run.trial import Tried
 from ..store.past import name_of
 from .comparing import Change, StepDiff
@@ -78,6 +80,11 @@ class Asked:
     request: ChatRequest
     reply: Reply | None
 
+    @property
+    def is_given(self) -> bool:
+        """Whether the test answers it itself, so that nobody is asked."""
+        return self.reply is not None and self.reply.finish == GIVEN
+
     def answer(self) -> str:
         """What was answered, as it is told."""
         if self.reply is None:
@@ -111,6 +118,11 @@ class Behaviour:
     tried: Mapping[CaseName, Tried] = field(default_factory=dict)
     prices: Prices | None = None
 
+    @property
+    def calls_of_tests(self) -> int:
+        """How many calls the tests spare by being recorded."""
+        return sum(not one.is_given for one in self.asked.values())
+
 
 def settings_of(plans: Sequence[Plan]) -> dict[str, dict[str, str]]:
     """What each step of these flows is set to, by the settings' names."""
@@ -137,13 +149,41 @@ def _settings(node: PlannedStep, step: CheckedStep) -> Iterator[tuple[str, str]]
             if name not in ("model", "fallback"):
                 yield f"{name}{behind}", _parameter(parameter.value)
     if step.answer is not None:
-        yield "returns", spelled(step.answer)
+        yield "returns", returned(step.answer)
     if step.tools:
-        yield "tools", ", ".join(one.name for one in step.tools)
+        yield "tools", "\n".join(map(_tool, step.tools))
     if step.ensures:
         yield "ensure", "\n".join(one.words for one in step.ensures)
     if step.messages:
         yield "prompt", "\n".join(f"── {one.role} ──\n{''.join(map(written, one.text.parts))}" for one in step.messages)
+
+
+def _tool(tool: CheckedTool) -> str:
+    """A tool as a model is told of it."""
+    about = [f"  {''.join(map(written, tool.about.parts))}"] if tool.about is not None else []
+    takes = [f"  takes {name}: {spelled(of)}" + (f' "{told}"' if told else "") for name, of, told in tool.takes]
+    return "\n".join([tool.name, *about, *takes])
+
+
+def returned(answer: Type) -> str:
+    """An answer's type as the language writes it, with the schemas that it names below."""
+    schemas: dict[str, RecordType] = {}
+    _add_schemas(answer, schemas)
+    lines = [spelled(answer)]
+    for schema in schemas.values():
+        lines.append(f"schema {schema.name}")
+        for one in schema.fields:
+            lines.append(f"  {one.name}: {spelled(one.type)}" + (f' "{one.description}"' if one.description else ""))
+    return "\n".join(lines)
+
+
+def _add_schemas(of: Type, found: dict[str, RecordType]) -> None:
+    while isinstance(of, ListOf | Optional | Remembering):
+        of = of.item
+    if isinstance(of, RecordType) and of.name not in found:
+        found[of.name] = of
+        for one in of.fields:
+            _add_schemas(one.type, found)
 
 
 def _parameter(value: str | Decimal | bool | tuple[str | Decimal, ...] | ast.Value) -> str:
@@ -180,13 +220,25 @@ class Hearing:
 
 
 @record
+class Reason:
+    """What went wrong in a test, and the values that show it."""
+
+    words: str
+    values: tuple[str, ...] = ()
+
+
+@record
 class Flip:
-    """A case of a test that comes out differently; an outcome is empty where there is no such test. `why`: if not."""
+    """A case of a test that comes out differently; an outcome is empty where there is no such test.
+
+    `began` is what goes wrong only after, `ended` what went wrong only before.
+    """
 
     case: CaseName
     before: str
     after: str
-    why: tuple[str, ...]
+    began: tuple[Reason, ...]
+    ended: tuple[Reason, ...] = ()
 
 
 @record
@@ -270,14 +322,15 @@ def _step_diff(name: str, before: Behaviour, after: Behaviour) -> StepDiff:
         if key in second:
             found = list(_differences(one, second[key], key.where()))
             changes += [each for each in found if (each.what, each.before, each.after) not in told]
-            same += not found
+            same += not found and not one.is_given
     both = before.tried.keys() & after.tried.keys()
+    # What a test answers itself is shown where it changed, and counts as no question.
     return StepDiff(
         name,
         (*static, *changes),
-        tuple(key.where() for key in first if key not in second and key.case in both),
-        tuple(key.where() for key in second if key not in first and key.case in both),
-        sum(key in second for key in first),
+        tuple(key.where() for key, one in first.items() if key not in second and key.case in both and not one.is_given),
+        tuple(key.where() for key, one in second.items() if key not in first and key.case in both and not one.is_given),
+        sum(key in second and not one.is_given for key, one in first.items()),
         same,
     )
 
@@ -291,7 +344,7 @@ def _differences(before: Asked, after: Asked, where: str) -> Iterator[Change]:
         if old != new:
             yield Change(name, where, *("not set" if each is None else parameter_text(each) for each in (old, new)))
     if one.schema != other.schema and one.answer != other.answer:
-        old_type, new_type = ("text" if each.answer is None else spelled(each.answer) for each in (one, other))
+        old_type, new_type = ("text" if each.answer is None else returned(each.answer) for each in (one, other))
         yield Change("returns", where, old_type, new_type)
     if (asked := before.prompt()) != (asks := after.prompt()):
         yield Change("prompt as sent", where, asked, asks)
@@ -303,9 +356,18 @@ def _flips(before: Mapping[CaseName, Tried], after: Mapping[CaseName, Tried]) ->
     for case in dict.fromkeys([*before, *after]):
         one, other = before.get(case), after.get(case)
         was, now = (OUTCOMES[each.outcome] if each is not None else "" for each in (one, other))
-        reasons = tuple(each.message for each in (other.failures if other is not None else ()))
+        began, ended = _reasons(other, one), _reasons(one, other)
         if was != now or (one is not None and other is not None and _messages(one) != _messages(other)):
-            yield Flip(case, was, now, reasons)
+            is_known = other is not None and not other.misses and all(each.rule == UNMET for each in other.failures)
+            yield Flip(case, was, now, began, ended if is_known else ())
+
+
+def _reasons(tried: Tried | None, other: Tried | None) -> tuple[Reason, ...]:
+    """What went wrong in one and not in the other."""
+    told = {each.message for each in other.failures} if other is not None else set[str]()
+    found = (each for each in (tried.failures if tried is not None else ()) if each.message not in told)
+    # How to record an answer is no value.
+    return tuple(Reason(each.message, each.hints if each.rule == UNMET else ()) for each in found)
 
 
 def _messages(tried: Tried) -> list[str]:
@@ -317,7 +379,7 @@ def _cost(own: Behaviour, other: Behaviour) -> Decimal | None:
     """What it would cost to ask all questions of the tests once; None where that is not known."""
     if own.prices is None:
         return None
-    costs = [one.cost_usd(own.prices, other.asked.get(key)) for key, one in own.asked.items()]
+    costs = [one.cost_usd(own.prices, other.asked.get(key)) for key, one in own.asked.items() if not one.is_given]
     known = [one for one in costs if one is not None]
     return sum(known, Decimal(0)) if len(known) == len(costs) else None
 
@@ -336,7 +398,7 @@ def _told(side: Behaviour | None, cost: Decimal | None) -> dict[str, str]:
     return {
         "tests": _outcomes(side.tried),
         "calls of a run": "the data decide" if side.calls is None else f"{side.calls:,}",
-        "calls of the tests": f"{len(side.asked):,}",
+        "calls of the tests": f"{side.calls_of_tests:,}",
         "their cost, about": "unknown" if cost is None else money(cost),
     }
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from decimal import Decimal
 from typing import Any
 
-from .behaviour import Behaviour, BehaviourDiff, Flip
+from .behaviour import Behaviour, BehaviourDiff, Flip, Reason
 from .diff import bold, change_text, step_json, step_text
 from .numbers import count
 from .snippet import concise
@@ -56,8 +56,12 @@ def flow_text(names: tuple[str, str], diff: BehaviourDiff, *, in_full: bool, col
         yield f"\n{bold('tests that come out differently', colour)}\n"
         for flip in diff.flips:
             yield f"  {visible_line(flip.case.words())}: {outcomes_of(flip, names)}\n"
-            for reason in flip.why if in_full else flip.why[:MOST_REASONS]:
-                yield f"    {visible_line(reason)}\n"
+            reasons = reasons_of(flip)
+            for words, values in reasons if in_full else reasons[:MOST_REASONS]:
+                yield f"    {visible_line(words)}\n"
+                yield from (f"      {visible_line(value)}\n" for value in values)
+            if len(reasons) > MOST_REASONS and not in_full:
+                yield f"    and {len(reasons) - MOST_REASONS} more\n"
 
 
 def outcomes_of(flip: Flip, names: tuple[str, str]) -> str:
@@ -65,6 +69,12 @@ def outcomes_of(flip: Flip, names: tuple[str, str]) -> str:
     if not flip.before or not flip.after:
         return f"only in {visible_line(names[0 if flip.before else 1])}, {flip.before or flip.after}"
     return f"{flip.before} → {flip.after}" if flip.before != flip.after else f"{flip.after}, for another reason"
+
+
+def reasons_of(flip: Flip) -> list[tuple[str, tuple[str, ...]]]:
+    """Why a test comes out differently, one expectation after the other: in words, and the values."""
+    began = [(one.words, one.values) for one in flip.began]
+    return began + [(f"not any more: {one.words}", one.values) for one in flip.ended]
 
 
 def hindrances(names: tuple[str, str], diff: BehaviourDiff) -> Iterator[str]:
@@ -113,7 +123,7 @@ def _side_json(side: Behaviour | None, cost: Decimal | None) -> dict[str, Any] |
             for outcome in ("passed", "failed", "not-recorded")
         },
         "calls_of_a_run": side.calls,
-        "calls_of_the_tests": len(side.asked),
+        "calls_of_the_tests": side.calls_of_tests,
         "cost_usd": None if cost is None else float(cost),
     }
 
@@ -125,5 +135,11 @@ def _flip_json(flip: Flip) -> dict[str, Any]:
         "case": flip.case.row,
         "before": flip.before or None,
         "after": flip.after or None,
-        "why": list(flip.why),
+        "why": [one.words for one in flip.began],
+        "began": [_reason_json(one) for one in flip.began],
+        "ended": [_reason_json(one) for one in flip.ended],
     }
+
+
+def _reason_json(reason: Reason) -> dict[str, Any]:
+    return {"message": reason.words, "values": list(reason.values)}

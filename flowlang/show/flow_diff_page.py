@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from .behaviour import BehaviourDiff
 from .comparing import StepDiff, line_diff
 from .diff import MOST_IN_LINE, MOST_LINES, MOST_OF_A_STEP, fitted
-from .flow_diff import MOST_REASONS, headline, hindrances, outcomes_of
+from .flow_diff import MOST_REASONS, headline, hindrances, outcomes_of, reasons_of
 from .github import as_code
 from .numbers import count
 from .terminal import visible
@@ -16,9 +16,14 @@ from .trials import as_cell
 MOST_CHARACTERS = 60_000  # GitHub takes no comment with more than 65,536
 
 
-def flows_page(names: tuple[str, str], diffs: Sequence[BehaviourDiff], looked_at: int) -> str:
-    """The differences as a page; what would be too much for a comment is left out, and that is said."""
-    told = ["### flowlang diff", _sentence(headline(names, diffs, looked_at), names)]
+def flows_page(
+    names: tuple[str, str], diffs: Sequence[BehaviourDiff], looked_at: int, command: str = "flowlang diff"
+) -> str:
+    """The differences as a page; what would be too much for a comment is left out, and that is said.
+
+    `command` is what shows all of it.
+    """
+    told = [f"### {command}", _sentence(headline(names, diffs, looked_at), names)]
     size = sum(map(len, told))
     left = 0
     for diff in diffs:
@@ -29,7 +34,7 @@ def flows_page(names: tuple[str, str], diffs: Sequence[BehaviourDiff], looked_at
                 told.append(part)
         left += size > MOST_CHARACTERS
     if left:
-        told.append(f"More was left out; `flowlang diff` shows all of it ({count(left, 'flow')} cut).")
+        told.append(f"More was left out; `{command}` shows all of it ({count(left, 'flow')} cut).")
     return "\n\n".join(told) + "\n"
 
 
@@ -56,7 +61,12 @@ def _flow(names: tuple[str, str], diff: BehaviourDiff) -> Iterator[str]:
             lines.append(
                 f"- {as_code(flip.case.words())}: {_outcomes(outcomes_of(flip, names), flip.before, flip.after)}"
             )
-            lines += [f"  - {as_code(reason)}" for reason in flip.why[:MOST_REASONS]]
+            reasons = reasons_of(flip)
+            for words, values in reasons[:MOST_REASONS]:
+                shown = f": {', '.join(map(as_code, values))}" if values else ""
+                lines.append(f"  - {as_code(words)}{shown}")
+            if len(reasons) > MOST_REASONS:
+                lines.append(f"  - and {len(reasons) - MOST_REASONS} more")
         yield "\n".join(lines)
     for name, (old, new) in diff.inputs.items():
         yield _change(f"**input** {as_code(name)}", old, new)
@@ -100,17 +110,13 @@ def _change(title: str, old: str | None, new: str | None) -> str:
     if old is None or new is None:
         return f"{title}: only {'after' if old is None else 'before'}"
     if all(len(text) <= MOST_IN_LINE and "\n" not in text for text in (old, new)):
-        return f"{title}: {_value(old)} → {_value(new)}"
+        return f"{title}: {as_code(old)} → {as_code(new)}"
     lines = line_diff(laid_out(old), laid_out(new))
     cut = fitted(lines[:MOST_LINES])
     text = "\n".join(visible(line) for line in cut)
     if len(lines) > len(cut):
         text += f"\n… {count(len(lines) - len(cut), 'more line')}"
     return f"{title}:\n\n{fenced(text, 'diff')}"
-
-
-def _value(text: str) -> str:
-    return as_code(text) if text.strip() else "(empty)"
 
 
 def fenced(text: str, language: str) -> str:

@@ -16,19 +16,25 @@ def check_summary(diagnostics: Sequence[Diagnostic], files: int) -> str:
     return "\n".join(["### flowlang check", "", told, "", *listed(diagnostics)]) + "\n"
 
 
-def listed(diagnostics: Sequence[Diagnostic]) -> list[str]:
-    """Reports as items of a list, the first ones of many."""
+def listed(diagnostics: Sequence[Diagnostic], *, with_hints: bool = False) -> list[str]:
+    """Reports as items of a list, the first ones of many; their hints below them."""
     lines = []
     for one in diagnostics[:MOST_TOLD]:
         line, column = one.source.position(one.span.start)
         lines.append(f"- {as_code(f'{one.source.path}:{line}:{column}')} {as_code(one.rule)} {as_code(one.message)}")
+        lines += [f"  - {as_code(hint)}" for hint in one.hints if hint.strip()] if with_hints else []
     more = len(diagnostics) - MOST_TOLD
     return [*lines, f"- and {more} more"] if more > 0 else lines
 
 
 def as_code(text: str) -> str:
-    """A text as Markdown code on one line: its fence is longer than any in it."""
+    """A text as Markdown code on one line: its fence is longer than any in it.
+
+    An empty one is told in words: two fences with nothing between them would open a piece of code.
+    """
     text = visible_line(" ".join(text.split()))
+    if not text:
+        return "(empty)"
     longest = run = 0
     for character in text:
         run = run + 1 if character == "`" else 0

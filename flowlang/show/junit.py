@@ -17,6 +17,7 @@ from .trials import diagnostics_of
 # All that XML 1.0 has no way to write, also not as a reference.
 _ILLEGAL = pattern("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _WIDTH = 100
+HEAD = '<?xml version="1.0" encoding="UTF-8"?>'
 
 
 def as_junit(tested: Tested) -> str:
@@ -31,14 +32,14 @@ def as_junit(tested: Tested) -> str:
     errors = sum(one.outcome == "not-recorded" for one in tested.tried) + len(broken)
     counts = f'tests="{len(tested.tried) + len(broken)}" failures="{failures}" errors="{errors}"'
     counts += f' time="{tested.seconds:.3f}"'
-    lines = ['<?xml version="1.0" encoding="UTF-8"?>', f'<testsuites name="flowlang test" {counts}>']
+    lines = [HEAD, f'<testsuites name="flowlang test" {counts}>']
     for path, tried in suites.items():
         lines += _suite(path, tried)
     for path, mistakes in broken.items():
         lines += [
-            f"  <testsuite name={_attribute(path)} {_counts(1, 0, 1, 0.0)}>",
-            f'    <testcase name="the flow can be read" classname={_attribute(path)} time="0.000">',
-            *_problem("error", mistakes),
+            f"  <testsuite name={attribute(path)} {counts_of(1, 0, 1, 0.0)}>",
+            f'    <testcase name="the flow can be read" classname={attribute(path)} time="0.000">',
+            *problem("error", mistakes),
             "    </testcase>",
             "  </testsuite>",
         ]
@@ -48,39 +49,42 @@ def as_junit(tested: Tested) -> str:
 def _suite(path: str, tried: list[Tried]) -> Iterable[str]:
     failures = sum(one.outcome == "failed" for one in tried)
     errors = sum(one.outcome == "not-recorded" for one in tried)
-    counts = _counts(len(tried), failures, errors, sum(one.seconds for one in tried))
-    yield f"  <testsuite name={_attribute(path)} {counts}>"
+    counts = counts_of(len(tried), failures, errors, sum(one.seconds for one in tried))
+    yield f"  <testsuite name={attribute(path)} {counts}>"
     for one in tried:
         place = one.test.place.source.position(one.test.place.span.start)[0]
         name = one.test.name + (f", {one.case}" if one.case else "")
         flow = f"{path}#{one.flow.name}" if one.flow.name else path
-        told = f'name={_attribute(name)} classname={_attribute(flow)} file={_attribute(path)} line="{place}"'
+        told = f'name={attribute(name)} classname={attribute(flow)} file={attribute(path)} line="{place}"'
         head = f'    <testcase {told} time="{one.seconds:.3f}"'
         if one.outcome == "passed":
             yield f"{head}/>"
             continue
         yield f"{head}>"
-        yield from _problem("failure" if one.outcome == "failed" else "error", diagnostics_of(one))
+        yield from problem("failure" if one.outcome == "failed" else "error", diagnostics_of(one))
         yield "    </testcase>"
     yield "  </testsuite>"
 
 
-def _problem(kind: str, found: list[Diagnostic]) -> Iterable[str]:
+def problem(kind: str, found: list[Diagnostic]) -> Iterable[str]:
     """All that is wrong with a case as one element, since readers take no more than one."""
     first = found[0]
     text = "\n\n".join(tell(one, _WIDTH, False) for one in found)
-    yield f"      <{kind} type={_attribute(first.rule)} message={_attribute(first.message)}>{_text(text)}</{kind}>"
+    yield f"      <{kind} type={attribute(first.rule)} message={attribute(first.message)}>{_text(text)}</{kind}>"
 
 
-def _counts(tests: int, failures: int, errors: int, seconds: float) -> str:
-    return f'tests="{tests}" failures="{failures}" errors="{errors}" skipped="0" time="{seconds:.3f}"'
+def counts_of(tests: int, failures: int, errors: int, seconds: float, skipped: int | None = 0) -> str:
+    """The counts of a suite, in attributes; `skipped` None: of all suites, which have no such count."""
+    of_skipped = "" if skipped is None else f' skipped="{skipped}"'
+    return f'tests="{tests}" failures="{failures}" errors="{errors}"{of_skipped} time="{seconds:.3f}"'
 
 
 def _text(text: str) -> str:
     return escaped(_legal(text))
 
 
-def _attribute(text: str) -> str:
+def attribute(text: str) -> str:
+    """A text as the value of an attribute, in quotes."""
     return quoteattr(_legal(text), {"\n": "&#10;", "\r": "&#13;", "\t": "&#9;"})
 
 

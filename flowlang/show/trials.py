@@ -91,17 +91,38 @@ def _spent(tested: Tested) -> list[str]:
 
 def test_page(tested: Tested) -> str:
     """The tests as a page in Markdown: a table, then what went wrong. No text of anyone's is more than code in it."""
-    rows = ["| outcome | flow | test | recorded answers | calls |", "| --- | --- | --- | ---: | ---: |"]
+    rows = ["| outcome | flow | test | what changed | recorded answers | calls |"]
+    rows.append("| --- | --- | --- | --- | ---: | ---: |")
     ordered = sorted(tested.tried, key=lambda one: one.outcome == "passed")
     for one in ordered[:MOST_ROWS]:
-        name = one.test.name + (f", {one.case}" if one.case else "")
-        cells = (as_cell(one.flow.source.path), as_cell(name), f"{len(one.used):,}", f"{len(one.calls):,}")
+        name = (f"{one.flow.name}: " if one.flow.name else "") + one.test.name + (f", {one.case}" if one.case else "")
+        cells = (
+            as_cell(one.flow.source.path),
+            as_cell(name),
+            _changed(one),
+            f"{len(one.used):,}",
+            f"{len(one.calls):,}",
+        )
         rows.append(f"| {_WORDS[one.outcome]} | {' | '.join(cells)} |")
     if len(ordered) > MOST_ROWS:
-        rows.append(f"| | | and {len(ordered) - MOST_ROWS:,} more | | |")
-    wrong = [*tested.mistakes, *(each for one in tested.tried for each in diagnostics_of(one)), *tested.warnings]
-    told = ["", "What went wrong:", "", *listed(wrong)] if wrong else []
+        rows.append(f"| | | and {len(ordered) - MOST_ROWS:,} more | | | |")
+    wrong = all_wrong(tested)
+    told = ["", "What went wrong:", "", *listed(wrong, with_hints=True)] if wrong else []
     return "\n".join(["### flowlang test", "", f"{counted(tested)}.", "", *rows, *told]) + "\n"
+
+
+def _changed(tried: Tried) -> str:
+    """What is not as it was, in a cell: the first thing, and how many more there are."""
+    if not tried.failures:
+        return ""
+    more = len(tried.failures) - 1
+    return as_cell(tried.failures[0].message) + (f" and {more} more" if more else "")
+
+
+def all_wrong(tested: Tested) -> list[Diagnostic]:
+    """All that went wrong, in order; what is the same for many rows of a table is told once."""
+    every = [*tested.mistakes, *(each for one in tested.tried for each in diagnostics_of(one)), *tested.warnings]
+    return list({(one.source.path, one.span, one.rule, one.message, tuple(one.hints)): one for one in every}.values())
 
 
 test_page.__test__ = False  # type: ignore[attr-defined]

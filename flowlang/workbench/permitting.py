@@ -33,6 +33,7 @@ from .screen import Screen
 from .trusted import trust, trusted_lists
 
 MOST_READ = 64_000_000  # bytes of a file that decides what a tool does
+_OF_TESTS = ("record", "live", "model", "swap")  # the flags with which tests ask models
 
 
 @record
@@ -150,9 +151,15 @@ def _trusted(
     message = f"`{visible_line(flow.source.path)}` may not be run before you trust it with what it asks for"
     hints = (
         f"read the list above; if it is all right: flowlang trust {path}",
-        f"for one run: flowlang run {path} … --trust",
+        f"for one run: flowlang {_command(given)} {path} … --trust",
     )
     raise Refusal(NOT_ALLOWED, message, hints, "not-allowed")
+
+
+def _command(given: Given) -> str:
+    """The command that asks, with the flag that makes it ask."""
+    asking = next((name for name in _OF_TESTS if given.has(name)), None)
+    return "run" if asking is None else f"test --{asking}" if not given.flag(asking) else f"test --{asking} …"
 
 
 # ── The list and the question ──

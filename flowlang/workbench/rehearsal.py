@@ -8,18 +8,24 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 
-from ..diagnostics.diagnostic import nearest
+from ..diagnostics.diagnostic import Diagnostic, nearest
+from ..language.book import Reports as Found
+from ..language.checked import CheckedStep, Parameter
+from ..language.facts import check_models
 from ..models.chat import ChatRequest, Reply
+from ..pipeline import models_of
 from ..plan.build import build
-from ..plan.graph import ANY_MODEL
+from ..plan.graph import ANY_MODEL, PlannedStep
 from ..run.calling import Asker
-from ..run.exit import WRONG_INPUT
+from ..run.exit import MISTAKES, WRONG_INPUT
 from ..run.recorder import Hear, Recorder, Turn
-from ..run.trial import Trials, Tried
+from ..run.trial import Trials, Tried, plan_of
 from ..show.behaviour import Behaviour, BehaviourDiff, Hearing, compare
 from ..show.flow_diff import flows_json, flows_text
 from ..show.flow_diff_page import flows_page
 from ..show.numbers import count, duration, money
+from ..show.reports import as_github
+from ..show.snippet import summary, tell
 from ..show.tested import Tested
 from .asking import hide_keys
 from .given import Given
@@ -41,14 +47,22 @@ def rehearse(files: Sequence[FlowFile], tested: Tested, reports: Reports, given:
         raise Refusal(WRONG_INPUT, "a rehearsal has no JUnit report, since it compares", (hint,), "wrong-value")
     swaps = _swaps(given)
     _refuse_unless_asked(swaps, files)
+    told = _foreseen(files, swaps)
+    for one in told:
+        screen.err(tell(one, screen.width, screen.colour_err) + "\n")
+    if mistakes := [one for one in told if one.severity == "error"]:
+        screen.err(f"{summary(mistakes)}; nobody was asked")
+        if screen.github:
+            screen.err(as_github(mistakes, "`flowlang test`"), orders=True)
+        return MISTAKES
     diffs = [_Rehearsal(file, swaps, given, screen).told(tested) for file in files]
     names = (RECORDED, given.flag("model") or ", ".join(f"{old}={new}" for old, new in swaps.items()))
     moved = [diff for diff in diffs if diff is not None]
     if given.has("json"):
         screen.out(flows_json(names, moved, len(files)))
-    else:
+    elif files:  # else their mistakes are all that there is to tell
         screen.out("".join(flows_text(names, moved, len(files), in_full=False, colour=screen.colour_out)))
-    page = flows_page(names, moved, len(files))
+    page = flows_page(names, moved, len(files), f"flowlang test --{'model' if given.has('model') else 'swap'}")
     for form, path in reports.wanted:
         write_result(path, screen.redact(page if form == "markdown" else flows_json(names, moved, len(files))))
     if screen.github:
@@ -82,6 +96,30 @@ def _refuse_unless_asked(swaps: Mapping[str, str], files: Sequence[FlowFile]) ->
             near = nearest(old, sorted(known))
             hint = f"did you mean `{near}`?" if near else f"the models: {', '.join(sorted(filter(None, known)))}"
             raise Refusal(WRONG_INPUT, f"no step of these flows asks `{old}`", (hint,), "unknown-name")
+
+
+def _foreseen(files: Sequence[FlowFile], swaps: Mapping[str, str]) -> list[Diagnostic]:
+    """What `check` would say if the flows named the other model: settings, sizes, media and tools that it refuses."""
+    reports = Found()
+    for file in files:
+        models, defaults = models_of(file.settings), replace(file.defaults, swaps=swaps)
+        for number in file.picked:
+            flow, test = file.tests[number]
+            for plan in plan_of(build(flow, defaults), test).with_those_below():
+                steps = {name: _as_asked(node) for name, node in plan.nodes.items() if node.asks}
+                check_models(replace(plan.flow, steps=steps), models, reports)
+    return reports.diagnostics
+
+
+def _as_asked(node: PlannedStep) -> CheckedStep:
+    """The step as if it named the models that it is going to ask."""
+    assert isinstance(node.of, CheckedStep)
+    step = node.of
+    first, *others = (
+        {**ask.parameters, "model": Parameter(ask.model, ask.parameters.get("model", Parameter("", step.place)).place)}
+        for ask in node.asks
+    )
+    return replace(step, parameters=first, fallback=tuple(others))
 
 
 @dataclass(frozen=True, slots=True)

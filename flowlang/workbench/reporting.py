@@ -1,10 +1,16 @@
-"""`--report html=FILE` and `show --html FILE`: the page of a run, in a file."""
+"""`--report` of a run and `show --html FILE`: the page of a run, or its JUnit XML, in a file."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from ..diagnostics.diagnostic import nearest
+from ..plan.graph import Plan
+from ..record import record
+from ..run.event import Event
 from ..run.exit import STORE, WRONG_INPUT
 from ..run.keeping import Keeping
+from ..run.report import Report
+from ..show.terminal import visible_line
 from ..store.history import History, PastRun
 from ..store.problems import StoreUnusable
 from .given import Given
@@ -12,12 +18,20 @@ from .placing import refuse_unless_writable, write_result
 from .refusal import Refusal
 from .screen import Screen
 
-KINDS = ("html",)
+KINDS = ("html", "junit")
 
 
-def reports_of(given: Given) -> tuple[str, ...]:
-    """The files for the page that the command line names. Ends the command if one cannot be written."""
-    paths = []
+@record
+class Reports:
+    """The files that the command line names: for the page, and for the JUnit XML."""
+
+    pages: tuple[str, ...]
+    junit: tuple[str, ...]
+
+
+def reports_of(given: Given) -> Reports:
+    """The reports that are wanted. Ends the command if one cannot be written."""
+    paths: dict[str, list[str]] = {kind: [] for kind in KINDS}
     for word in given.flags.get("report", ()):
         kind, equals, path = word.partition("=")
         if not equals or kind not in KINDS or not path:
@@ -29,11 +43,23 @@ def reports_of(given: Given) -> tuple[str, ...]:
                 "wrong-value",
             )
         refuse_unless_writable(path, "--report")
-        paths.append(path)
-    if paths and given.has("no-store"):
-        message = "`--report` tells what the store has of a run, and `--no-store` keeps nothing"
+        paths[kind].append(path)
+    if paths["junit"] and given.has("each"):
+        message = "a JUnit report tells of one run, and `--each` makes one for every row"
+        raise Refusal(WRONG_INPUT, message, ("the results themselves have a line for each row",), "wrong-value")
+    if paths["html"] and given.has("no-store"):
+        message = "`--report html` tells what the store has of a run, and `--no-store` keeps nothing"
         raise Refusal(WRONG_INPUT, message, ("leave one of them out",), "wrong-value")
-    return tuple(paths)
+    return Reports(tuple(paths["html"]), tuple(paths["junit"]))
+
+
+def write_junit(paths: tuple[str, ...], plan: Plan, report: Report, events: Sequence[Event], screen: Screen) -> None:
+    """Writes what a run came to as JUnit XML. Raises Refusal."""
+    for path in paths:
+        from ..show.run_junit import run_as_junit  # few runs end with it
+
+        write_result(str(Path(path)), screen.redact(run_as_junit(plan, report, events)))
+        screen.err(f"wrote {visible_line(path)}")
 
 
 def write_reports(paths: tuple[str, ...], keeping: Keeping | None, screen: Screen) -> None:

@@ -29,7 +29,7 @@ from .past import kept_of
 from .permitting import open_tools
 from .placing import open_events, refuse_unless_writable, write_result
 from .refusal import Refusal
-from .reporting import reports_of, write_reports
+from .reporting import reports_of, write_junit, write_reports
 from .running import run_plan
 from .screen import Screen
 from .storing import fresh_steps, how_to_go_on, not_kept
@@ -46,7 +46,7 @@ def perform(given: Given, flow: CheckedFlow, screen: Screen, again: Again | None
     out = Path(given.flag("out") or "out")
     _refuse_bad_places(plan, out, given)
     fresh_steps(given, plan)  # a wrong name is told before a missing key or input
-    pages = reports_of(given)
+    reports = reports_of(given)
     tools, hosts = open_tools(flow, plan, settings, given, screen)
     fetch = fetch_from(hosts)
     numbers = again.numbers if again is not None else ()
@@ -56,7 +56,7 @@ def perform(given: Given, flow: CheckedFlow, screen: Screen, again: Again | None
         rows = open_rows(flow, given, screen, fetch, again)
         means = open_means(plan, rows.fixed, settings, tools, given, screen, numbers)
         code = run_rows(plan, rows, means, given, screen, out=out, secrets=hidden_by(screen))
-        write_reports(pages, means.keeping, screen)
+        write_reports(reports.pages, means.keeping, screen)
         return code
     inputs = (
         open_inputs(flow, given, screen, fetch=fetch) if again is None else again.inputs(flow, given, screen, fetch)
@@ -78,7 +78,8 @@ def perform(given: Given, flow: CheckedFlow, screen: Screen, again: Again | None
     screen.err(means.remark())
     _tell(report, code, plan, given, screen, means.keeping)
     screen.err(told_changes(plan, began_at))
-    write_reports(pages, means.keeping, screen)
+    write_junit(reports.junit, plan, report, ran.events, screen)
+    write_reports(reports.pages, means.keeping, screen)
     if ran.stopped_by:
         screen.err(how_to_go_on(means.keeping))
         return code

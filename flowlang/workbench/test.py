@@ -14,7 +14,7 @@ from ..show.reports import as_github
 from ..show.snippet import summary, tell
 from ..show.terminal import visible_line
 from ..show.tested import Tested
-from ..show.trials import counted, diagnostics_of, tell_tried, test_page, tests_as_json
+from ..show.trials import all_wrong, counted, tell_tried, test_page, tests_as_json
 from .asking import hide_keys
 from .costing import prices_of
 from .finding import find_flows
@@ -132,7 +132,6 @@ def _report(tested: Tested, screen: Screen) -> None:
     """Annotations at the flows' lines, and the summary page of a job."""
     if not screen.github:
         return
-    wrong = [*tested.mistakes, *(each for one in tested.tried for each in diagnostics_of(one)), *tested.warnings]
-    if wrong:
+    if wrong := all_wrong(tested):
         screen.err(as_github(wrong, "`flowlang test`"), orders=True)
     screen.add_summary(test_page(tested))

@@ -104,7 +104,8 @@ def test_an_unmet_expectation_shows_the_part_that_fails_and_its_values(tmp_path:
         'unmet-expectation at shown is "SO SORRY.": `shown is "SO SORRY."` does not hold; '
         '`shown` is "SO  SORRY." (made from `reply`)',
         'unmet-expectation at reply contains "due" or topic is bug: `reply contains "due" or topic is bug` does not '
-        'hold; `reply` is "So  sorry." (step `reply`); `topic` is "billing" (step `topic`)',
+        'hold; `reply` is "So  sorry." (step `reply`, answered on line 23); `topic` is "billing" (step `topic`, '
+        "answered on line 22)",
     ]
     why = '`shown contains "y"` does not hold; `shown` is empty: `reply` is empty'
     assert told(two) == [f'unmet-expectation at shown contains "y": {why}']
@@ -402,10 +403,11 @@ def test_each_row_is_a_case(tmp_path: Path) -> None:
     assert outcomes(found) == ["passed", "passed", "failed", "failed"]
     assert [one.case for one in found][2] == "row 3 (line 4)"
     assert told(found[2]) == [
-        'unmet-expectation at out is row.out: `out is row.out` does not hold; `out` is "Passed on."; '
-        '`row.out` is "wrong" (row 3 (line 4))'
+        'unmet-expectation at out is row.out: `out is row.out` does not hold; `out` is "Passed on." (made from '
+        '`shown`); `row.out` is "wrong" (row 3 (line 4))'
     ]
     assert told(found[3])[0].startswith("bad-answer at row.topic: the answer for step `topic` does not fit `one of")
+    assert told(found[3])[0].endswith('; it is "sales", of row 4 (line 5)')
 
 
 def test_a_cell_is_turned_into_its_input_s_type(tmp_path: Path) -> None:
@@ -479,3 +481,17 @@ def test_an_answered_step_needs_what_it_reads(tmp_path: Path) -> None:
     text = TRIAGE + 'test "one"\n  with mail: "x"\n  answer reply: "y"\n  expect reply is "y"\n'
     (one,) = tries(text, tmp_path)
     assert one.outcome == "not-recorded" and "step `topic`" in told(one)[0]
+
+
+def test_of_a_field_that_is_not_as_expected_the_whole_answer_is_shown(tmp_path: Path) -> None:
+    text = (
+        "schema Ticket\n  kind: one of billing, bug\n  why: text\n"
+        'step ticket\n  returns: Ticket\n  prompt: "?"\n'
+        'test "t"\n  answer ticket: """\n    {"kind": "bug", "why": "It is white."}\n  """\n'
+        "  expect ticket.kind is billing\n"
+    )
+    (one,) = tries(text, tmp_path)
+    assert one.failures[0].hints == (
+        '`ticket.kind` is "bug" (step `ticket`, answered on line 8)',
+        'the answer is {"kind": "bug", "why": "It is white."}',
+    )

@@ -2,13 +2,13 @@
 
 import re
 
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
 from flowlang.diagnostics.diagnostic import Diagnostic
 from flowlang.diagnostics.source import SourceFile, Span
-from flowlang.show.behaviour import Behaviour, BehaviourDiff, CaseName, Flip
+from flowlang.show.behaviour import Behaviour, BehaviourDiff, CaseName, Flip, Reason
 from flowlang.show.comparing import Change, StepDiff
 from flowlang.show.flow_diff import flows_text
 from flowlang.show.flow_diff_page import fenced, flows_page
@@ -40,7 +40,7 @@ def diffs_of(texts: list[str]) -> tuple[tuple[str, str], list[BehaviourDiff]]:
     broken = Behaviour({}, (Diagnostic("bad-name", a, SourceFile(b, c), Span(0, 0)),))
     changes = (Change(a, "", b, c), Change("prompt", d, e + "\nx", f), Change("answer", a, "", b))
     step = StepDiff(d, changes, (e,), (f,), 3, 1)
-    flip = Flip(CaseName(a, b, c), "passed", "failed", (d, e))
+    flip = Flip(CaseName(a, b, c), "passed", "failed", (Reason(d, (e,)),), (Reason(e),))
     figures = (("tests", "1 passed", "1 failed"),)
     complete = BehaviourDiff(
         a, whole, whole, {b: (None, c), d: (e, f)}, (step,), (b,), (c,), (flip,), figures, (None, None)
@@ -50,6 +50,7 @@ def diffs_of(texts: list[str]) -> tuple[tuple[str, str], list[BehaviourDiff]]:
     return (d or "x", f or "y"), [complete, gone, wrong]
 
 
+@example(["", "", "", "", "`", "<A>"])  # empty code was two fences, which opened a piece of code
 @given(st.lists(FOREIGN, min_size=6, max_size=6))
 def test_foreign_text_is_nothing_but_code(texts: list[str]) -> None:
     names, diffs = diffs_of(texts)

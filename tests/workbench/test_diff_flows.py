@@ -417,3 +417,56 @@ def test_a_link_in_a_revision_leads_nowhere(history: History, flowlang) -> None:
     history.commit("two")
     out = flowlang("diff", "one..two").out
     assert "it has 1 mistake in two" in out and "is a link in two" in out and "root:" not in out
+
+
+def test_a_schema_that_changed_is_told_by_its_lines_once(history: History, flowlang) -> None:
+    """Also of a schema in a schema, and of a tool: the names alone would say `Ticket` before and after."""
+    schemas = "schema Ticket\n  kind: one of billing, bug\n  who: Who\nschema Who\n  name: text\n"
+    tool = 'tool look\n  about: "Looks it up"\n  takes word: text\n  command: "cat {{ word }}"\n'
+    step = 'step ticket\n  uses: look\n  returns: list of Ticket\n  prompt: "Tickets? {{ mail }}"\n'
+    test = 'test "t"\n  with mail: "Twice!"\n  expect ticket is empty\n'
+    history.write("ticket.flow", f"input mail: text\n{schemas}{tool}{step}{test}")
+    history.commit("two")
+    history.change("ticket.flow", "  name: text\n", '  name: text "In full"\n')
+    history.change("ticket.flow", '"Looks it up"', '"Looks a word up"')
+    history.commit("three")
+    out = flowlang("diff", "two..three").out
+    assert out.count("\n  returns\n") == 1 and "returns (" not in out
+    assert '    -  name: text\n    +  name: text "In full"\n' in out
+    assert "    -  Looks it up\n    +  Looks a word up\n" in out
+    page = flowlang("diff", "two..three", "--format", "markdown").out
+    assert "`returns`:\n\n```diff\n" in page and '\n+  name: text "In full"\n' in page
+
+
+def test_a_test_that_fails_on_both_sides_tells_which_expectations_do_so_no_more(history: History, flowlang) -> None:
+    history.change("mail.flow", "expect topic is bug", "expect topic is billing\n  expect reply is not empty")
+    history.commit("two")
+    history.record(flowlang, '{"answer": "billing"}')
+    history.commit("three")
+    out = flowlang("diff", "two..three").out
+    told = out.partition("tests that come out differently\n")[2]
+    assert '  "a fault": failed, for another reason\n' in told
+    assert "    `reply is not empty` does not hold\n      `reply` is empty: its `when` did not hold\n" in told
+    assert '    not any more: `topic is billing` does not hold\n      `topic` is "bug" (step `topic`)\n' in told
+    page = flowlang("diff", "two..three", "--format", "markdown").out
+    assert '  - `` not any more: `topic is billing` does not hold ``: `` `topic` is "bug" (step `topic`) ``\n' in page
+    (flip,) = json.loads(flowlang("diff", "two..three", "--json").out)["flows"][0]["tests"]
+    assert flip["ended"] == [
+        {"message": "`topic is billing` does not hold", "values": ['`topic` is "bug" (step `topic`)']}
+    ]
+    assert [one["message"] for one in flip["began"]] == flip["why"]
+
+
+def test_the_prompt_of_a_step_that_the_test_answers_is_shown_as_it_would_be_sent(history: History, flowlang) -> None:
+    """It is no call, costs nothing, and counts as no question."""
+    history.write("reply.md", "Answer this mail kindly: {{ mail }}\n")
+    history.change("mail.flow", '"Which version?"', '"Which version is it?"')
+    history.commit("two")
+    out = flowlang("diff", "one..two").out
+    assert "\nstep reply\n  prompt\n" in out
+    assert '  prompt as sent ("a fault")\n' in out and "    +Answer this mail kindly: The page stays white.\n" in out
+    assert '  answer ("a fault"): Which version? → Which version is it?\n' in out
+    assert "  calls of the tests  1\n" in out
+    (flow,) = json.loads(flowlang("diff", "one..two", "--json").out)["flows"]
+    assert flow["after"]["calls_of_the_tests"] == 1
+    assert [(one["asked"], one["same"], one["only_before"]) for one in flow["steps"]] == [(0, 0, [])]

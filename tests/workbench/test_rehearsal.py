@@ -1,6 +1,8 @@
 """`test --model` and `--swap`: another model is asked the tests' questions, and what moves is told."""
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -113,12 +115,14 @@ def test_a_limit_of_cost_and_a_missing_key_hold_here_too(gateway, flowlang, monk
     monkeypatch.delenv("STAND_IN_KEY")
     done = flowlang("test", "--model", "gpt-5-5", "--trust")
     assert done.code == 4 and "STAND_IN_KEY" in done.err
-    assert flowlang("test", "--model", "gpt-5-5").code == 7  # nobody trusted the project
+    untrusted = flowlang("test", "--model", "gpt-5-5")  # nobody trusted the project
+    assert untrusted.code == 7 and "flowlang test --model … claims.flow … --trust" in untrusted.err
 
 
 def test_reports_of_a_rehearsal(gateway, flowlang, folder: Path) -> None:
     flowlang("test", "--model", "gpt-5-5", "--trust", "--report", "markdown=moved.md", "--report", "json=moved.json")
-    assert "`the recordings` → `gpt-5-5`" in (folder / "moved.md").read_text(encoding="utf-8")
+    page = (folder / "moved.md").read_text(encoding="utf-8")
+    assert page.startswith("### flowlang test --model\n") and "`the recordings` → `gpt-5-5`" in page
     assert json.loads((folder / "moved.json").read_text(encoding="utf-8"))["after"] == "gpt-5-5"
     done = flowlang("test", "--model", "gpt-5-5", "--trust", "--report", "junit=x.xml")
     assert done.code == 2 and "no JUnit report" in done.err
@@ -137,3 +141,49 @@ def test_reports_of_a_rehearsal(gateway, flowlang, folder: Path) -> None:
 def test_what_cannot_be_rehearsed_is_said(words, message: str, gateway, flowlang) -> None:
     code, out, err = flowlang("test", *words)
     assert (code, out) == (2, "") and message in err
+
+
+def test_tests_that_share_a_limit_of_cost_wait_for_each_other_and_all_come_to_an_end(
+    folder: Path, flowlang, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A call may cost a cent at most: only one can be under way, and the others wait for that of another test."""
+    (folder / "triage.flow").unlink()
+    tests = "".join(f'test "{word}"\n  with mail: "{word}"\n  expect topic is bug\n' for word in ("a", "b", "c", "d"))
+    with Gateway(lambda request: '{"answer": "bug"}') as url:
+        project(folder, url, monkeypatch, FLOW.partition('test "a double')[0] + tests, MORE)
+        words = ["test", "--record", "--trust", "--max-cost", "0.015"]
+        done = subprocess.run(
+            [sys.executable, "-m", "flowlang", *words], cwd=folder, timeout=20, capture_output=True, check=False
+        )
+    assert done.returncode == 0, done.stderr
+    assert b"4 tests: 4 passed" in done.stdout
+
+
+def test_what_the_other_model_refuses_is_told_before_anybody_is_asked(
+    folder: Path, flowlang, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Only of steps that the tests need, and at the line that sets it: here in a preset."""
+    (folder / "triage.flow").unlink()
+    flow = (
+        "preset long\n  max_tokens: 900\n"
+        'step a\n  model: gpt-5-4\n  prompt: "?"\nstep b\n  model: long\n  prompt: "? {{ a }}"\n'
+        'test "short"\n  expect a is "x"\ntest "long"\n  expect b is "x"\n'
+    )
+    more = '[models."small"]\nmax_output = 500\n[models."gpt-5-4"]\nmax_output = 1000\n'
+    with Gateway(says) as url:
+        project(folder, url, monkeypatch, flow, more)
+        settings = (folder / "flowlang.toml").read_text(encoding="utf-8")
+        (folder / "flowlang.toml").write_text(settings.replace("[project]", '[project]\nmodel = "gpt-5-4"'), "utf-8")
+        code, out, err = flowlang("test", "--model", "small", "--trust")
+        assert (code, out) == (3, "")
+        assert "an answer of `small` has at most 500 tokens\n --> claims.flow:2:15" in err
+        assert "1 mistake in 1 file; nobody was asked" in err
+        assert flowlang("test", "--model", "small", "--trust", "-k", "short").code == 1  # its step sets nothing
+        warned = flowlang("test", "--model", "smal", "--trust", "-k", "short").err
+        assert "warning[unknown-model]: nothing is known of the model `smal`" in warned and "`small`" in warned
+
+
+def test_a_flow_with_mistakes_has_nothing_to_be_held_against(folder: Path, flowlang) -> None:
+    (folder / "triage.flow").write_text('step a\n  prompt: "{{ b }}"\ntest "t"\n  expect a is "x"\n', encoding="utf-8")
+    code, out, _ = flowlang("test", "--model", "gpt-5-5", "--trust")
+    assert code == 3 and "no flow file" not in out

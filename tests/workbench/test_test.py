@@ -143,7 +143,7 @@ test "in the second flow"
             "path": "triage.flow",
             "line": 40,
             "column": 10,
-            "hints": ['`topic` is "billing" (step `topic`)'],
+            "hints": ['`topic` is "billing" (step `topic`, answered on line 39)'],
         }
     ]
     assert (third["flow"], third["outcome"]) == ("second", "passed")
@@ -221,3 +221,11 @@ def test_two_reports_need_two_files(flowlang, write) -> None:
     write(TESTS)
     done = flowlang("test", "--report", "junit=a.xml", "--report", "json=./a.xml")
     assert done.code == 2 and "two reports can't be written to one file" in done.err
+
+
+def test_two_tests_of_one_title_and_a_record_without_quotes_are_told_with_what_to_write(flowlang, folder: Path) -> None:
+    test = 'test "one"\n  answer a: {"b": 1}\n  expect a is not empty\n'
+    (folder / "twice.flow").write_text(f'step a\n  returns: json\n  prompt: "?"\n{test}{test}', encoding="utf-8")
+    out = flowlang("test", "twice.flow").out
+    assert "the first is on line 4; give this one another title" in out
+    assert 'write the record as a text: `answer …: """`' in out
