@@ -44,6 +44,9 @@ class Look:
     chosen: str = ""
     pane: str = "answer"
     scroll: int = 0
+    question: int = 0  # of the chosen step, from 0; of `questions`, asked where `asked_at` says
+    questions: int = 0
+    asked_at: str = ""
     request: str = ""
     note: str = ""
     keys: bool = True
@@ -55,7 +58,13 @@ class Look:
         if names:
             place = names.index(self.chosen) if self.chosen in names else 0
             self.chosen = names[max(0, min(len(names) - 1, place + by))]
-            self.scroll = 0
+            self.scroll = self.question = 0
+            self.request, self.questions = "", 0
+
+    def turn(self, by: int) -> None:
+        """Shows the question so many further on."""
+        self.pane, self.scroll = "request", 0
+        self.question = max(0, self.question + by)
 
     def follow(self, board: Board) -> None:
         """Keeps a step chosen that is there."""
@@ -192,7 +201,10 @@ def _shown(row: Row, look: Look) -> "tuple[str, _Key, Callable[[], list[Span]]]"
     """What the pane shows of a step: its title, what it depends on, and how its text is made."""
     if look.pane == "request":
         text = look.request or "it has not been asked yet"
-        return f"{row.name}: request", ("request", text, None, row.name), lambda: [Span(text)]
+        title = f"{look.asked_at if look.request else row.name}: request"
+        if look.questions > 1:
+            title += f" {look.question + 1:,} of {look.questions:,}, ← → for the others"
+        return title, ("request", text, None, row.name), lambda: [Span(text)]
     if row.state == "running" and row.tail:
         return f"{row.name}: streams", ("tail", row.tail, None, row.name), lambda: [Span(row.tail)]
     if row.state == "failed":

@@ -211,3 +211,48 @@ def test_a_save_that_may_cost_too_much_waits_for_a_key(most: str, waits: bool, t
                 assert len(gateway.log) == 2
             terminal.press("x")
             assert terminal.ended() == 0
+
+
+def test_every_question_of_a_step_can_be_seen_and_a_request_is_of_now(tmp_path: Path) -> None:
+    inner = """\
+flowlang 1
+input draft: text
+step critique
+  model: stand-in/m1
+  prompt: "Weigh {{ draft }}"
+step better
+  model: stand-in/m1
+  prompt: "Mend {{ draft }}"
+output better
+"""
+    outer = """\
+import "inner.flow" as inner
+input colours: list of text = ["red", "blue"]
+step each_one
+  repeat for each colour in colours
+  model: stand-in/m1
+  prompt: "Paint it {{ colour }}."
+step polished
+  run: inner
+  with draft: "grey"
+output polished
+"""
+    with Gateway(answer) as url:
+        flow = project(tmp_path, url, outer)
+        (tmp_path / "inner.flow").write_text(inner)
+        with OnATerminal(WATCH, tmp_path) as terminal:
+            terminal.until_shown("✓ each_one", "✓ polished", "watches")
+            terminal.press("q")
+            terminal.until_shown("each_one[1]: request 1 of 2", "── answer ──", "You said: Paint it red.")
+            terminal.press("\x1b[C")
+            terminal.until_shown("each_one[2]: request 2 of 2", "You said: Paint it blue.")
+            rename_over(flow, outer.replace("Paint", "Colour"))
+            terminal.until_shown("run 2", "each_one[2]: request 2 of 2", "You said: Colour it blue.")
+            rename_over(flow, outer.replace("Paint", "Colour").replace(', "blue"', ""))
+            terminal.until_shown("run 3", "each_one[1]: request ──", "You said: Colour it red.")
+            terminal.press("j")
+            terminal.until_shown("polished/critique: request 1 of 2", "You said: Weigh grey")
+            terminal.press("\x1b[C")
+            terminal.until_shown("polished/better: request 2 of 2", "You said: Mend grey")
+            terminal.press("x")
+            assert terminal.ended() == 0
