@@ -60,9 +60,13 @@ class Staying:
     def ask(self, asker: Asker, request: ChatRequest) -> None:
         """Notes what a step is asked, and why it is another question: seen from the two alone, at once."""
         turn = (asker.path, asker.step, asker.item)
-        self._why[turn] = _difference(self.asked.get(turn), request)
+        self._why[turn] = self.differs(turn, request)
         self.asked[turn] = request
         self._asked_in[turn] = self.flight.generation
+
+    def differs(self, turn: Turn, request: ChatRequest) -> str:
+        """What of a question is another than the last one in its place, in a few words."""
+        return _difference(self.asked.get(turn), request)
 
     def questions(self, step: str) -> list[tuple[Turn, ChatRequest]]:
         """What a step of the main flow and the flows that it runs were asked the last time that it ran, by item.
@@ -194,7 +198,7 @@ class StayingGate(Gate):
 def _difference(before: ChatRequest | None, now: ChatRequest) -> str:
     """What of a question is another than the last time, in a few words."""
     if before is None:
-        return "it was not asked yet"
+        return "not asked before in this session"
     if before.model != now.model:
         return f"the model was {before.model}"
     names = before.parameters.keys() | now.parameters.keys()

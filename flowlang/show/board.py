@@ -125,6 +125,7 @@ class Board:
     def mark(self, name: str, state: str, why: str) -> None:
         """Says of a step what a run would."""
         if (row := self.rows.get(name)) is not None:
+            row.begin(self.clock())  # what it cost the last time is no price of the next
             row.state, row.why = state, why
 
     def take(self, event: Event) -> None:

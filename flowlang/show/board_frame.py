@@ -78,8 +78,7 @@ def frame(board: Board, look: Look, width: int, height: int) -> list[Line]:
     top = [_head(board)]
     if board.trouble:
         top += _trouble(board, width, max(3, height // 3))
-    said = look.note or board.says
-    bottom: list[Line] = [(safe(said, "yellow bold"),)] if said else []
+    bottom: list[Line] = [(safe(said, "yellow bold"),) for said in (look.note, board.says) if said]
     if look.keys:
         bottom.append(_key_line(width))
     room = height - len(top) - len(bottom)

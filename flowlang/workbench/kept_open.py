@@ -111,7 +111,7 @@ class KeptOpen:
             raise Refusal(STORE, problem.message, problem.hints, "store-failed") from None
         past = cast(Store, Past(store.find))
         keeping = Keeping(past, _origins(ready), frozenset(self.runs))
-        return await foresee(ready, keeping, Hold(pinned), is_free(ready))
+        return await foresee(ready, keeping, Hold(pinned), is_free(ready), self.staying.differs)
 
     def answer_to(self, request: ChatRequest) -> Kept | None:
         """The answer that the store has to a question of this session."""

@@ -229,7 +229,7 @@ class Session:
         self.board.steps(ready.flow.source.path, [_place_of(node) for node in ready.plan.steps()])
         for node in ready.plan.steps():
             if foreseen.statuses[node.name] != "cached":
-                self.board.mark(node.name, "stale", "a run would ask it")
+                self.board.mark(node.name, "stale", foreseen.because[node.name])
             elif node.name in self.pinned:
                 self.board.mark(node.name, "pinned", "until you unpin it")
             else:
@@ -301,15 +301,23 @@ class Session:
             return "there is no step to pin"
         if name in self.pinned:
             del self.pinned[name]
-            self.do(self.run_now)
-            return f"{name} is asked again when its prompt changes"
+            self.board.mark(name, "stale", "not kept any more")
+            self.do(self._reconsider)
+            return f"{name} is kept no more: it is asked when its prompt is another"
         if self.ready is not None and name in self.ready.plan.nodes and self.ready.plan.nodes[name].is_continued:
             return f"{name} cannot be pinned: another step goes on with its conversation"
         if name not in self.values:
             return f"{name} has no answer to pin yet"
         self.pinned[name] = self.values[name]
         self.board.mark(name, "pinned", "until you unpin it")
+        if self.board.asks and not self.board.is_running:
+            self.do(self._reconsider)  # a run would cost less now
         return f"the answer of {name} stays, whatever its prompt becomes"
+
+    async def _reconsider(self) -> None:
+        """Does what a save of the flow as it stands would do."""
+        if isinstance(self._opened, Ready):
+            await self._decide(self._opened, self._opened_content)
 
     # ── Runs ──
 

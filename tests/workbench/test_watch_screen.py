@@ -256,3 +256,31 @@ output polished
             terminal.until_shown("polished/better: request 2 of 2", "You said: Mend grey")
             terminal.press("x")
             assert terminal.ended() == 0
+
+
+def test_before_it_is_paid_for_a_save_says_what_it_would_ask_and_why_and_letting_go_pays_nothing(
+    tmp_path: Path,
+) -> None:
+    gateway = Gateway(answer)
+    paid = FLOW.replace("stand-in/m1", "gpt-5-4").replace("Say two.", "Say {{ one }}")
+    with gateway as url:
+        flow = project(tmp_path, url, paid)
+        with OnATerminal([*WATCH, "--ask"], tmp_path, columns=100) as terminal:
+            terminal.until_shown("~ one   about $0.0", ": not asked before in this session", "2 calls, about $0.0")
+            terminal.until_shown("~ two   about $0.0", ": it hangs on `one`, whose answer")
+            terminal.press("r")
+            terminal.until_shown("✓ one", "✓ two", "watches")
+            terminal.press("p")
+            terminal.until_shown("* one")
+            rename_over(flow, paid.replace("Say one.", "Say more."))
+            terminal.until_shown("run 2", "* one", "= two")
+            terminal.press("p")
+            terminal.until_shown(
+                "~ one   about $0.0", ": its prompt has changed", "~ two", "waits for you", "r runs it"
+            )
+            assert len(gateway.log) == 2
+            terminal.press("p")
+            terminal.until_shown("* one", "= two", "watches")
+            assert len(gateway.log) == 2
+            terminal.press("x")
+            assert terminal.ended() == 0
