@@ -9,9 +9,10 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
 from decimal import Decimal
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from .. import __version__
+from ..language.checked import CheckedFlow
 from ..language.values import Value
 from ..models.chat import ChatRequest, Complete, Usage
 from ..models.dialects import NOTHING, Known
@@ -32,9 +33,10 @@ from ..run.warming import Warming
 from ..store.place import open_folder
 from ..store.problems import StoreUnusable
 from ..store.rows import Kept
-from ..store.store import Store, open_store
+from ..store.store import LEAVES_S, Store, open_store
 from .answering import cache_minimum
 from .asking import models_of
+from .commit import ask_git
 from .foreseeing import Foreseen, foresee
 from .hiding import hidden_by
 from .ready import Ready
@@ -47,6 +49,7 @@ from .tool_memory import ToolMemory
 if TYPE_CHECKING:
     from ..models.transport import Transport
 
+NOTES_AFTER_S = 0.1  # git is asked when the run's first calls are on their way
 _SOME = Usage(1_000_000, 1_000_000, searches=1)
 
 
@@ -68,6 +71,7 @@ class KeptOpen:
     _former: "list[Transport]" = field(default_factory=list)
     _providers: Providers | None = None
     _warming: Warming = field(default_factory=Warming)
+    _noting: "set[asyncio.Task[None]]" = field(default_factory=set)  # the commits of runs, while git is asked
     _waits: dict[int, int] = field(default_factory=dict)  # runs whose lock is held, by the session's own count
 
     async def means(self, ready: Ready, fresh: frozenset[str] | None) -> Means:
@@ -122,6 +126,8 @@ class KeptOpen:
         await self.staying.flight.close()
         for transport in (*self._former, *((self._transport,) if self._transport is not None else ())):
             await transport.close()
+        if self._noting:
+            await asyncio.wait(self._noting, timeout=LEAVES_S)
         if self._store is not None:
             await self._store.close()
         if self._folder is not None:
@@ -141,7 +147,22 @@ class KeptOpen:
         # What was answered in this session stands, however a step is set: only what changed is asked again.
         keeping = self._last = StayingKeeping(store, _origins(ready), frozenset(self.runs), fresh=fresh)
         self.runs.append(store.run)
+        task = asyncio.ensure_future(self._note_commit(store, ready.flow))
+        self._noting.add(task)
+        task.add_done_callback(self._noting.discard)
         return keeping
+
+    async def _note_commit(self, store: Store, flow: CheckedFlow) -> None:
+        """Adds the commit that the flow was at to the run that begins; no call waits for that."""
+        number = store.run
+        await asyncio.sleep(NOTES_AFTER_S)
+
+        def told() -> dict[str, Any] | None:
+            git = ask_git(flow, self.screen.environment)
+            return git.told() if git is not None else None
+
+        if (commit := await asyncio.to_thread(told)) is not None:
+            store.note_of_run(number, {"commit": commit})
 
     def _opened(self, ready: Ready, offline: bool) -> Store:
         if not ready.given.has("no-store"):
