@@ -95,6 +95,7 @@ class Board:
     cost_usd: Decimal | None = None
     calls: int = 0
     cached: int = 0
+    _before: tuple[int, int, Decimal | None] = (0, 0, None)  # calls, those from before and cost when the run began
 
     def begin(
         self, flow: str, steps: Iterable[tuple[str, str, int]], running: Container[str], pinned: Container[str]
@@ -106,6 +107,7 @@ class Board:
                 row.state, row.why = ("pinned", "until you unpin it") if name in pinned else ("waiting", "")
                 row.seconds, row.tail = 0.0, ""
         self.run += 1
+        self._before = self.calls, self.cached, self.cost_usd
         self.is_running = True
         self.asks = False
 
@@ -157,6 +159,11 @@ class Board:
         """A call has ended that nobody wants any more: it may have cost something."""
         if isinstance(event, CallFinished):
             self._pay(event)
+
+    def of_run(self) -> tuple[int, int, Decimal]:
+        """What the present run has asked, what it had from before, and what it cost so far."""
+        calls, cached, cost = self._before
+        return self.calls - calls, self.cached - cached, (self.cost_usd or Decimal(0)) - (cost or Decimal(0))
 
     def summary(self) -> str:
         """What the whole session came to, in one line."""

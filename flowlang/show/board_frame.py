@@ -101,10 +101,11 @@ def _head(board: Board) -> Line:
     spans = [safe(board.flow or "no flow yet", "bold"), Span("  "), state]
     if board.run:
         spans.append(Span(f"  run {board.run}, {board.good_at}", "dim"))
-    if board.calls or board.cached:
-        spans.append(Span(f"  {board.calls:,} asked, {board.cached:,} from before", "dim"))
-    if board.cost_usd:
-        spans.append(Span(f"  {money(board.cost_usd)}", "dim"))
+    calls, cached, cost = board.of_run()
+    if calls or cached:
+        spans.append(Span(f": {calls:,} asked, {cached:,} from before{f', {money(cost)}' if cost else ''}", "dim"))
+    if board.cost_usd and board.cost_usd != cost:
+        spans.append(Span(f"; {money(board.cost_usd)} in all", "dim"))
     return tuple(spans)
 
 
@@ -209,7 +210,7 @@ def _shown(row: Row, look: Look) -> "tuple[str, _Key, Callable[[], list[Span]]]"
     if row.state == "failed":
         return f"{row.name}: failed", ("why", row.why, None, row.name), lambda: [Span(row.why, "red")]
     if row.answer is None:
-        why = f"no answer yet{f': {row.why}' if row.why else ''}"
+        why = "no answer yet" + (f": {row.why}" if row.why and row.state != "running" else "")
         return row.name, ("none", why, None, row.name), lambda: [Span(why, "dim")]
     answer, before, gone = row.answer, row.previous, look.pane == "difference"
     title = f"{row.name}: {'what changed' if gone else 'answer'}"

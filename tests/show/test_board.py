@@ -57,6 +57,17 @@ def test_a_step_that_was_answered_before_says_so() -> None:
     assert (board.calls, board.cached) == (0, 1)
 
 
+def test_the_first_line_counts_the_present_run_and_what_all_of_them_cost() -> None:
+    board = board_of("one", "two")
+    board.take(finished("one"))
+    board.take(finished("two"))
+    assert told(board, width=100)[0] == "a.flow  runs  run 1, 10:42:07: 2 asked, 0 from before, $0.0024"
+    board.begin("a.flow", [("one", "a.flow", 1), ("two", "a.flow", 2)], ("one", "two"), ())
+    board.take(finished("one", cached=True))
+    board.take(finished("two"))
+    assert told(board, width=100)[0] == "a.flow  runs  run 2, 10:42:07: 1 asked, 1 from before, $0.0012; $0.0036 in all"
+
+
 def test_what_changed_in_an_answer_is_marked_and_what_is_gone_is_shown_on_request() -> None:
     board = board_of("one")
     board.answered("one", "The sky is blue today.")

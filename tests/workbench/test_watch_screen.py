@@ -37,7 +37,7 @@ def test_a_session_from_the_first_run_to_the_end(tmp_path: Path) -> None:
             assert text.split("\n")[-1].startswith("x end  r run  s this step")
 
             rename_over(flow, FLOW.replace("Say two.", "Say two again."))
-            terminal.until_shown("= one", "✓ two", "run 2", "3 asked, 1 from before", "its prompt has changed")
+            terminal.until_shown("= one", "✓ two", "run 2", "1 asked, 1 from before", "its prompt has changed")
             terminal.press("\x1b[B")
             terminal.until_shown("two: answer", "You said: Say two again.")
             terminal.press("d")
