@@ -23,6 +23,7 @@ _SIGNS = {
     "stale": ("~", "yellow"),
     "pinned": ("*", "yellow"),
 }
+_MOST_TOLD = 4  # lines
 _KEYS = (
     ("x", "end"),
     ("r", "run"),
@@ -78,7 +79,7 @@ def frame(board: Board, look: Look, width: int, height: int) -> list[Line]:
     top = [_head(board)]
     if board.trouble:
         top += _trouble(board, width, max(3, height // 3))
-    bottom: list[Line] = [(safe(said, "yellow bold"),) for said in (look.note, board.says) if said]
+    bottom = [line for said in (look.note, board.says) if said for line in _told(said, width)]
     if look.keys:
         bottom.append(_key_line(width))
     room = height - len(top) - len(bottom)
@@ -89,6 +90,11 @@ def frame(board: Board, look: Look, width: int, height: int) -> list[Line]:
     lines = lines[: max(0, height - len(bottom))]
     lines += [()] * (height - len(bottom) - len(lines))
     return [cut(line, width) for line in (*lines, *bottom)][:height]
+
+
+def _told(said: str, width: int) -> list[Line]:
+    """What is said at the bottom; where it is too narrow for one line, the first few lines of it."""
+    return wrapped([safe(said, "yellow bold")], width)[:_MOST_TOLD]
 
 
 def _head(board: Board) -> Line:

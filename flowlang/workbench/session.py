@@ -22,6 +22,7 @@ from ..run.outcome import Done, Outcome, Result
 from ..run.staying import Staying
 from ..run.words import FROM_BEFORE
 from ..show.board import Board
+from ..show.numbers import money
 from ..show.redaction import redacted_events
 from ..show.terminal import visible_line
 from .deciding import Loops, Mode, step_for, told_need
@@ -246,7 +247,10 @@ class Session:
         self.listener.say(self.board.says)
 
     def _how_to_go_on(self) -> str:
-        return ": r runs it" if self.board.has_keys else "; nobody can be asked here: --auto or --max-cost goes on"
+        most = "" if self.max_cost_usd is None else f", up to {money(self.max_cost_usd)}"
+        if self.board.has_keys:
+            return f": r runs it{most}"
+        return f"; nobody can be asked here: {'a higher' if most else '--auto or'} --max-cost goes on"
 
     def _hold(self) -> None:
         """What is under way goes on, and nothing starts."""

@@ -135,6 +135,12 @@ def test_any_screen_is_filled_exactly_and_no_text_steers_it(
         assert not any(ord(char) < 32 or 127 <= ord(char) < 160 for char in text)
 
 
+def test_what_a_save_would_cost_can_be_read_on_a_narrow_screen_too() -> None:
+    board = board_of("one")
+    board.says = "this save would make 3 calls, about $0.50: r runs it"
+    assert told(board, width=20)[-4:] == ["this save would make", "3 calls, about", "$0.50: r runs it", "x end  r run"]
+
+
 def test_of_many_steps_those_around_the_chosen_one_are_shown() -> None:
     board = board_of(*(f"step_{number}" for number in range(200)))
     look = Look(chosen="step_150")

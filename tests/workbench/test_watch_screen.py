@@ -204,7 +204,9 @@ def test_a_save_that_may_cost_too_much_waits_for_a_key(most: str, waits: bool, t
         project(tmp_path, url, paid)
         with OnATerminal([*WATCH, "--max-cost", most], tmp_path) as terminal:
             if waits:
-                terminal.until_shown("waits for you", "this save would make 2 calls, about $0.0")
+                terminal.until_shown(
+                    "waits for you", "this save would make 2 calls, about $0.0", "r runs it, up to $0.0"
+                )
                 assert not gateway.log
             else:
                 terminal.until_shown("✓ one", "✓ two", "watches", "$0.")
