@@ -83,8 +83,7 @@ def frame(board: Board, look: Look, width: int, height: int) -> list[Line]:
     if look.keys:
         bottom.append(_key_line(width))
     room = height - len(top) - len(bottom)
-    of_list = min(len(board.rows), max(1, room // 2 if board.rows else 0))
-    rows = _rows(board, look, of_list, width)
+    rows = _rows(board, look, max(1, room // 2 if board.rows else 0), width)
     pane = _pane(board, look, width, room - len(rows))
     lines = [*top, *rows, *pane]
     lines = lines[: max(0, height - len(bottom))]
@@ -146,26 +145,36 @@ def _key_line(width: int) -> Line:
 
 
 def _rows(board: Board, look: Look, most: int, width: int) -> list[Line]:
-    names = list(board.rows)
-    place = names.index(look.chosen) if look.chosen in names else 0
-    first = max(0, min(place - most // 2, len(names) - most))
-    longest = max((len(name) for name in names), default=0)
-    size = max(4, min(longest, width // 3))
-    return [_row(board, board.rows[name], size, width, name == look.chosen) for name in names[first : first + most]]
+    """The steps, and below each the steps of the flow that it runs; where that is too much, only the chosen one's."""
+    rows = board.rows
+    is_small = len(rows) + sum(len(row.parts) for row in rows.values()) <= most
+    shown: list[tuple[str, Row]] = []
+    for name, row in rows.items():
+        shown.append((name, row))
+        if is_small or name == look.chosen:
+            shown += [(f"  {way}", part) for way, part in row.parts.items()]
+    place = next((number for number, (name, _) in enumerate(shown) if name == look.chosen), 0)
+    first = max(0, min(place - most // 2, len(shown) - most))
+    size = max(4, min(max((len(name) for name, _ in shown), default=0), width // 3))
+    return [_row(board, row, name, size, width, name == look.chosen) for name, row in shown[first : first + most]]
 
 
-def _row(board: Board, row: Row, size: int, width: int, is_chosen: bool) -> Line:
+def _row(board: Board, row: Row, name: str, size: int, width: int, is_chosen: bool) -> Line:
     """What matters most comes first, and what does not fit is left out whole."""
     sign, style = _SIGNS[row.state]
-    name = safe(row.name).text
+    name = safe(name).text
     name = name if len(name) <= size else name[: size - 1] + "…"
-    spans = [Span(sign, style), Span(" "), Span(f"{name:<{size}}", "bold chosen" if is_chosen else "bold")]
+    told = name.lstrip()
+    margin = name[: len(name) - len(told)]
+    bold = "bold chosen" if is_chosen else "" if margin else "bold"
+    spans = [Span(margin), Span(sign, style), Span(" "), Span(f"{told:<{size - len(margin)}}", bold)]
     is_running = row.state == "running"
     seconds = board.clock() - row.since if is_running else row.seconds
     timed = is_running or row.state in ("done", "failed")
+    counts = row.items is not None and row.state in ("running", "done") and (row.done or not row.parts)
     parts = [
         (duration(seconds) if timed else "", "cyan"),
-        (f"{len(row.done)}/{row.items}" if row.items is not None and row.state in ("running", "done") else "", ""),
+        (f"{len(row.done)}/{row.items}" if counts else "", ""),
         (f"{row.tokens():,} tokens" if row.tokens() else "", "dim"),
         (money(row.cost_usd) if row.cost_usd else "", "dim"),
     ]

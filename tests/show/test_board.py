@@ -112,6 +112,27 @@ def test_steps_of_flows_that_a_step_runs_count_as_its_own() -> None:
     assert list(board.rows) == ["outer"]
 
 
+def test_below_a_step_that_runs_a_flow_stand_the_steps_of_that() -> None:
+    now = [100.0]
+    board = board_of("outer", "last", now=now)
+    board.take(StepStarted("", "outer", "run", 2))
+    for item in ("outer[1]", "outer[2]"):
+        board.take(StepStarted(item, "inner", "prompt", None))
+    now[0] += 2.0
+    board.take(CallFinished("outer[1]", "inner", None, "m", "ok", 1, False, 10, 20, 0, COST, 0.5))
+    board.take(StepFinished("outer[1]", "inner", None, 0, 2.0))
+    assert told(board)[1:4] == [
+        "● outer   2.0s 20 tokens $0.0012",
+        "  ● inner 2.0s 1/2 20 tokens $0.0012",
+        "· last",
+    ]
+    board.take(CallFinished("outer[2]", "inner", None, "m", "ok", 1, False, 10, 20, 0, COST, 0.5))
+    board.take(StepFinished("outer[2]", "inner", None, 0, 2.0))
+    board.take(StepStarted("outer[1]/deep", "deepest", "prompt", None))
+    assert told(board)[2:4] == ["  ✓ inner        2.0s 2/2 40 tokens $0.0024", "  ● deep/deepest 0.00s"]
+    assert [line for line in told(board, Look(chosen="last"), height=7) if "inner" in line] == []
+
+
 TEXTS = st.text(st.characters(codec="utf-8"), max_size=60)
 
 
