@@ -241,6 +241,8 @@ class Board:
                 row.tail = ""
             case CallFinished():
                 row.streaming.pop(turn, None)
+                if not row.streaming:
+                    row.tail = ""
                 row.count(event)
                 if event.item is not None and event.status == "ok":
                     row.done.add(event.item)

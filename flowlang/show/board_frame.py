@@ -76,7 +76,7 @@ class Look:
 def frame(board: Board, look: Look, width: int, height: int) -> list[Line]:
     """At most `height` lines of at most `width` columns."""
     look.follow(board)
-    top = [_head(board)]
+    top = [_head(board, height // 2)]
     if board.trouble:
         top += _trouble(board, width, max(3, height // 3))
     bottom = [line for said in (look.note, board.says) if said for line in _told(said, width)]
@@ -96,7 +96,7 @@ def _told(said: str, width: int) -> list[Line]:
     return wrapped([safe(said, "yellow bold")], width)[:_MOST_TOLD]
 
 
-def _head(board: Board) -> Line:
+def _head(board: Board, most: int) -> Line:
     if board.trouble:
         state = Span("cannot run", "red bold")
     elif board.asks:
@@ -104,6 +104,9 @@ def _head(board: Board) -> Line:
     else:
         state = Span("runs" if board.is_running else "watches", "cyan" if board.is_running else "green")
     spans = [safe(board.flow or "no flow yet", "bold"), Span("  "), state]
+    if board.is_running and len(board.rows) > most:
+        over = sum(row.state not in ("waiting", "running") for row in board.rows.values())
+        spans.append(Span(f"  {over:,} of {len(board.rows):,} steps", "cyan"))
     if board.run:
         spans.append(Span(f"  run {board.run}, {board.good_at}", "dim"))
     calls, cached, cost = board.of_run()

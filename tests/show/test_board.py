@@ -79,6 +79,33 @@ def test_what_changed_in_an_answer_is_marked_and_what_is_gone_is_shown_on_reques
     assert board.rows["one"].previous == "The sky is blue today."
 
 
+def test_words_that_changed_side_by_side_are_one_change() -> None:
+    pieces = marked("It rose by two percent in May.", "It fell to three percent in May.", with_gone=True)
+    assert [piece[:] for piece in pieces] == [
+        ("It ", ""),
+        ("rose by two", "-"),
+        ("fell to three", "+"),
+        (" percent in May.", ""),
+    ]
+
+
+def test_of_more_steps_than_fit_it_is_said_how_many_are_over() -> None:
+    board = board_of(*(f"s{number}" for number in range(200)))
+    board.take(StepStarted("", "s0", "prompt", None))
+    board.take(finished("s0"))
+    board.take(StepFinished("", "s0", None, 0, 0.5))
+    assert told(board)[0].startswith("a.flow  runs  1 of 200 steps  run 1, ")
+
+
+def test_what_streamed_is_gone_when_its_call_is_over() -> None:
+    board = board_of("outer")
+    board.take(StepStarted("", "outer", "run", None))
+    board.take(CallStarted("outer", "inner", None, "m"))
+    board.take(Delta("outer", "inner", None, "the first one's words"))
+    board.take(CallFinished("outer", "inner", None, "m", "ok", 1, False, 10, 20, 0, COST, 0.5))
+    assert "words" not in told(board)[1]
+
+
 def test_mistakes_stand_at_the_top_and_the_answers_stay_below() -> None:
     board = board_of("one")
     board.answered("one", "Still here.")
