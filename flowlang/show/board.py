@@ -274,8 +274,8 @@ def _top_of(path: str) -> str:
 
 
 def _way_to(event: "StepStarted | StepFinished | StepSkipped | StepFailed | CallFinished") -> str:
-    """The way to a step from the step of the main flow that runs it, whatever the item: `inner/critique`."""
-    return "/".join([*_ITEM.sub("", event.path).split("/")[1:], event.step])
+    """The way to a step from the step of the main flow that runs it, whatever the item: `inner.critique`."""
+    return ".".join([*_ITEM.sub("", event.path).split("/")[1:], event.step])
 
 
 def _sum(one: Decimal | None, two: Decimal | None) -> Decimal | None:

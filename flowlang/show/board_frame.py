@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from ..pattern import pattern
 from .board import Board, Row
-from .cells import Line, Span, cut, safe, wrapped
+from .cells import Line, Span, cut, safe, width_of, wrapped
 from .marked import marked
 from .numbers import duration, money
 
@@ -209,7 +209,8 @@ def _pane(board: Board, look: Look, width: int, room: int) -> list[Line]:
     shown = lines[look.scroll : look.scroll + room - 1]
     more = len(lines) - look.scroll - len(shown)
     told = f"── {title} " + (f"({more:,} more lines: page down) " if more else "")
-    return [(safe(told + "─" * width, "dim"),), *shown]
+    title_line = safe(told, "dim")
+    return [(title_line, Span("─" * (width - width_of((title_line,))), "dim")), *shown]
 
 
 _Key = tuple[str, str, str | None, str]

@@ -137,7 +137,8 @@ class Steering:
         if self._told is not None and self._told[0] is request and self._told[1] == is_open:
             return
         self._told = (request, is_open)
-        look.asked_at = "/".join(part for part in (path, step) if part) + (f"[{item}]" if item is not None else "")
+        parts = [*path.split("/"), step] if path else [step]
+        look.asked_at = ".".join(parts) + (f"[{item}]" if item is not None else "")
         kept = None if is_open else session.kept.answer_to(request)
         answer = f"\n── answer ──\n{kept.reply.text}\n" if kept is not None else ""
         look.request = self.screen.redact(request_text(request) + answer)

@@ -120,6 +120,12 @@ def test_mistakes_stand_at_the_top_and_the_answers_stay_below() -> None:
     assert not any("\x1b" in line for line in lines)
 
 
+def test_the_line_above_an_answer_fills_the_screen_exactly() -> None:
+    board = board_of("one")
+    board.answered("one", "Yes.")
+    assert told(board, width=30)[2] == "── one: answer ───────────────"
+
+
 def test_a_failed_step_says_why() -> None:
     board = board_of("one")
     place = None
@@ -156,7 +162,7 @@ def test_below_a_step_that_runs_a_flow_stand_the_steps_of_that() -> None:
     board.take(CallFinished("outer[2]", "inner", None, "m", "ok", 1, False, 10, 20, 0, COST, 0.5))
     board.take(StepFinished("outer[2]", "inner", None, 0, 2.0))
     board.take(StepStarted("outer[1]/deep", "deepest", "prompt", None))
-    assert told(board)[2:4] == ["  ✓ inner        2.0s 2/2 40 tokens $0.0024", "  ● deep/deepest 0.00s"]
+    assert told(board)[2:4] == ["  ✓ inner        2.0s 2/2 40 tokens $0.0024", "  ● deep.deepest 0.00s"]
     assert [line for line in told(board, Look(chosen="last"), height=7) if "inner" in line] == []
 
 

@@ -253,9 +253,9 @@ output polished
             rename_over(flow, outer.replace("Paint", "Colour").replace(', "blue"', ""))
             terminal.until_shown("run 3", "each_one[1]: request ──", "You said: Colour it red.")
             terminal.press("j")
-            terminal.until_shown("polished/critique: request 1 of 2", "You said: Weigh grey")
+            terminal.until_shown("polished.critique: request 1 of 2", "You said: Weigh grey")
             terminal.press("\x1b[C")
-            terminal.until_shown("polished/better: request 2 of 2", "You said: Mend grey")
+            terminal.until_shown("polished.better: request 2 of 2", "You said: Mend grey")
             terminal.press("x")
             assert terminal.ended() == 0
 
