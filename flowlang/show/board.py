@@ -69,6 +69,15 @@ class Row:
         self.streaming.clear()
         self.parts = {}
 
+    def wait(self) -> None:
+        """It is to start in a new run; the steps of a flow that it runs keep their places."""
+        parts = self.parts
+        self.begin(0.0)
+        self.state, self.parts = "waiting", parts
+        for part in parts.values():
+            part.wait()
+            part.begun = 0
+
     def take_part(self, event: Event, now: float) -> None:
         """Takes in what a step of the flow does that it runs; of many turns of it they are all one row."""
         if not isinstance(event, StepStarted | StepFinished | StepSkipped | StepFailed | CallFinished):
@@ -148,8 +157,9 @@ class Board:
         self.steps(flow, steps)
         for name, row in self.rows.items():
             if name in running:
-                row.state, row.why = ("pinned", "until you unpin it") if name in pinned else ("waiting", "")
-                row.seconds, row.tail = 0.0, ""
+                row.wait()
+                if name in pinned:
+                    row.state, row.why = "pinned", "until you unpin it"
         self.run += 1
         self._before = self.calls, self.cached, self.cost_usd
         self.is_running = True
@@ -171,7 +181,7 @@ class Board:
     def mark(self, name: str, state: str, why: str) -> None:
         """Says of a step what a run would."""
         if (row := self.rows.get(name)) is not None:
-            row.begin(self.clock())  # what it cost the last time is no price of the next
+            row.wait()  # what it cost the last time is no price of the next
             row.state, row.why = state, why
 
     def take(self, event: Event) -> None:

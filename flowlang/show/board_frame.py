@@ -173,7 +173,7 @@ def _row(board: Board, row: Row, name: str, size: int, width: int, is_chosen: bo
     spans = [Span(margin), Span(sign, style), Span(" "), Span(f"{told:<{size - len(margin)}}", bold)]
     is_running = row.state == "running"
     seconds = board.clock() - row.since if is_running else row.seconds
-    timed = is_running or row.state in ("done", "failed")
+    timed = is_running or row.state == "done" or (row.state == "failed" and row.since > 0)
     counts = row.items is not None and row.state in ("running", "done") and (row.done or not row.parts)
     parts = [
         (duration(seconds) if timed else "", "cyan"),

@@ -89,6 +89,19 @@ def test_words_that_changed_side_by_side_are_one_change() -> None:
     ]
 
 
+def test_a_step_that_never_began_shows_nothing_of_the_run_before() -> None:
+    now = [100.0]
+    board = board_of("one", now=now)
+    board.take(StepStarted("", "one", "prompt", None))
+    board.take(finished("one"))
+    board.take(StepFinished("", "one", None, 0, 0.5))
+    board.begin("a.flow", [("one", "a.flow", 1)], ("one",), ())
+    assert told(board)[1] == "· one"
+    now[0] += 60
+    board.take(StepFailed("", "one", None, "skipped", "step `one` cannot run", None))  # type: ignore[arg-type]
+    assert told(board)[1] == "✗ one   step `one` cannot run"
+
+
 def test_of_more_steps_than_fit_it_is_said_how_many_are_over() -> None:
     board = board_of(*(f"s{number}" for number in range(200)))
     board.take(StepStarted("", "s0", "prompt", None))
