@@ -5,7 +5,7 @@ import hashlib
 import shutil
 import tempfile
 from collections.abc import AsyncIterator, Mapping
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from decimal import Decimal
 from pathlib import Path
@@ -49,7 +49,7 @@ from .tool_memory import ToolMemory
 if TYPE_CHECKING:
     from ..models.transport import Transport
 
-NOTES_AFTER_S = 0.1  # git is asked when the run's first calls are on their way
+NOTES_AFTER_S = 0.5  # git is asked when the run's first calls are on their way
 _SOME = Usage(1_000_000, 1_000_000, searches=1)
 
 
@@ -72,6 +72,7 @@ class KeptOpen:
     _providers: Providers | None = None
     _warming: Warming = field(default_factory=Warming)
     _noting: "set[asyncio.Task[None]]" = field(default_factory=set)  # the commits of runs, while git is asked
+    _closes: asyncio.Event = field(default_factory=asyncio.Event)
     _waits: dict[int, int] = field(default_factory=dict)  # runs whose lock is held, by the session's own count
 
     async def means(self, ready: Ready, fresh: frozenset[str] | None) -> Means:
@@ -126,6 +127,7 @@ class KeptOpen:
         await self.staying.flight.close()
         for transport in (*self._former, *((self._transport,) if self._transport is not None else ())):
             await transport.close()
+        self._closes.set()
         if self._noting:
             await asyncio.wait(self._noting, timeout=LEAVES_S)
         if self._store is not None:
@@ -155,7 +157,9 @@ class KeptOpen:
     async def _note_commit(self, store: Store, flow: CheckedFlow) -> None:
         """Adds the commit that the flow was at to the run that begins; no call waits for that."""
         number = store.run
-        await asyncio.sleep(NOTES_AFTER_S)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(NOTES_AFTER_S):
+                await self._closes.wait()
 
         def told() -> dict[str, Any] | None:
             git = ask_git(flow, self.screen.environment)
