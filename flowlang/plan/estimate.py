@@ -5,6 +5,7 @@ type, and its largest size is what its model may say. Every answer is taken to f
 """
 
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from functools import lru_cache
@@ -134,8 +135,10 @@ class _Flow:
         looks: "_Looks",
         depth: int = 0,
         items: Mapping[str, int] | None = None,
+        handed: Mapping[str, Size] | None = None,
     ) -> None:
         self._counted = items or {}
+        self._handed = handed or {}  # inputs that come of answers: how large they are
         self._plan = plan
         self._flow: CheckedFlow = plan.flow
         self._prices = prices
@@ -292,7 +295,7 @@ class _Flow:
         self, node: PlannedStep, step: CheckedStep, names: Mapping[str, Value], kinds: Mapping[str, Type]
     ) -> Need:
         if node.sub is not None:
-            return self._need_of_sub(node.sub, step, names)
+            return self._need_of_sub(node.sub, step, names, kinds)
         self._note_answer(node, step, names, kinds)
         samples = self._count(step.samples, names)
         if samples is None:
@@ -328,9 +331,10 @@ class _Flow:
         likely = cost_usd(entry, Usage(question.likely, answer.likely, searches=searches))
         return Need(1, 1, question.likely, likely, most)
 
-    def _need_of_sub(self, sub: Plan, step: CheckedStep, names: Mapping[str, Value]) -> Need:
+    def _need_of_sub(self, sub: Plan, step: CheckedStep, names: Mapping[str, Value], kinds: Mapping[str, Type]) -> Need:
         """What the flow needs that a step runs, with what the step hands to it."""
         given: dict[str, Value] = {}
+        sizes: dict[str, Size] = {}
         for name, one in sub.flow.inputs.items():
             if one.default is not None and (value := self._known(one.default, _Names())) is not None:
                 given[name] = value
@@ -340,9 +344,12 @@ class _Flow:
             given.pop(name, None)
             if (value := self._known(handed, names)) is not None:
                 given[name] = value
+            elif isinstance(bare(type_of(handed, self._flow, kinds)), types.TextType):
+                with suppress(_Unknown):
+                    sizes[name] = self._slot(handed, names, kinds)
         if self._depth >= _DEEPEST:
             return Need(None, None, None, None, None)
-        once = sum(_Flow(sub, given, self._prices, self._looks, self._depth + 1).needs().values(), Need())
+        once = sum(_Flow(sub, given, self._prices, self._looks, self._depth + 1, handed=sizes).needs().values(), Need())
         if step.until is None or step.times == 1:
             return once
         most = _scaled(once, step.times, 1)
@@ -424,6 +431,8 @@ class _Flow:
         found = self._known(value, names)
         if found is not None:
             return fixed(tokens_of_value(found))
+        if isinstance(value, ast.Ref) and len(value.parts) == 1 and value.parts[0].text in self._handed:
+            return self._handed[value.parts[0].text]
         if self._hangs_on_input(value, names, kinds):
             raise _Unknown
         of = type_of(value, self._flow, kinds)
@@ -440,7 +449,7 @@ class _Flow:
             return self._hangs_on_input(self._sources[name], names, outer)
         if (let := self._flow.lets.get(name)) is not None:
             return self._hangs_on_input(let.value, names, kinds)
-        return name in self._flow.inputs
+        return name in self._flow.inputs and name not in self._handed
 
     def _most_said(self, value: ast.Value) -> int | None:
         """The most tokens of a value that comes of answers: an item is no longer than all of them."""

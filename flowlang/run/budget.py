@@ -69,7 +69,8 @@ class Budget:
             if one.spent_usd + most_usd > limit:
                 one.is_spent = True
                 left = f"{dollars(one.spent_usd)} of {one.cost_limit(limit)} is spent"
-                raise LimitReached(f"{left}, and a call to `{model}` may cost {dollars(most_usd)}")
+                call = f"a call to `{model}` may cost {dollars(most_usd)} if its answer is as long as it can be"
+                raise LimitReached(f"{left}, and {call}: a smaller `max_tokens` makes that less")
         chain = list(self._chain())
         for one in chain:
             limit = one.limits.cost_usd

@@ -5,6 +5,7 @@ that their steps have now. What nobody wants any more is told as the end of a ca
 """
 
 import asyncio
+import re
 from collections.abc import Container
 from dataclasses import replace
 from decimal import Decimal
@@ -31,8 +32,14 @@ from .flight import InFlight, Seat
 from .keeping import ANY, Keeping, Reuse
 from .warming import Begun
 
-_Turn = tuple[str, str, int | None]  # a step of the flow reached by a path, and an item
+Turn = tuple[str, str, int | None]  # a step of the flow reached by a path, and an item
+_PLACE = re.compile(r"\[(\d+)\]")  # of an item, in a path
 _Told = CallStarted | Delta | Dropped | CallFinished | ToolCalled
+
+
+def top_of(turn: Turn) -> str:
+    """The step of the main flow that a turn belongs to."""
+    return turn[0].partition("/")[0].partition("[")[0] or turn[1]
 
 
 class Staying:
@@ -43,25 +50,50 @@ class Staying:
 
     def __init__(self, emit: Emit, left: Emit, at_once: int) -> None:
         self.flight = InFlight(self._adopted)
-        self.asked: dict[_Turn, ChatRequest] = {}
+        self.asked: dict[Turn, ChatRequest] = {}
         self.places = asyncio.Semaphore(at_once)
-        self._why: dict[_Turn, str] = {}
+        self._asked_in: dict[Turn, int] = {}  # the run that asked it last, by the session's own count
+        self._why: dict[Turn, str] = {}
         self._emit = emit
         self._left = left
-        self._now: dict[tuple[int, _Turn], _Turn] = {}  # what the calls of earlier runs are called now
-        self._said: dict[tuple[int, _Turn], list[str]] = {}  # what has streamed of each call under way
+        self._now: dict[tuple[int, Turn], Turn] = {}  # what the calls of earlier runs are called now
+        self._said: dict[tuple[int, Turn], list[str]] = {}  # what has streamed of each call under way
 
     def ask(self, asker: Asker, request: ChatRequest) -> None:
         """Notes what a step is asked, and why it is another question: seen from the two alone, at once."""
         turn = (asker.path, asker.step, asker.item)
-        self._why[turn] = _difference(self.asked.get(turn), request)
+        self._why[turn] = self.differs(turn, request)
         self.asked[turn] = request
+        self._asked_in[turn] = self.flight.generation
+
+    def differs(self, turn: Turn, request: ChatRequest) -> str:
+        """What of a question is another than the last one in its place, in a few words."""
+        return _difference(self.asked.get(turn), request)
+
+    def questions(self, step: str) -> list[tuple[Turn, ChatRequest]]:
+        """What a step of the main flow and the flows that it runs were asked the last time that it ran, by item.
+
+        Items that are not there any more, and steps of such flows, are not among them.
+        """
+        turns = [turn for turn in self.asked if top_of(turn) == step]
+        last = max((self._asked_in[turn] for turn in turns), default=0)
+        now = [turn for turn in turns if self._asked_in[turn] == last]
+        first: dict[tuple[str, str], int] = {}
+        for number, (path, name, _) in enumerate(now):
+            first.setdefault((_PLACE.sub("", path), name), number)
+
+        def order(turn: Turn) -> tuple[list[int], int, int]:
+            path, name, item = turn
+            return [int(one) for one in _PLACE.findall(path)], first[_PLACE.sub("", path), name], item or 0
+
+        return [(turn, self.asked[turn]) for turn in sorted(now, key=order)]
 
     def forget_all_but(self, steps: Container[str]) -> None:
         """Forgets what was asked by steps of the main flow that are not there any more."""
-        gone = [turn for turn in self.asked if (turn[0].partition("/")[0].partition("[")[0] or turn[1]) not in steps]
+        gone = [turn for turn in self.asked if top_of(turn) not in steps]
         for turn in gone:
             del self.asked[turn]
+            del self._asked_in[turn]
             self._why.pop(turn, None)
 
     def next_run(self) -> Emit:
@@ -177,7 +209,7 @@ def _seat_and_key(question: Question) -> tuple[Seat, bytes]:
 def _difference(before: ChatRequest | None, now: ChatRequest) -> str:
     """What of a question is another than the last time, in a few words."""
     if before is None:
-        return "it was not asked yet"
+        return "not asked before in this session"
     if before.model != now.model:
         return f"the model was {before.model}"
     names = before.parameters.keys() | now.parameters.keys()

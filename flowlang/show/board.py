@@ -3,6 +3,7 @@
 Made from the events of run after run, and from what the session says of itself. Every view reads this; none shows more.
 """
 
+import re
 from collections.abc import Callable, Container, Iterable
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -23,6 +24,8 @@ from ..run.event import (
 from ..run.words import FROM_BEFORE
 from .numbers import count, money
 from .terminal import visible_line
+
+_ITEM = re.compile(r"\[\d+\]")
 
 Clock = Callable[[], float]
 TAIL = 400  # characters of streaming text that are kept
@@ -49,11 +52,13 @@ class Row:
     tokens_out: int = 0
     cost_usd: Decimal | None = None
     items: int | None = None
+    begun: int = 0  # turns of a step of a flow that is run
     done: set[int] = field(default_factory=set)
     streaming: dict[tuple[str, str, int | None], int] = field(default_factory=dict)
     tail: str = ""
     answer: str | None = None
     previous: str | None = None
+    parts: "dict[str, Row]" = field(default_factory=dict)  # the steps of the flow that it runs, by the way to them
 
     def begin(self, now: float) -> None:
         """It starts: what it cost the last time is of the last time."""
@@ -62,6 +67,54 @@ class Row:
         self.cost_usd, self.items, self.tail = None, None, ""
         self.done.clear()
         self.streaming.clear()
+        self.parts = {}
+
+    def wait(self) -> None:
+        """It is to start in a new run; the steps of a flow that it runs keep their places."""
+        parts = self.parts
+        self.begin(0.0)
+        self.state, self.parts = "waiting", parts
+        for part in parts.values():
+            part.wait()
+            part.begun = 0
+
+    def take_part(self, event: Event, now: float) -> None:
+        """Takes in what a step of the flow does that it runs; of many turns of it they are all one row."""
+        if not isinstance(event, StepStarted | StepFinished | StepSkipped | StepFailed | CallFinished):
+            return
+        part = self.parts.setdefault(_way_to(event), Row(event.step, since=now))
+        match event:
+            case StepStarted():
+                part.since = part.since if part.begun else now
+                part.state, part.begun = "running", part.begun + 1
+                part.items = part.begun if part.begun > 1 else None
+            case CallFinished():
+                part.count(event)
+            case StepFailed(item=None, message=message):
+                part.why = message
+                part.over(len(part.done), now, "failed")
+            case StepFinished():
+                part.over(len(part.done), now, "cached" if part.cached and not part.calls else "done")
+            case StepSkipped():
+                part.over(len(part.done), now, "skipped")
+            case _:
+                pass
+
+    def over(self, turn: int, now: float, state: str) -> None:
+        """A turn of it has ended; with the last one that began, it has."""
+        self.done.add(turn)
+        self.seconds = now - self.since
+        if len(self.done) >= self.begun:
+            self.state = "failed" if self.why else state
+
+    def count(self, call: CallFinished) -> None:
+        """Counts a call that has ended."""
+        self.cached += call.cached
+        self.calls += not call.cached
+        if not call.cached:
+            self.tokens_in += call.tokens_in
+            self.tokens_out += call.tokens_out
+            self.cost_usd = _sum(self.cost_usd, call.cost_usd)
 
     def tokens(self) -> int:
         """Tokens that came back so far; what still streams is counted by its length."""
@@ -95,6 +148,7 @@ class Board:
     cost_usd: Decimal | None = None
     calls: int = 0
     cached: int = 0
+    _before: tuple[int, int, Decimal | None] = (0, 0, None)  # calls, those from before and cost when the run began
 
     def begin(
         self, flow: str, steps: Iterable[tuple[str, str, int]], running: Container[str], pinned: Container[str]
@@ -103,9 +157,11 @@ class Board:
         self.steps(flow, steps)
         for name, row in self.rows.items():
             if name in running:
-                row.state, row.why = ("pinned", "until you unpin it") if name in pinned else ("waiting", "")
-                row.seconds, row.tail = 0.0, ""
+                row.wait()
+                if name in pinned:
+                    row.state, row.why = "pinned", "until you unpin it"
         self.run += 1
+        self._before = self.calls, self.cached, self.cost_usd
         self.is_running = True
         self.asks = False
 
@@ -125,10 +181,14 @@ class Board:
     def mark(self, name: str, state: str, why: str) -> None:
         """Says of a step what a run would."""
         if (row := self.rows.get(name)) is not None:
+            row.wait()  # what it cost the last time is no price of the next
             row.state, row.why = state, why
 
     def take(self, event: Event) -> None:
         """Takes an event in."""
+        path = getattr(event, "path", "")
+        if path and (outer := self.rows.get(_top_of(path))) is not None:
+            outer.take_part(event, self.clock())
         match event:
             case StepStarted(path="", step=step, items=items):
                 if (row := self.rows.get(step)) is not None:
@@ -157,6 +217,11 @@ class Board:
         if isinstance(event, CallFinished):
             self._pay(event)
 
+    def of_run(self) -> tuple[int, int, Decimal]:
+        """What the present run has asked, what it had from before, and what it cost so far."""
+        calls, cached, cost = self._before
+        return self.calls - calls, self.cached - cached, (self.cost_usd or Decimal(0)) - (cost or Decimal(0))
+
     def summary(self) -> str:
         """What the whole session came to, in one line."""
         if not self.run:
@@ -166,7 +231,7 @@ class Board:
         return f"{visible_line(self.flow)}: {count(self.run, 'run')}, {asked}"
 
     def _take_call(self, event: CallStarted | Delta | Dropped | CallFinished) -> None:
-        row = self.rows.get(event.path.partition("/")[0].partition("[")[0] or event.step)
+        row = self.rows.get(_top_of(event.path) or event.step)
         turn = (event.path, event.step, event.item)
         if isinstance(event, CallFinished):
             self._pay(event)
@@ -186,12 +251,9 @@ class Board:
                 row.tail = ""
             case CallFinished():
                 row.streaming.pop(turn, None)
-                row.cached += event.cached
-                row.calls += not event.cached
-                if not event.cached:
-                    row.tokens_in += event.tokens_in
-                    row.tokens_out += event.tokens_out
-                    row.cost_usd = _sum(row.cost_usd, event.cost_usd)
+                if not row.streaming:
+                    row.tail = ""
+                row.count(event)
                 if event.item is not None and event.status == "ok":
                     row.done.add(event.item)
 
@@ -207,12 +269,23 @@ class Board:
             return
         row.seconds = seconds
         row.tail = ""
+        if row.parts and row.items:
+            row.done = set(range(row.items - failed))  # their calls tell no item
         if row.cached and not row.calls:
             row.state, row.why = "cached", FROM_BEFORE
         else:
             row.state = "done"
             if failed:
                 row.why = f"{failed} of {row.items} items failed"
+
+
+def _top_of(path: str) -> str:
+    return path.partition("/")[0].partition("[")[0]
+
+
+def _way_to(event: "StepStarted | StepFinished | StepSkipped | StepFailed | CallFinished") -> str:
+    """The way to a step from the step of the main flow that runs it, whatever the item: `inner.critique`."""
+    return ".".join([*_ITEM.sub("", event.path).split("/")[1:], event.step])
 
 
 def _sum(one: Decimal | None, two: Decimal | None) -> Decimal | None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from ..pattern import pattern
 from .board import Board, Row
-from .cells import Line, Span, cut, safe, wrapped
+from .cells import Line, Span, cut, safe, width_of, wrapped
 from .marked import marked
 from .numbers import duration, money
 
@@ -23,6 +23,7 @@ _SIGNS = {
     "stale": ("~", "yellow"),
     "pinned": ("*", "yellow"),
 }
+_MOST_TOLD = 4  # lines
 _KEYS = (
     ("x", "end"),
     ("r", "run"),
@@ -44,6 +45,9 @@ class Look:
     chosen: str = ""
     pane: str = "answer"
     scroll: int = 0
+    question: int = 0  # of the chosen step, from 0; of `questions`, asked where `asked_at` says
+    questions: int = 0
+    asked_at: str = ""
     request: str = ""
     note: str = ""
     keys: bool = True
@@ -55,7 +59,13 @@ class Look:
         if names:
             place = names.index(self.chosen) if self.chosen in names else 0
             self.chosen = names[max(0, min(len(names) - 1, place + by))]
-            self.scroll = 0
+            self.scroll = self.question = 0
+            self.request, self.questions = "", 0
+
+    def turn(self, by: int) -> None:
+        """Shows the question so many further on."""
+        self.pane, self.scroll = "request", 0
+        self.question = max(0, self.question + by)
 
     def follow(self, board: Board) -> None:
         """Keeps a step chosen that is there."""
@@ -66,16 +76,14 @@ class Look:
 def frame(board: Board, look: Look, width: int, height: int) -> list[Line]:
     """At most `height` lines of at most `width` columns."""
     look.follow(board)
-    top = [_head(board)]
+    top = [_head(board, height // 2)]
     if board.trouble:
         top += _trouble(board, width, max(3, height // 3))
-    said = look.note or board.says
-    bottom: list[Line] = [(safe(said, "yellow bold"),)] if said else []
+    bottom = [line for said in (look.note, board.says) if said for line in _told(said, width)]
     if look.keys:
         bottom.append(_key_line(width))
     room = height - len(top) - len(bottom)
-    of_list = min(len(board.rows), max(1, room // 2 if board.rows else 0))
-    rows = _rows(board, look, of_list, width)
+    rows = _rows(board, look, max(1, room // 2 if board.rows else 0), width)
     pane = _pane(board, look, width, room - len(rows))
     lines = [*top, *rows, *pane]
     lines = lines[: max(0, height - len(bottom))]
@@ -83,7 +91,12 @@ def frame(board: Board, look: Look, width: int, height: int) -> list[Line]:
     return [cut(line, width) for line in (*lines, *bottom)][:height]
 
 
-def _head(board: Board) -> Line:
+def _told(said: str, width: int) -> list[Line]:
+    """What is said at the bottom; where it is too narrow for one line, the first few lines of it."""
+    return wrapped([safe(said, "yellow bold")], width)[:_MOST_TOLD]
+
+
+def _head(board: Board, most: int) -> Line:
     if board.trouble:
         state = Span("cannot run", "red bold")
     elif board.asks:
@@ -91,12 +104,16 @@ def _head(board: Board) -> Line:
     else:
         state = Span("runs" if board.is_running else "watches", "cyan" if board.is_running else "green")
     spans = [safe(board.flow or "no flow yet", "bold"), Span("  "), state]
+    if board.is_running and len(board.rows) > most:
+        over = sum(row.state not in ("waiting", "running") for row in board.rows.values())
+        spans.append(Span(f"  {over:,} of {len(board.rows):,} steps", "cyan"))
     if board.run:
         spans.append(Span(f"  run {board.run}, {board.good_at}", "dim"))
-    if board.calls or board.cached:
-        spans.append(Span(f"  {board.calls:,} asked, {board.cached:,} from before", "dim"))
-    if board.cost_usd:
-        spans.append(Span(f"  {money(board.cost_usd)}", "dim"))
+    calls, cached, cost = board.of_run()
+    if calls or cached:
+        spans.append(Span(f": {calls:,} asked, {cached:,} from before{f', {money(cost)}' if cost else ''}", "dim"))
+    if board.cost_usd and board.cost_usd != cost:
+        spans.append(Span(f"; {money(board.cost_usd)} in all", "dim"))
     return tuple(spans)
 
 
@@ -131,26 +148,36 @@ def _key_line(width: int) -> Line:
 
 
 def _rows(board: Board, look: Look, most: int, width: int) -> list[Line]:
-    names = list(board.rows)
-    place = names.index(look.chosen) if look.chosen in names else 0
-    first = max(0, min(place - most // 2, len(names) - most))
-    longest = max((len(name) for name in names), default=0)
-    size = max(4, min(longest, width // 3))
-    return [_row(board, board.rows[name], size, width, name == look.chosen) for name in names[first : first + most]]
+    """The steps, and below each the steps of the flow that it runs; where that is too much, only the chosen one's."""
+    rows = board.rows
+    is_small = len(rows) + sum(len(row.parts) for row in rows.values()) <= most
+    shown: list[tuple[str, Row]] = []
+    for name, row in rows.items():
+        shown.append((name, row))
+        if is_small or name == look.chosen:
+            shown += [(f"  {way}", part) for way, part in row.parts.items()]
+    place = next((number for number, (name, _) in enumerate(shown) if name == look.chosen), 0)
+    first = max(0, min(place - most // 2, len(shown) - most))
+    size = max(4, min(max((len(name) for name, _ in shown), default=0), width // 3))
+    return [_row(board, row, name, size, width, name == look.chosen) for name, row in shown[first : first + most]]
 
 
-def _row(board: Board, row: Row, size: int, width: int, is_chosen: bool) -> Line:
+def _row(board: Board, row: Row, name: str, size: int, width: int, is_chosen: bool) -> Line:
     """What matters most comes first, and what does not fit is left out whole."""
     sign, style = _SIGNS[row.state]
-    name = safe(row.name).text
+    name = safe(name).text
     name = name if len(name) <= size else name[: size - 1] + "…"
-    spans = [Span(sign, style), Span(" "), Span(f"{name:<{size}}", "bold chosen" if is_chosen else "bold")]
+    told = name.lstrip()
+    margin = name[: len(name) - len(told)]
+    bold = "bold chosen" if is_chosen else "" if margin else "bold"
+    spans = [Span(margin), Span(sign, style), Span(" "), Span(f"{told:<{size - len(margin)}}", bold)]
     is_running = row.state == "running"
     seconds = board.clock() - row.since if is_running else row.seconds
-    timed = is_running or row.state in ("done", "failed")
+    timed = is_running or row.state == "done" or (row.state == "failed" and row.since > 0)
+    counts = row.items is not None and row.state in ("running", "done") and (row.done or not row.parts)
     parts = [
         (duration(seconds) if timed else "", "cyan"),
-        (f"{len(row.done)}/{row.items}" if row.items is not None and row.state in ("running", "done") else "", ""),
+        (f"{len(row.done)}/{row.items}" if counts else "", ""),
         (f"{row.tokens():,} tokens" if row.tokens() else "", "dim"),
         (money(row.cost_usd) if row.cost_usd else "", "dim"),
     ]
@@ -182,7 +209,8 @@ def _pane(board: Board, look: Look, width: int, room: int) -> list[Line]:
     shown = lines[look.scroll : look.scroll + room - 1]
     more = len(lines) - look.scroll - len(shown)
     told = f"── {title} " + (f"({more:,} more lines: page down) " if more else "")
-    return [(safe(told + "─" * width, "dim"),), *shown]
+    title_line = safe(told, "dim")
+    return [(title_line, Span("─" * (width - width_of((title_line,))), "dim")), *shown]
 
 
 _Key = tuple[str, str, str | None, str]
@@ -192,13 +220,16 @@ def _shown(row: Row, look: Look) -> "tuple[str, _Key, Callable[[], list[Span]]]"
     """What the pane shows of a step: its title, what it depends on, and how its text is made."""
     if look.pane == "request":
         text = look.request or "it has not been asked yet"
-        return f"{row.name}: request", ("request", text, None, row.name), lambda: [Span(text)]
+        title = f"{look.asked_at if look.request else row.name}: request"
+        if look.questions > 1:
+            title += f" {look.question + 1:,} of {look.questions:,}, ← → for the others"
+        return title, ("request", text, None, row.name), lambda: [Span(text)]
     if row.state == "running" and row.tail:
         return f"{row.name}: streams", ("tail", row.tail, None, row.name), lambda: [Span(row.tail)]
     if row.state == "failed":
         return f"{row.name}: failed", ("why", row.why, None, row.name), lambda: [Span(row.why, "red")]
     if row.answer is None:
-        why = f"no answer yet{f': {row.why}' if row.why else ''}"
+        why = "no answer yet" + (f": {row.why}" if row.why and row.state != "running" else "")
         return row.name, ("none", why, None, row.name), lambda: [Span(why, "dim")]
     answer, before, gone = row.answer, row.previous, look.pane == "difference"
     title = f"{row.name}: {'what changed' if gone else 'answer'}"

@@ -39,7 +39,7 @@ def safe(text: str, style: str = "") -> Span:
 def cut(line: Iterable[Span], width: int) -> Line:
     """The line in at most `width` columns; what was cut ends with `…`."""
     spans = tuple(line)
-    if sum(columns(one.text) for one in spans) <= width:
+    if width_of(spans) <= width:
         return spans
     left, kept = max(0, width - 1), list[Span]()
     for one in spans:
@@ -53,8 +53,8 @@ def cut(line: Iterable[Span], width: int) -> Line:
 
 
 def _head(text: str, width: int) -> str:
-    if columns(text) <= width:
-        return text
+    if text.isascii():
+        return text[:width]
     taken = 0
     for place, char in enumerate(text):
         taken += columns(char)
@@ -63,26 +63,71 @@ def _head(text: str, width: int) -> str:
     return text
 
 
+def width_of(line: Iterable[Span]) -> int:
+    """How many columns a line takes."""
+    return sum(columns(one.text) for one in line)
+
+
 def wrapped(spans: Iterable[Span], width: int) -> list[Line]:
-    """Texts that may be anyone's, with their line breaks, in lines of at most `width` columns."""
+    """Texts that may be anyone's, with their line breaks, in lines of at most `width` columns.
+
+    A line breaks between words, where it has some; the space there is not shown.
+    """
     lines: list[Line] = []
     current: list[Span] = []
-    left = width
     for one in spans:
         for number, part in enumerate(visible(one.text).replace("\t", TAB).split("\n")):
             if number:
-                lines.append(tuple(current))
-                current, left = [], width
-            while part:
-                fitting = _head(part, left) or (part[:1] if left >= width else "")
-                if fitting:
-                    current.append(Span(fitting, one.style))
-                part, left = part[len(fitting) :], left - columns(fitting)
-                if part:
-                    lines.append(tuple(current))
-                    current, left = [], width
-    lines.append(tuple(current))
+                lines += _broken(current, width)
+                current = []
+            if part:
+                current.append(Span(part, one.style))
+    return lines + _broken(current, width)
+
+
+def _broken(line: list[Span], width: int) -> list[Line]:
+    """One line of a text, as the lines of the screen that it takes."""
+    if width_of(line) <= width:
+        return [tuple(line)]
+    text = "".join(one.text for one in line)
+    lines: list[Line] = []
+    start = number = before = 0  # `before`: where the span with this number begins
+    while start < len(text):
+        end, after = _end(text, start, width)
+        found: list[Span] = []
+        while start < end:
+            one = line[number]
+            part = one.text[start - before : end - before]
+            found.append(Span(part, one.style))
+            start += len(part)
+            if start < end:
+                before += len(one.text)
+                number += 1
+        lines.append(tuple(found))
+        start = after
+        while number < len(line) and before + len(line[number].text) <= start:
+            before += len(line[number].text)
+            number += 1
     return lines
+
+
+def _end(text: str, start: int, width: int) -> tuple[int, int]:
+    """Where the line ends that starts there, and where the next one starts."""
+    fits = start + max(1, _fitting(text, start, width))
+    if fits >= len(text) or text[fits] == " ":
+        return fits, min(fits + 1, len(text))
+    space = text.rfind(" ", start, fits)
+    if space < 0 or not text[start:space].strip():
+        return fits, fits
+    return space, space + 1
+
+
+def _fitting(text: str, start: int, width: int) -> int:
+    """How many characters fit; marks on others take no room, so they may be more than columns."""
+    size = width + 1
+    while len(head := _head(part := text[start : start + size], width)) == len(part) and start + size < len(text):
+        size *= 2
+    return len(head)
 
 
 def written(line: Line, colour: bool) -> str:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TextIO
 
-from .cells import Line, written
+from .cells import Line, width_of, written
 
 # The other screen, no cursor, no wrapping, and marks around what is pasted; empty.
 _TAKE = "\x1b[?1049h\x1b[?25l\x1b[?7l\x1b[?2004h\x1b[2J"
@@ -53,7 +53,9 @@ class WholeScreen:
             parts.append("\x1b[0m\x1b[2J")
         for number, line in enumerate(told):
             if number >= len(self._shown) or self._shown[number] != line:
-                parts.append(f"\x1b[{number + 1};1H{line}\x1b[0m\x1b[K")
+                # Nothing is erased behind a full line: there the cursor stands on its last character.
+                rest = "" if width_of(lines[number]) >= size[0] else "\x1b[K"
+                parts.append(f"\x1b[{number + 1};1H{line}\x1b[0m{rest}")
         for number in range(len(told), len(self._shown)):
             parts.append(f"\x1b[{number + 1};1H\x1b[K")
         self._shown = told

@@ -106,21 +106,11 @@ class Store:
 
     def end_run(self, outcome: str, body: Mapping[str, Any]) -> None:
         """Notes how the run came out; `body` is added to what it began with."""
-        number, ended, told_last = self.run, self._wall(), redacted(body, self._redact)
+        self._later(_telling(self.run, redacted(body, self._redact), (self._wall(), outcome)))
 
-        def work(batch: Batch) -> None:
-            connection = batch.connection
-            found = connection.execute("select flow, started_at, body from runs where id = ?", (number,)).fetchone()
-            if found is None:
-                return
-            flow, started, told = found
-            row = (flow, started, ended, outcome, _json({**object_in(told), **told_last}))
-            connection.execute(
-                "update runs set ended_at = ?, outcome = ?, body = ?, seal = ? where id = ?",
-                (ended, outcome, row[4], seal(*row), number),
-            )
-
-        self._later(work)
+    def note_of_run(self, number: int, body: Mapping[str, Any]) -> None:
+        """Adds to what is told of a run of this process, which goes on or is over."""
+        self._later(_telling(number, redacted(body, self._redact), None))
 
     def leave_run(self, number: int) -> None:
         """Says that an earlier run of this process is over: nobody waits for its calls any more."""
@@ -371,3 +361,21 @@ def _kept_in(key: bytes, row: tuple[Any, ...] | None) -> Kept | None:
             reply, turns = read_reply(body)
             return Kept(reply, made_at, run, turns)
     return None
+
+
+def _telling(number: int, more: Mapping[str, Any], ended: "tuple[float, str] | None") -> Callable[[Batch], None]:
+    """Adds to the row of a run, with when it ended and how if it has."""
+
+    def work(batch: Batch) -> None:
+        connection, columns = batch.connection, "flow, started_at, ended_at, outcome, body"
+        found = connection.execute(f"select {columns} from runs where id = ?", (number,)).fetchone()
+        if found is None:
+            return
+        flow, started, *before, told = found
+        row = (flow, started, *(ended or before), _json({**object_in(told), **more}))
+        connection.execute(
+            "update runs set ended_at = ?, outcome = ?, body = ?, seal = ? where id = ?",
+            (*row[2:], seal(*row), number),
+        )
+
+    return work

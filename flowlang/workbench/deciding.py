@@ -17,11 +17,15 @@ SOON_S = 2.0  # a change so soon after our own run ended may be an answer to it
 
 @record
 class Need:
-    """What a save would need: `calls` to models, and what they probably cost (None: nobody knows)."""
+    """What a save would need: `calls` to models, and what they probably cost (None: nobody knows).
+
+    `known_usd`: what those cost of which it is known.
+    """
 
     calls: int | None
     cost_usd: Decimal | None
     is_free: bool  # every model that may be asked costs nothing
+    known_usd: Decimal = Decimal(0)
 
 
 def step_for(mode: Mode, need: Need, max_cost_usd: Decimal | None) -> Step:
@@ -38,19 +42,26 @@ def step_for(mode: Mode, need: Need, max_cost_usd: Decimal | None) -> Step:
         case _:
             if need.is_free:
                 return "run"
-            return "run" if max_cost_usd is not None and _within(need.cost_usd, max_cost_usd) else "ask"
+            return "run" if max_cost_usd is not None and _within(need, max_cost_usd) else "ask"
 
 
 def told_need(need: Need) -> str:
     """What a save would need, as the question that it is."""
     calls = "some calls" if need.calls is None else count(need.calls, "call")
-    cost = "nobody knows what they cost" if need.cost_usd is None else f"about {money(need.cost_usd)}"
-    return f"this save would make {calls}, {'for nothing' if need.is_free else cost}"
+    if need.is_free:
+        cost = "for nothing"
+    elif need.cost_usd is not None:
+        cost = f"about {money(need.cost_usd)}"
+    elif need.known_usd:
+        cost = f"about {money(need.known_usd)}, and what hangs on their answers"
+    else:
+        cost = "nobody knows what they cost"
+    return f"this save would make {calls}, {cost}"
 
 
-def _within(cost_usd: Decimal | None, most_usd: Decimal) -> bool:
+def _within(need: Need, most_usd: Decimal) -> bool:
     # What nobody can price goes on too: a run with a limit sends nothing that could pass it.
-    return cost_usd is None or cost_usd <= most_usd
+    return (need.known_usd if need.cost_usd is None else need.cost_usd) <= most_usd
 
 
 @dataclass(slots=True)

@@ -188,7 +188,8 @@ WATCH = Command(
     computer and --offline run at once. After three runs that no change of yours has led to, it pauses.
 
     Keys: up and down choose a step, r runs, s asks the step again, p keeps its answer whatever the prompt becomes,
-    q shows its request, a its answer, d what changed in it, e opens your editor there, x ends. On a pipe: plain lines.
+    w writes it to the recordings, q shows its request (left and right: that of another item), a its answer, d what
+    changed in it, e opens your editor there, x ends. On a pipe: plain lines.
     """,
     examples=(
         "flowlang watch brief.flow --filing @report.md --offline",

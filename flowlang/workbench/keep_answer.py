@@ -1,6 +1,6 @@
 """Writes the answer of a step to the flow's recordings, so that tests and `--offline` have it, too."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from ..language.checked import CheckedStep
@@ -12,7 +12,7 @@ from ..show.numbers import count
 from ..store.rows import Kept
 from .recording import open_answers, write_answers
 
-Asked = Mapping[tuple[str, str, int | None], ChatRequest]  # the last question of each step and item
+Asked = Iterable[tuple[tuple[str, str, int | None], ChatRequest]]  # the last questions, by step and item
 
 
 def keep_answer(
@@ -24,7 +24,7 @@ def keep_answer(
         return f"{file.shown} has mistakes, and is not written over: flowlang test {flow}"
     texts = Recorder(file.recordings).texts_of(step)
     written = 0
-    for (path, name, item), request in asked.items():
+    for (path, name, item), request in asked:
         kept = find(request) if not path and name == step.name else None
         if kept is None:
             continue

@@ -5,13 +5,14 @@ import hashlib
 import shutil
 import tempfile
 from collections.abc import AsyncIterator, Mapping
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from decimal import Decimal
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from .. import __version__
+from ..language.checked import CheckedFlow
 from ..language.values import Value
 from ..models.chat import ChatRequest, Complete, Usage
 from ..models.dialects import NOTHING, Known
@@ -33,9 +34,10 @@ from ..store.file import NAME
 from ..store.place import open_folder
 from ..store.problems import StoreUnusable
 from ..store.rows import Kept
-from ..store.store import Store, open_store
+from ..store.store import LEAVES_S, Store, open_store
 from .answering import cache_minimum
 from .asking import models_of
+from .commit import ask_git
 from .foreseeing import Foreseen, foresee
 from .hiding import hidden_by
 from .ready import Ready
@@ -48,6 +50,7 @@ from .tool_memory import ToolMemory
 if TYPE_CHECKING:
     from ..models.transport import Transport
 
+NOTES_AFTER_S = 0.5  # git is asked when the run's first calls are on their way
 _SOME = Usage(1_000_000, 1_000_000, searches=1)
 
 
@@ -71,6 +74,8 @@ class KeptOpen:
     _former: "list[Transport]" = field(default_factory=list)
     _providers: Providers | None = None
     _warming: Warming = field(default_factory=Warming)
+    _noting: "set[asyncio.Task[None]]" = field(default_factory=set)  # the commits of runs, while git is asked
+    _closes: asyncio.Event = field(default_factory=asyncio.Event)
     _waits: dict[int, int] = field(default_factory=dict)  # runs whose lock is held, by the session's own count
 
     async def means(self, ready: Ready, fresh: frozenset[str] | None) -> Means:
@@ -114,7 +119,7 @@ class KeptOpen:
             raise Refusal(STORE, problem.message, problem.hints, "store-failed") from None
         past = cast(Store, Past(store.find))
         keeping = Keeping(past, _origins(ready), frozenset(self.runs))
-        return await foresee(ready, keeping, Hold(pinned), is_free(ready))
+        return await foresee(ready, keeping, Hold(pinned), is_free(ready), self.staying.differs)
 
     def answer_to(self, request: ChatRequest) -> Kept | None:
         """The answer that the store has to a question of this session."""
@@ -125,6 +130,9 @@ class KeptOpen:
         await self.staying.flight.close()
         for transport in (*self._former, *((self._transport,) if self._transport is not None else ())):
             await transport.close()
+        self._closes.set()
+        if self._noting:
+            await asyncio.wait(self._noting, timeout=LEAVES_S)
         for store in (*self._former_stores, *((self._store,) if self._store is not None else ())):
             await store.close()
         if self._folder is not None:
@@ -143,6 +151,9 @@ class KeptOpen:
         # What was answered in this session stands, however a step is set: only what changed is asked again.
         keeping = self._last = StayingKeeping(store, _origins(ready), frozenset(self.runs), fresh=fresh)
         self.runs.append(store.run)
+        task = asyncio.ensure_future(self._note_commit(store, ready.flow))
+        self._noting.add(task)
+        task.add_done_callback(self._noting.discard)
         return keeping
 
     def _open_store(self, ready: Ready) -> Store:
@@ -156,6 +167,20 @@ class KeptOpen:
             self._store = self._opened(ready, ready.providers is None)
             self._identity = _identity(self._store)
         return self._store
+
+    async def _note_commit(self, store: Store, flow: CheckedFlow) -> None:
+        """Adds the commit that the flow was at to the run that begins; no call waits for that."""
+        number = store.run
+        with suppress(TimeoutError):
+            async with asyncio.timeout(NOTES_AFTER_S):
+                await self._closes.wait()
+
+        def told() -> dict[str, Any] | None:
+            git = ask_git(flow, self.screen.environment)
+            return git.told() if git is not None else None
+
+        if (commit := await asyncio.to_thread(told)) is not None:
+            store.note_of_run(number, {"commit": commit})
 
     def _opened(self, ready: Ready, offline: bool) -> Store:
         if not ready.given.has("no-store"):

@@ -22,6 +22,7 @@ from ..run.outcome import Done, Outcome, Result
 from ..run.staying import Staying
 from ..run.words import FROM_BEFORE
 from ..show.board import Board
+from ..show.numbers import money
 from ..show.redaction import redacted_events
 from ..show.terminal import visible_line
 from .deciding import Loops, Mode, step_for, told_need
@@ -229,7 +230,7 @@ class Session:
         self.board.steps(ready.flow.source.path, [_place_of(node) for node in ready.plan.steps()])
         for node in ready.plan.steps():
             if foreseen.statuses[node.name] != "cached":
-                self.board.mark(node.name, "stale", "a run would ask it")
+                self.board.mark(node.name, "stale", foreseen.because[node.name])
             elif node.name in self.pinned:
                 self.board.mark(node.name, "pinned", "until you unpin it")
             else:
@@ -246,7 +247,10 @@ class Session:
         self.listener.say(self.board.says)
 
     def _how_to_go_on(self) -> str:
-        return ": r runs it" if self.board.has_keys else "; nobody can be asked here: --auto or --max-cost goes on"
+        most = "" if self.max_cost_usd is None else f", up to {money(self.max_cost_usd)}"
+        if self.board.has_keys:
+            return f": r runs it{most}"
+        return f"; nobody can be asked here: {'a higher' if most else '--auto or'} --max-cost goes on"
 
     def _hold(self) -> None:
         """What is under way goes on, and nothing starts."""
@@ -302,15 +306,23 @@ class Session:
             return "there is no step to pin"
         if name in self.pinned:
             del self.pinned[name]
-            self.do(self.run_now)
-            return f"{name} is asked again when its prompt changes"
+            self.board.mark(name, "stale", "not kept any more")
+            self.do(self._reconsider)
+            return f"{name} is kept no more: it is asked when its prompt is another"
         if self.ready is not None and name in self.ready.plan.nodes and self.ready.plan.nodes[name].is_continued:
             return f"{name} cannot be pinned: another step goes on with its conversation"
         if name not in self.values:
             return f"{name} has no answer to pin yet"
         self.pinned[name] = self.values[name]
         self.board.mark(name, "pinned", "until you unpin it")
+        if self.board.asks and not self.board.is_running:
+            self.do(self._reconsider)  # a run would cost less now
         return f"the answer of {name} stays, whatever its prompt becomes"
+
+    async def _reconsider(self) -> None:
+        """Does what a save of the flow as it stands would do."""
+        if isinstance(self._opened, Ready):
+            await self._decide(self._opened, self._opened_content)
 
     # ── Runs ──
 

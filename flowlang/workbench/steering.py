@@ -9,6 +9,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 
 from ..language.checked import CheckedStep
+from ..models.chat import ChatRequest
 from ..run.exit import DONE
 from ..show.board_frame import Look, frame
 from ..show.request import request_text
@@ -37,6 +38,7 @@ class Steering:
     is_editing: bool = False
     _keyboard: Keyboard | None = None
     _editing: "asyncio.Task[None] | None" = None
+    _told: "tuple[ChatRequest, bool] | None" = None  # the question that the pane shows, and whether its step runs
 
     def open(self, has_keys: bool) -> None:
         """Takes the screen, and the keys."""
@@ -56,6 +58,7 @@ class Steering:
         """Draws what has changed."""
         if self.is_editing:
             return
+        self._show_request()
         size = self.drawn.size()
         self.drawn.draw(frame(self.session.board, self.look, *size), size)
 
@@ -77,9 +80,10 @@ class Steering:
         match key:
             case _ if key in _MOVES:
                 look.choose(board, _MOVES[key])
-                self._show_request()
             case _ if key in _SCROLLS:
                 look.scroll += _SCROLLS[key]
+            case "left" | "right":
+                look.turn(-1 if key == "left" else 1)
             case "r" | "\n" | "\r":
                 session.do(session.run_now)
             case "s":
@@ -91,7 +95,6 @@ class Steering:
             case "q" | "a" | "d":
                 look.pane = {"q": "request", "a": "answer", "d": "difference"}[key]
                 look.scroll = 0
-                self._show_request()
             case "e":
                 self._edit()
             case "x":
@@ -109,7 +112,7 @@ class Steering:
         else:
             path, find = session.ready.flow.source.path, session.kept.answer_to
             try:
-                self.look.note = keep_answer(path, node.of, session.staying.asked, find, self.screen.redact)
+                self.look.note = keep_answer(path, node.of, session.staying.questions(name), find, self.screen.redact)
             except Refusal as refusal:
                 self.look.note = refusal.message
         self.tick()
@@ -119,11 +122,28 @@ class Steering:
         return lambda: what(name)
 
     def _show_request(self) -> None:
-        if self.look.pane != "request":
+        """Has the pane show what the chosen step was asked the last time, one question of it, with its answer."""
+        look, session = self.look, self.session
+        if look.pane != "request":
             return
-        asked = self.session.staying.asked
-        found = [one for turn, one in asked.items() if turn[0] == "" and turn[1] == self.look.chosen]
-        self.look.request = self.screen.redact(request_text(found[0])) if found else ""
+        look.follow(session.board)
+        found = session.staying.questions(look.chosen)
+        look.questions = len(found)
+        look.question = max(0, min(look.question, len(found) - 1))
+        if not found:
+            look.request = ""
+            return
+        (path, step, item), request = found[look.question]
+        row = session.board.rows.get(look.chosen)
+        is_open = row is not None and row.state == "running"  # then the store may have an answer that is to be another
+        if self._told is not None and self._told[0] is request and self._told[1] == is_open:
+            return
+        self._told = (request, is_open)
+        parts = [*path.split("/"), step] if path else [step]
+        look.asked_at = ".".join(parts) + (f"[{item}]" if item is not None else "")
+        kept = None if is_open else session.kept.answer_to(request)
+        answer = f"\n── answer ──\n{kept.reply.text}\n" if kept is not None else ""
+        look.request = self.screen.redact(request_text(request) + answer)
 
     # ── The editor, and other programs ──
 

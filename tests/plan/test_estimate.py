@@ -70,6 +70,17 @@ def test_calls_are_counted_by_the_inputs(flow: str, given: Mapping[str, Value], 
     assert needs(flow, tmp_path, **given).plan.calls == calls
 
 
+def test_a_flow_that_is_handed_an_answer_is_priced_by_the_size_of_that(tmp_path: Path) -> None:
+    outer = 'step a\n  prompt: "write"\nstep b\n  run: sub\n  with draft: a\n'
+    inner = 'flow sub\ninput draft: text\nstep c\n  prompt: "better {{ draft }}"\n'
+    plain = needs('step a\n  prompt: "write"\nstep c\n  prompt: "better {{ a }}"\n', tmp_path).needs["c"]
+    assert needs(outer + inner, tmp_path).needs["b"] == plain
+    assert plain.likely_usd is not None
+    assert needs("input x: text\n" + outer.replace(": a", ": x") + inner, tmp_path).needs["b"].likely_usd is None
+    trimmed = needs(outer + inner.replace("draft }}", "draft | trim }}"), tmp_path).needs["b"]
+    assert trimmed.likely_usd is not None
+
+
 def test_what_hangs_on_an_answer_has_an_end_where_the_type_has_one(tmp_path: Path) -> None:
     text = (
         "step a\n  returns: list of at most 7 text\n  prompt: \"a\"\n"

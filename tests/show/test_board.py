@@ -57,6 +57,17 @@ def test_a_step_that_was_answered_before_says_so() -> None:
     assert (board.calls, board.cached) == (0, 1)
 
 
+def test_the_first_line_counts_the_present_run_and_what_all_of_them_cost() -> None:
+    board = board_of("one", "two")
+    board.take(finished("one"))
+    board.take(finished("two"))
+    assert told(board, width=100)[0] == "a.flow  runs  run 1, 10:42:07: 2 asked, 0 from before, $0.0024"
+    board.begin("a.flow", [("one", "a.flow", 1), ("two", "a.flow", 2)], ("one", "two"), ())
+    board.take(finished("one", cached=True))
+    board.take(finished("two"))
+    assert told(board, width=100)[0] == "a.flow  runs  run 2, 10:42:07: 1 asked, 1 from before, $0.0012; $0.0036 in all"
+
+
 def test_what_changed_in_an_answer_is_marked_and_what_is_gone_is_shown_on_request() -> None:
     board = board_of("one")
     board.answered("one", "The sky is blue today.")
@@ -66,6 +77,46 @@ def test_what_changed_in_an_answer_is_marked_and_what_is_gone_is_shown_on_reques
     lines = frame(board, Look(pane="difference"), 60, 16)
     assert [one.text for line in lines for one in line if one.style == "gone"] == ["blue"]
     assert board.rows["one"].previous == "The sky is blue today."
+
+
+def test_words_that_changed_side_by_side_are_one_change() -> None:
+    pieces = marked("It rose by two percent in May.", "It fell to three percent in May.", with_gone=True)
+    assert [piece[:] for piece in pieces] == [
+        ("It ", ""),
+        ("rose by two", "-"),
+        ("fell to three", "+"),
+        (" percent in May.", ""),
+    ]
+
+
+def test_a_step_that_never_began_shows_nothing_of_the_run_before() -> None:
+    now = [100.0]
+    board = board_of("one", now=now)
+    board.take(StepStarted("", "one", "prompt", None))
+    board.take(finished("one"))
+    board.take(StepFinished("", "one", None, 0, 0.5))
+    board.begin("a.flow", [("one", "a.flow", 1)], ("one",), ())
+    assert told(board)[1] == "· one"
+    now[0] += 60
+    board.take(StepFailed("", "one", None, "skipped", "step `one` cannot run", None))  # type: ignore[arg-type]
+    assert told(board)[1] == "✗ one   step `one` cannot run"
+
+
+def test_of_more_steps_than_fit_it_is_said_how_many_are_over() -> None:
+    board = board_of(*(f"s{number}" for number in range(200)))
+    board.take(StepStarted("", "s0", "prompt", None))
+    board.take(finished("s0"))
+    board.take(StepFinished("", "s0", None, 0, 0.5))
+    assert told(board)[0].startswith("a.flow  runs  1 of 200 steps  run 1, ")
+
+
+def test_what_streamed_is_gone_when_its_call_is_over() -> None:
+    board = board_of("outer")
+    board.take(StepStarted("", "outer", "run", None))
+    board.take(CallStarted("outer", "inner", None, "m"))
+    board.take(Delta("outer", "inner", None, "the first one's words"))
+    board.take(CallFinished("outer", "inner", None, "m", "ok", 1, False, 10, 20, 0, COST, 0.5))
+    assert "words" not in told(board)[1]
 
 
 def test_mistakes_stand_at_the_top_and_the_answers_stay_below() -> None:
@@ -80,6 +131,12 @@ def test_mistakes_stand_at_the_top_and_the_answers_stay_below() -> None:
     assert "as of 10:42:07, before these mistakes:" in lines
     assert "Still here." in lines
     assert not any("\x1b" in line for line in lines)
+
+
+def test_the_line_above_an_answer_fills_the_screen_exactly() -> None:
+    board = board_of("one")
+    board.answered("one", "Yes.")
+    assert told(board, width=30)[2] == "── one: answer ───────────────"
 
 
 def test_a_failed_step_says_why() -> None:
@@ -99,6 +156,27 @@ def test_steps_of_flows_that_a_step_runs_count_as_its_own() -> None:
     board.take(Delta("outer[2]", "inner", None, "deep"))
     assert board.rows["outer"].tail == "deep"
     assert list(board.rows) == ["outer"]
+
+
+def test_below_a_step_that_runs_a_flow_stand_the_steps_of_that() -> None:
+    now = [100.0]
+    board = board_of("outer", "last", now=now)
+    board.take(StepStarted("", "outer", "run", 2))
+    for item in ("outer[1]", "outer[2]"):
+        board.take(StepStarted(item, "inner", "prompt", None))
+    now[0] += 2.0
+    board.take(CallFinished("outer[1]", "inner", None, "m", "ok", 1, False, 10, 20, 0, COST, 0.5))
+    board.take(StepFinished("outer[1]", "inner", None, 0, 2.0))
+    assert told(board)[1:4] == [
+        "● outer   2.0s 20 tokens $0.0012",
+        "  ● inner 2.0s 1/2 20 tokens $0.0012",
+        "· last",
+    ]
+    board.take(CallFinished("outer[2]", "inner", None, "m", "ok", 1, False, 10, 20, 0, COST, 0.5))
+    board.take(StepFinished("outer[2]", "inner", None, 0, 2.0))
+    board.take(StepStarted("outer[1]/deep", "deepest", "prompt", None))
+    assert told(board)[2:4] == ["  ✓ inner        2.0s 2/2 40 tokens $0.0024", "  ● deep.deepest 0.00s"]
+    assert [line for line in told(board, Look(chosen="last"), height=7) if "inner" in line] == []
 
 
 TEXTS = st.text(st.characters(codec="utf-8"), max_size=60)
@@ -122,6 +200,12 @@ def test_any_screen_is_filled_exactly_and_no_text_steers_it(
         text = "".join(one.text for one in line)
         assert columns(text) <= width
         assert not any(ord(char) < 32 or 127 <= ord(char) < 160 for char in text)
+
+
+def test_what_a_save_would_cost_can_be_read_on_a_narrow_screen_too() -> None:
+    board = board_of("one")
+    board.says = "this save would make 3 calls, about $0.50: r runs it"
+    assert told(board, width=20)[-4:] == ["this save would make", "3 calls, about", "$0.50: r runs it", "x end  r run"]
 
 
 def test_of_many_steps_those_around_the_chosen_one_are_shown() -> None:

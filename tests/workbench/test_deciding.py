@@ -4,7 +4,7 @@ from decimal import Decimal
 
 import pytest
 
-from flowlang.workbench.deciding import MOST_WITHOUT_PEOPLE, Loops, Mode, Need, step_for
+from flowlang.workbench.deciding import MOST_WITHOUT_PEOPLE, Loops, Mode, Need, step_for, told_need
 
 FREE = Need(3, Decimal(0), True)
 CENT = Need(3, Decimal("0.01"), False)
@@ -80,3 +80,10 @@ def test_a_key_lets_it_go_on() -> None:
     assert not last
     loops.key()
     assert loops.changed(False, ["in.txt"], 0.0)
+
+
+def test_what_is_known_of_the_cost_is_told_and_counts() -> None:
+    some = Need(3, None, False, Decimal("0.02"))
+    assert told_need(some) == "this save would make 3 calls, about $0.020, and what hangs on their answers"
+    assert step_for("", some, Decimal("0.01")) == "ask"
+    assert told_need(UNKNOWN) == "this save would make some calls, nobody knows what they cost"

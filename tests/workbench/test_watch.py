@@ -5,10 +5,12 @@ import random
 import shutil
 import subprocess
 import time
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
+from flowlang.store.history import History
 from tests.gateway import Gateway, Latency
 from tests.workbench.watched import QUIET, WAYS, Watched, asked, asks, open_calls, project, rename_over, watched
 
@@ -336,6 +338,23 @@ def test_a_store_that_is_a_part_of_the_repository_answers_no_save(tmp_path: Path
             watch.until(lambda: "is a part of the repository" in watch.said, "the refusal")
             watch.stop()
         assert (len(gateway.log), watch.done()) == (before, [])
+
+
+def test_the_run_of_a_save_is_kept_with_its_commit(tmp_path: Path) -> None:
+    git = ("git", "-c", "user.name=a", "-c", "user.email=a@b.example")
+    with Gateway(lambda request: "yes") as url:
+        flow = project(tmp_path, url, asks("One."))
+        for words in (("init", "-q"), ("add", "a.flow", "flowlang.toml"), ("commit", "-qm", "all")):
+            subprocess.run([*git, *words], cwd=tmp_path, check=True, capture_output=True)
+        id = subprocess.run([*git, "rev-parse", "HEAD"], cwd=tmp_path, check=True, capture_output=True).stdout.decode()
+        with watched(tmp_path) as watch:
+            watch.until_runs(1)
+            rename_over(flow, asks("Two."))
+            watch.until_runs(2)
+            watch.stop()
+    with closing(History(tmp_path / ".flowlang")) as history:
+        commits = [run.body["commit"] for run in history.runs()]
+    assert commits == [{"id": id.strip(), "changed": ["a.flow"]}, {"id": id.strip(), "changed": []}]
 
 
 def test_where_a_save_costs_money_and_nobody_can_be_asked_it_waits_and_says_so(tmp_path: Path) -> None:

@@ -37,7 +37,7 @@ def test_a_session_from_the_first_run_to_the_end(tmp_path: Path) -> None:
             assert text.split("\n")[-1].startswith("x end  r run  s this step")
 
             rename_over(flow, FLOW.replace("Say two.", "Say two again."))
-            terminal.until_shown("= one", "✓ two", "run 2", "3 asked, 1 from before", "its prompt has changed")
+            terminal.until_shown("= one", "✓ two", "run 2", "1 asked, 1 from before", "its prompt has changed")
             terminal.press("\x1b[B")
             terminal.until_shown("two: answer", "You said: Say two again.")
             terminal.press("d")
@@ -272,10 +272,85 @@ def test_a_save_that_may_cost_too_much_waits_for_a_key(most: str, waits: bool, t
         project(tmp_path, url, paid)
         with OnATerminal([*WATCH, "--max-cost", most], tmp_path) as terminal:
             if waits:
-                terminal.until_shown("waits for you", "this save would make 2 calls, about $0.0")
+                terminal.until_shown(
+                    "waits for you", "this save would make 2 calls, about $0.0", "r runs it, up to $0.0"
+                )
                 assert not gateway.log
             else:
                 terminal.until_shown("✓ one", "✓ two", "watches", "$0.")
                 assert len(gateway.log) == 2
+            terminal.press("x")
+            assert terminal.ended() == 0
+
+
+def test_every_question_of_a_step_can_be_seen_and_a_request_is_of_now(tmp_path: Path) -> None:
+    inner = """\
+flowlang 1
+input draft: text
+step critique
+  model: stand-in/m1
+  prompt: "Weigh {{ draft }}"
+step better
+  model: stand-in/m1
+  prompt: "Mend {{ draft }}"
+output better
+"""
+    outer = """\
+import "inner.flow" as inner
+input colours: list of text = ["red", "blue"]
+step each_one
+  repeat for each colour in colours
+  model: stand-in/m1
+  prompt: "Paint it {{ colour }}."
+step polished
+  run: inner
+  with draft: "grey"
+output polished
+"""
+    with Gateway(answer) as url:
+        flow = project(tmp_path, url, outer)
+        (tmp_path / "inner.flow").write_text(inner)
+        with OnATerminal(WATCH, tmp_path) as terminal:
+            terminal.until_shown("✓ each_one", "✓ polished", "watches")
+            terminal.press("q")
+            terminal.until_shown("each_one[1]: request 1 of 2", "── answer ──", "You said: Paint it red.")
+            terminal.press("\x1b[C")
+            terminal.until_shown("each_one[2]: request 2 of 2", "You said: Paint it blue.")
+            rename_over(flow, outer.replace("Paint", "Colour"))
+            terminal.until_shown("run 2", "each_one[2]: request 2 of 2", "You said: Colour it blue.")
+            rename_over(flow, outer.replace("Paint", "Colour").replace(', "blue"', ""))
+            terminal.until_shown("run 3", "each_one[1]: request ──", "You said: Colour it red.")
+            terminal.press("j")
+            terminal.until_shown("polished.critique: request 1 of 2", "You said: Weigh grey")
+            terminal.press("\x1b[C")
+            terminal.until_shown("polished.better: request 2 of 2", "You said: Mend grey")
+            terminal.press("x")
+            assert terminal.ended() == 0
+
+
+def test_before_it_is_paid_for_a_save_says_what_it_would_ask_and_why_and_letting_go_pays_nothing(
+    tmp_path: Path,
+) -> None:
+    gateway = Gateway(answer)
+    paid = FLOW.replace("stand-in/m1", "gpt-5-4").replace("Say two.", "Say {{ one }}")
+    with gateway as url:
+        flow = project(tmp_path, url, paid)
+        with OnATerminal([*WATCH, "--ask"], tmp_path, columns=100) as terminal:
+            terminal.until_shown("~ one   about $0.0", ": not asked before in this session", "2 calls, about $0.0")
+            terminal.until_shown("~ two   about $0.0", ": it hangs on `one`, whose answer")
+            terminal.press("r")
+            terminal.until_shown("✓ one", "✓ two", "watches")
+            terminal.press("p")
+            terminal.until_shown("* one")
+            rename_over(flow, paid.replace("Say one.", "Say more."))
+            terminal.until_shown("run 2", "* one", "= two")
+            terminal.press("p")
+            terminal.until_shown(
+                "~ one   about $0.0", ": its prompt has changed", "~ two", "waits for you", "r runs it"
+            )
+            assert len(gateway.log) == 2
+            terminal.press("p")
+            terminal.until_shown("* one", "= two", "watches")
+            assert len(gateway.log) == 2
             terminal.press("x")
             assert terminal.ended() == 0
