@@ -2,7 +2,6 @@
 
 import asyncio
 import os
-import signal
 import time
 from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass, field
@@ -12,17 +11,17 @@ from ..language.values import Value
 from ..plan.graph import Plan
 from ..run.event import CallStarted, Delta, Dropped, Emit, Event
 from ..run.executor import execute
-from ..run.exit import INTERRUPTED, TERMINATED
+from ..run.exit import INTERRUPTED
 from ..run.keeping import Keeping
 from ..run.means import Means
 from ..run.outcome import Result
 from ..run.secrets import NONE, Secrets
 from ..show.jsonl import json_lines
 from ..show.redaction import redacted_events
+from .signals import ending_signals
 from .viewing import View
 
 T = TypeVar("T")
-_SIGNALS = {signal.SIGINT: INTERRUPTED, signal.SIGTERM: TERMINATED, signal.SIGHUP: TERMINATED}
 
 
 @dataclass(slots=True)
@@ -142,7 +141,7 @@ def _stop_at_signals(run: "asyncio.Future[T]", view: View | None, ran: Ran[T]) -
         ran.stopped_by = code
         run.cancel()
 
-    for number, code in _SIGNALS.items():
+    for number, code in ending_signals().items():
         try:
             loop.add_signal_handler(number, stop, code)
         except (NotImplementedError, RuntimeError, ValueError):

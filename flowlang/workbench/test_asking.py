@@ -27,6 +27,7 @@ from .recording import refuse_unless_recordable
 from .refusal import Ended, Refusal
 from .saving import Saving
 from .screen import Screen
+from .signals import ending_signals
 from .testing import FlowFile
 
 T = TypeVar("T")
@@ -96,13 +97,12 @@ def _until_stopped(asking: Coroutine[Any, Any, T], screen: Screen) -> T:
             task.cancel()
 
         with suppress(NotImplementedError, RuntimeError, ValueError):  # not in this system or thread
-            for number in heeded:
+            for number in handlers:
                 asyncio.get_running_loop().add_signal_handler(number, stop, number)
         return await task
 
-    # Who started us may have us ignore one of them, as `nohup` does.
-    handlers = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGHUP)}
-    heeded = [number for number, handler in handlers.items() if handler not in (signal.SIG_IGN, None)]
+    # Ctrl-C ends all of it by itself.
+    handlers = {number: signal.getsignal(number) for number in ending_signals() if number != signal.SIGINT}
     try:
         return asyncio.run(watched())
     except asyncio.CancelledError:
@@ -112,8 +112,8 @@ def _until_stopped(asking: Coroutine[Any, Any, T], screen: Screen) -> T:
         raise Ended(TERMINATED) from None
     finally:
         with suppress(ValueError):  # not in this thread
-            for number in heeded:
-                signal.signal(number, handlers[number])
+            for number, handler in handlers.items():
+                signal.signal(number, handler)
 
 
 async def _asked(

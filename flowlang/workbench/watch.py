@@ -2,7 +2,6 @@
 
 import asyncio
 import os
-import signal
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -13,7 +12,7 @@ from typing import TYPE_CHECKING, TextIO
 
 from ..language.values import ValueMistake
 from ..run.calling import AT_ONCE
-from ..run.exit import INTERRUPTED, MISTAKES, NOT_ALLOWED, TERMINATED, WRONG_INPUT
+from ..run.exit import INTERRUPTED, MISTAKES, NOT_ALLOWED, WRONG_INPUT
 from ..run.files import FileMistake
 from ..run.outcome import Failed, Result
 from ..run.outputs import shown, write_outputs
@@ -35,13 +34,13 @@ from .ready import Opener, Ready
 from .refusal import Ended, Refusal
 from .screen import Screen
 from .session import Session
+from .signals import ending_signals
 from .storing import fresh_steps
 from .words import find_flow, read_words
 
 if TYPE_CHECKING:
     from .steering import Steering
 
-_SIGNALS = {signal.SIGINT: INTERRUPTED, signal.SIGTERM: TERMINATED, signal.SIGHUP: TERMINATED}
 _MODES: tuple[Mode, ...] = ("auto", "ask", "lazy")
 
 
@@ -166,7 +165,7 @@ def _end_at_signals(session: Session, steering: "Steering | None") -> None:
             os._exit(code)
         session.end(code)
 
-    for number, code in _SIGNALS.items():
+    for number, code in ending_signals().items():
         with suppress(NotImplementedError, RuntimeError, ValueError):
             loop.add_signal_handler(number, stop, code)
 

@@ -247,6 +247,18 @@ def test_a_signal_ends_a_run_at_once_and_says_so(folder: Path, number: int, code
     assert (last["event"], last["outcome"]) == ("run_finished", "interrupted")
 
 
+def test_a_run_that_was_started_to_ignore_a_hangup_goes_on(folder: Path):
+    (folder / "flowlang.toml").write_text(SLOW, encoding="utf-8")
+    words = ["nohup", *START, "run", "triage.flow", "--offline", "--mail", "x"]
+    with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None and process.stderr is not None
+        while "topic: started" not in process.stderr.readline():
+            assert process.poll() is None
+        process.send_signal(signal.SIGHUP)
+        assert "done: " in process.stderr.read()
+    assert process.returncode == 0
+
+
 @pytest.mark.parametrize("columns", ["20", "80"])
 def test_on_a_terminal_nothing_steers_it(folder: Path, columns: str):
     outer, inner = pty.openpty()
