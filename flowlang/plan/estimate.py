@@ -14,16 +14,16 @@ from graphlib import TopologicalSorter
 from ..language import ast, types
 from ..language.checked import CheckedFlow, CheckedLet, CheckedStep
 from ..language.checked_types import item_of, type_of
-from ..language.expression import Scope, evaluate, truth
 from ..language.types import Type, bare
-from ..language.values import EMPTY, Value, ValueMistake
+from ..language.values import EMPTY, Value
 from ..language.values import bare as bare_value
 from ..models.chat import Usage
 from ..models.cost import Prices, cost_usd, searches_of, tokens_of, worst_case_usd
 from .graph import Ask, Plan, PlannedStep
+from .known import Looks, Names, Unknown, holds, value_of
+from .need import NOBODY_KNOWS, Need, many, scaled
 from .sizes import (
     Size,
-    add,
     fixed,
     likely,
     likely_answer,
@@ -36,31 +36,8 @@ from .sizes import (
 
 _TURNS = 2  # of a model that may call tools
 _JUDGING = 80  # tokens around a rule
-_MOST_TURNS = 1_000  # of a loop that are looked at one by one; the others are like them
 _MOST_ITEMS = 10_000  # of one loop: a run goes through no more
-_MOST_LOOKED_AT = 10_000  # turns of all loops of steps, also in flows that are run in a loop
-_MOST_FILLED_IN = 100_000  # turns of all loops in texts
 _DEEPEST = 32  # flows that run each other; of what is below nobody knows
-
-
-@dataclass(frozen=True, slots=True)
-class Need:
-    """What a step or a run needs, probably and at most. None: nobody can know before it runs."""
-
-    calls: int | None = 0
-    most_calls: int | None = 0
-    tokens_in: int | None = 0
-    likely_usd: Decimal | None = Decimal(0)
-    most_usd: Decimal | None = Decimal(0)
-
-    def __add__(self, other: "Need") -> "Need":
-        return Need(
-            add(self.calls, other.calls),
-            add(self.most_calls, other.most_calls),
-            add(self.tokens_in, other.tokens_in),
-            _add(self.likely_usd, other.likely_usd),
-            _add(self.most_usd, other.most_usd),
-        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +56,7 @@ def estimate(
 
     `items` says of steps how many items they go through, where that is known although the list is not.
     """
-    needs = _Flow(plan, inputs, prices, _Looks(), items=items or {}).needs()
+    needs = _Flow(plan, inputs, prices, Looks(), items=items or {}).needs()
     nodes = {
         name: replace(node, calls=needs[name].calls, tokens_in=needs[name].tokens_in, cost_usd=needs[name].likely_usd)
         if node.kind in ("prompt", "run")
@@ -90,40 +67,6 @@ def estimate(
     return Estimate(replace(plan, nodes=nodes, calls=total.calls, cost_usd=total.likely_usd), needs, total)
 
 
-class _Unknown(Exception):
-    """Something is needed that nobody knows yet."""
-
-
-class _Names(dict[str, Value]):
-    """The values that are known. To ask for another name of the flow is no mistake: nobody knows it yet."""
-
-    def __missing__(self, name: str) -> Value:
-        raise _Unknown
-
-    def get(self, name: str, default: object = None) -> Value:
-        return self[name]
-
-
-@dataclass
-class _Looks:
-    """How many turns of loops may still be looked at: loops in loops have no end of them."""
-
-    steps: int = _MOST_LOOKED_AT
-    texts: int = _MOST_FILLED_IN
-
-    def of_step(self, turns: int) -> int:
-        """How many of a step's turns to look at: one at least."""
-        taken = max(1, min(turns, _MOST_TURNS, self.steps))
-        self.steps -= taken
-        return taken
-
-    def of_text(self, turns: int) -> int:
-        """How many turns of a loop in a text to look at: one at least, if there is one."""
-        taken = min(turns, max(1, self.texts))
-        self.texts -= taken
-        return taken
-
-
 class _Flow:
     """One run of one flow, as far as it is known."""
 
@@ -132,7 +75,7 @@ class _Flow:
         plan: Plan,
         inputs: Mapping[str, Value],
         prices: Prices,
-        looks: "_Looks",
+        looks: Looks,
         depth: int = 0,
         items: Mapping[str, int] | None = None,
         handed: Mapping[str, Size] | None = None,
@@ -142,7 +85,7 @@ class _Flow:
         self._plan = plan
         self._flow: CheckedFlow = plan.flow
         self._prices = prices
-        self._names = _Names(inputs)
+        self._names = Names(inputs)
         self._answers: dict[str, Size] = {}  # of prompt steps: one answer
         self._said: dict[str, Size] = {}  # of prompt steps: the conversation of one answer
         self._sources: dict[str, ast.Value] = {}  # of the names of loops: the list that they go through
@@ -158,26 +101,12 @@ class _Flow:
             node = nodes[name]
             found[node.name] = Need()
             if isinstance(node.of, CheckedLet):
-                value = self._known(node.of.value, self._names)
+                value = value_of(node.of.value, self._names)
                 if value is not None:
                     self._names[node.name] = value
             elif node.kind != "call":
                 found[node.name] = self._need(node, node.of)
         return found
-
-    def _known(self, value: ast.Value, names: Mapping[str, Value]) -> Value | None:
-        """The value, if all that it reads is known."""
-        try:
-            return evaluate(value, Scope(names))
-        except (_Unknown, KeyError, ValueMistake):
-            return None
-
-    def _truth(self, condition: ast.Condition, names: Mapping[str, Value]) -> bool | None:
-        """Whether a condition holds, if all that it reads is known; one that hangs on something empty does not."""
-        try:
-            return truth(condition, Scope(names)) is True
-        except (_Unknown, KeyError, ValueMistake):
-            return None
 
     # ── A step ──
 
@@ -199,24 +128,24 @@ class _Flow:
             calls = node.calls
             if step.name in self._counted and each.calls is not None and most is not None:
                 calls = most * each.calls
-            return _many(each, calls, self._usual_items(step, most), most)
+            return many(each, calls, self._usual_items(step, most), most)
         self._items[step.name] = len(turns)
         looked_at = turns[: self._looks.of_step(len(turns)) if step.loops else 1]
         total, is_sure = Need(), True
         for names in looked_at:
-            is_sure = is_sure and (step.when is None or self._truth(step.when, names) is not None)
+            is_sure = is_sure and (step.when is None or holds(step.when, names) is not None)
             total += self._need_once(node, step, names, kinds)
         if len(turns) > len(looked_at):
-            total = _scaled(total, len(turns), len(looked_at))
+            total = scaled(total, len(turns), len(looked_at))
         return total if is_sure or not total.calls else replace(total, calls=None)
 
-    def _turns(self, step: CheckedStep) -> list[_Names] | None:
+    def _turns(self, step: CheckedStep) -> list[Names] | None:
         """The names of each turn of a step that will or may be taken; None if it repeats over what nobody knows."""
         turns = [self._names]
         for loop in step.loops:
-            longer: list[_Names] = []
+            longer: list[Names] = []
             for names in turns:
-                items = self._known(loop.items, names)
+                items = value_of(loop.items, names)
                 listed = None if items is None else bare_value(items)
                 if listed is EMPTY:
                     continue
@@ -224,12 +153,12 @@ class _Flow:
                     return None
                 if len(longer) + len(listed) > _MOST_ITEMS:
                     return None
-                longer += [_Names({**names, loop.name: item}) for item in listed]
+                longer += [Names({**names, loop.name: item}) for item in listed]
             turns = longer
         for place, names in enumerate(turns, 1) if step.loops else ():
             names["place"] = Decimal(place)
         if step.when is not None:
-            turns = [names for names in turns if self._truth(step.when, names) is not False]
+            turns = [names for names in turns if holds(step.when, names) is not False]
         return turns
 
     def _kinds(self, step: CheckedStep) -> dict[str, Type]:
@@ -262,7 +191,7 @@ class _Flow:
         return product
 
     def _most_of(self, ref: ast.Ref, kinds: Mapping[str, Type]) -> int | None:
-        items = self._known(ref, self._names)
+        items = value_of(ref, self._names)
         listed = None if items is None else bare_value(items)
         if isinstance(listed, tuple):
             return len(listed)
@@ -299,11 +228,11 @@ class _Flow:
         self._note_answer(node, step, names, kinds)
         samples = self._count(step.samples, names)
         if samples is None:
-            return Need(None, None, None, None, None)
+            return NOBODY_KNOWS
         ask, answer = node.asks[0], self._answers[step.name]
         try:
             said = self._conversation(step, names, kinds)
-        except _Unknown:
+        except Unknown:
             calls = samples * (1 + sum(judge is not None for judge in node.judges))
             return Need(calls, calls, None, None, None)
         question = said + fixed(size_of_schema(step) + size_of_tools(step))
@@ -311,7 +240,7 @@ class _Flow:
         if step.tools:
             rounds = self._count(step.rounds, names)
             # Each turn sends all before it again.
-            need = replace(_scaled(need, _TURNS, 1), calls=1, most_calls=None if rounds is None else rounds + 1)
+            need = replace(scaled(need, _TURNS, 1), calls=1, most_calls=None if rounds is None else rounds + 1)
             need = replace(need, most_usd=None)
         for judge, ensured in zip(node.judges, step.ensures, strict=True):
             if judge is not None and isinstance(ensured.rule, ast.Text):
@@ -319,7 +248,7 @@ class _Flow:
                 verdict = Size(30, self._most_answer(judge))
                 need += self._asked(judge, said + answer + rule, verdict)
         self._said[step.name] = said + answer
-        return _scaled(need, samples, 1)
+        return scaled(need, samples, 1)
 
     def _asked(self, ask: Ask, question: Size, answer: Size) -> Need:
         """One call."""
@@ -336,23 +265,23 @@ class _Flow:
         given: dict[str, Value] = {}
         sizes: dict[str, Size] = {}
         for name, one in sub.flow.inputs.items():
-            if one.default is not None and (value := self._known(one.default, _Names())) is not None:
+            if one.default is not None and (value := value_of(one.default, Names())) is not None:
                 given[name] = value
             elif one.optional:
                 given[name] = EMPTY
         for name, handed in step.with_:
             given.pop(name, None)
-            if (value := self._known(handed, names)) is not None:
+            if (value := value_of(handed, names)) is not None:
                 given[name] = value
             elif isinstance(bare(type_of(handed, self._flow, kinds)), types.TextType):
-                with suppress(_Unknown):
+                with suppress(Unknown):
                     sizes[name] = self._slot(handed, names, kinds)
         if self._depth >= _DEEPEST:
-            return Need(None, None, None, None, None)
+            return NOBODY_KNOWS
         once = sum(_Flow(sub, given, self._prices, self._looks, self._depth + 1, handed=sizes).needs().values(), Need())
         if step.until is None or step.times == 1:
             return once
-        most = _scaled(once, step.times, 1)
+        most = scaled(once, step.times, 1)
         return replace(
             once, calls=None if once.calls else once.calls, most_calls=most.most_calls, most_usd=most.most_usd
         )
@@ -361,7 +290,7 @@ class _Flow:
         """A count that may be given by name; 1 if it is not there."""
         if written is None or isinstance(written, int):
             return 1 if written is None else written
-        found = self._known(written, names)
+        found = value_of(written, names)
         return int(found) if isinstance(found, Decimal) else None
 
     def _note_answer(
@@ -381,11 +310,11 @@ class _Flow:
     # ── Texts ──
 
     def _conversation(self, step: CheckedStep, names: Mapping[str, Value], kinds: Mapping[str, Type]) -> Size:
-        """What one call of a step is asked. Raises _Unknown where an input is missing."""
+        """What one call of a step is asked. Raises Unknown where an input is missing."""
         size = fixed(3)
         if step.continues is not None:
             if step.continues not in self._said:
-                raise _Unknown
+                raise Unknown
             size += self._said[step.continues]
         for message in step.messages:
             size += fixed(4) + self._text(message.text.parts, names, kinds)
@@ -402,7 +331,7 @@ class _Flow:
                 case ast.For():
                     size += self._for(part, names, kinds)
                 case ast.If(condition=condition, body=body, other=other):
-                    held = self._truth(condition, names)
+                    held = holds(condition, names)
                     if held is not None:
                         size += self._text(body if held else other, names, kinds)
                     else:
@@ -413,13 +342,13 @@ class _Flow:
         return size
 
     def _for(self, part: ast.For, names: Mapping[str, Value], kinds: Mapping[str, Type]) -> Size:
-        items = self._known(part.items, names)
+        items = value_of(part.items, names)
         listed = None if items is None else bare_value(items)
         if isinstance(listed, tuple):
             size = Size()
             looked_at = listed[: self._looks.of_text(len(listed))]
             for item in looked_at:
-                size += self._text(part.body, _Names({**names, part.name.text: item}), kinds)
+                size += self._text(part.body, Names({**names, part.name.text: item}), kinds)
             return size if len(looked_at) == len(listed) else Size(size.likely * len(listed) // len(looked_at), None)
         of = bare(type_of(part.items, self._flow, kinds))
         self._sources[part.name.text] = part.items
@@ -428,13 +357,13 @@ class _Flow:
         return body.times(likely_items(of) if most is None else min(most, likely_items(of)), most)
 
     def _slot(self, value: ast.Value, names: Mapping[str, Value], kinds: Mapping[str, Type]) -> Size:
-        found = self._known(value, names)
+        found = value_of(value, names)
         if found is not None:
             return fixed(tokens_of_value(found))
         if isinstance(value, ast.Ref) and len(value.parts) == 1 and value.parts[0].text in self._handed:
             return self._handed[value.parts[0].text]
         if self._hangs_on_input(value, names, kinds):
-            raise _Unknown
+            raise Unknown
         of = type_of(value, self._flow, kinds)
         most = most_of_type(of)
         return Size(likely(of), self._most_said(value) if most is None else most)
@@ -479,27 +408,5 @@ def _tokens_of_part(text: str) -> int:
     return _short(text) if len(text) < 1_000 else tokens_of(text)
 
 
-def _add(one: Decimal | None, two: Decimal | None) -> Decimal | None:
-    return None if one is None or two is None else one + two
-
-
 def _most(one: int | None, two: int | None) -> int | None:
     return None if one is None or two is None else max(one, two)
-
-
-def _scaled(need: Need, times: int, by: int) -> Need:
-    """The need of so many, by that of `by`."""
-    return Need(
-        None if need.calls is None else need.calls * times // by,
-        None if need.most_calls is None else need.most_calls * times // by,
-        None if need.tokens_in is None else need.tokens_in * times // by,
-        None if need.likely_usd is None else need.likely_usd * times / by,
-        None if need.most_usd is None else need.most_usd * times / by,
-    )
-
-
-def _many(each: Need, calls: int | None, usual: int, most: int | None) -> Need:
-    """The need of a step that repeats over what nobody knows; `calls` is what the flow alone tells."""
-    likely = _scaled(each, usual if calls is None else calls, 1 if calls is None else max(1, each.calls or 1))
-    at_most = _scaled(each, most, 1) if most is not None else Need(None, None, None, None, None)
-    return replace(likely, calls=calls, most_calls=at_most.most_calls, most_usd=at_most.most_usd)

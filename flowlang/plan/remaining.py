@@ -11,8 +11,9 @@ from typing import Literal
 from ..language.checked import CheckedStep
 from ..models.chat import Usage
 from ..models.cost import Prices, tokens_of_request, worst_case_usd
-from .estimate import Estimate, Need
+from .estimate import Estimate
 from .graph import PlannedStep
+from .need import Need
 from .seen import Asked, Looked, Seen
 from .sizes import likely_answer
 

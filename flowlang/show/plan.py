@@ -9,8 +9,9 @@ from ..language.checked import CheckedLimits, CheckedStep
 from ..language.expression import Scope
 from ..language.template import render
 from ..language.values import Value, ValueMistake
-from ..plan.estimate import Estimate, Need
+from ..plan.estimate import Estimate
 from ..plan.graph import Plan, PlannedStep
+from ..plan.need import Need
 from ..plan.remaining import Saved
 from ..run.budget import dollars, in_words
 from .numbers import count, money
