@@ -25,16 +25,20 @@ OUTCOMES = {"done": "done", "failed": "failed", "limit": "stopped by a limit", "
 
 @record
 class KeptRun:
-    """The number under which a run was kept; `store` goes behind commands that look for it, mostly nothing."""
+    """The number under which a run was kept; `store` goes behind commands that look for it, mostly nothing.
+
+    `allowed` goes behind the one that runs it again: what the user allowed this run alone.
+    """
 
     number: int
     store: str = ""
+    allowed: str = ""
 
     def commands(self, step: str = "", first: str = "") -> str:
         """What to do `first`, and what to type next: to see what was asked and answered, and to do what is missing."""
         show = f"flowlang show {self.number}{f' {step}' if step else ''}{self.store}"
         what = f"run {self.number}: {first}what it asked and was answered"
-        return f"{what}: {show}     again: flowlang retry {self.number}{self.store}"
+        return f"{what}: {show}     again: flowlang retry {self.number}{self.store}{self.allowed}"
 
 
 def failures(report: Report, kept: KeptRun | None = None) -> list[Diagnostic]:

@@ -232,7 +232,7 @@ def test_a_store_elsewhere_is_named_in_what_to_type_next(flowlang, folder: Path,
         told = flowlang("run", "claims.flow", "--mail", "Hm", "--trust", "--store", "elsewhere")
     assert told.err.endswith(
         "run 1: what it asked and was answered: flowlang show 1 claims --store elsewhere"
-        "     again: flowlang retry 1 --store elsewhere\n"
+        "     again: flowlang retry 1 --store elsewhere --trust\n"
     )
     assert flowlang("show", "1", "claims", "--store", "elsewhere").code == 0
 
