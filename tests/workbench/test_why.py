@@ -92,6 +92,15 @@ def test_before_the_first_run_everything_is_new(flowlang: Say, gateway: Gateway,
     assert not (folder / ".flowlang").exists()
 
 
+def test_a_step_that_is_skipped_is_not_told_as_answered(flowlang: Say, gateway: Gateway, folder: Path) -> None:
+    edit(folder, "step title\n", 'step title\n  when reader is "lawyer"\n')
+    run(flowlang)
+    assert steps(flowlang, *INPUTS)["title"]["status"] == "cached"  # programs know three words
+    _, out, _ = flowlang("plan", "brief.flow", *INPUTS)
+    assert "title    skipped  0 " in out
+    assert "\n\n`title`: it is skipped: its `when` did not hold\nNothing is left to ask.\n" in out
+
+
 def test_after_a_run_nothing_is_left_and_the_next_run_sends_nothing(flowlang: Say, gateway: Gateway) -> None:
     run(flowlang)
     found = steps(flowlang, *INPUTS)
