@@ -83,6 +83,7 @@ def test_a_run_is_told_with_its_inputs_steps_and_failures(flowlang, kept: Path):
     lines = {line.split("  ")[0]: line for line in told.splitlines()}
     assert lines["claims"].split()[1:4] == ["done", "1", "0"]
     assert "failed" in lines["verdict"] and "not run, since another failed" in lines["summary"]
+    assert all(lines[name].endswith("s") for name in ("claims", "verdict")) and lines["summary"].endswith("-")
     assert "error[bad-request]: " in told and "(item 2)" in told and " --> claims.flow:14:6" in told
     assert told.endswith("again, only what is missing: flowlang retry 1\n")
 
