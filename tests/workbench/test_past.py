@@ -104,6 +104,29 @@ def test_a_step_is_told_as_it_was_asked_and_answered(flowlang, kept: Path):
     assert "item 2" not in flowlang("show", "1", "verdict", "--item", "1").out
 
 
+def test_an_answer_that_did_not_fit_is_not_called_ok(flowlang, folder: Path, monkeypatch: pytest.MonkeyPatch):
+    flow = """\
+input mail: text
+let both = [mail, "B"]
+step kind
+  model: gpt-5-4
+  tries: 2
+  repeat for each one in both
+  failures: skip
+  returns: one of bug, other
+  prompt: "What is {{ one }}?"
+output kind
+"""
+    answers = {"What is A?": ["fault", "bugs"], "What is B?": ["fault", "bug"]}
+    with Gateway(lambda request: answers[str(request["messages"][0]["content"])[:10]].pop(0)) as url:
+        project(folder, url, monkeypatch, flow)
+        assert flowlang("run", "claims.flow", "--mail", "A", "--trust", "--at-once", "1").code == 1
+    told = flowlang("show", "1", "kind").out
+    states = sorted(line.split(",")[1].strip() for line in told.splitlines() if line.startswith("━━"))
+    assert states == ["item 1: did not fit", "item 1: did not fit", "item 2: did not fit", "item 2: ok"]
+    assert {one["status"] for one in json.loads(flowlang("show", "1", "kind", "--json").out)["calls"]} == {"ok"}
+
+
 def test_what_came_from_before_is_told_as_it_was_then(flowlang, kept: Path):
     told = flowlang("show", "2", "claims").out
     assert "from before, of run 1" in told and "A long mail." in told and '{"answer": ["It is late."' in told
