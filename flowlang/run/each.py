@@ -207,7 +207,8 @@ class _Rows:
         text, error = self._text_of(number, outputs, error)
         self._count(error)
         rule, message = (error.rule, error.message) if error is not None else ("", "")
-        self.emit(RowFinished(path, number, rule, message, self.gate.clock() - started))
+        met = error.place if error is not None else None
+        self.emit(RowFinished(path, number, rule, message, self.gate.clock() - started, met))
         try:
             self.line.take(number, text)
         except FileMistake as mistake:

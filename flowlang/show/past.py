@@ -154,7 +154,7 @@ def step_outcome(step: StepOfRun) -> str:
 
 
 def diagnostic_of(failed: PastStep, run: PastRun, teller: Teller) -> Diagnostic:
-    """A failure at the line of the flow as it was then."""
+    """A failure at the line of the flow as it was then; without a file where no line of it met the failure."""
     body = failed.body
     place = body.get("place")
     place = place if isinstance(place, dict) else {}
@@ -169,7 +169,7 @@ def diagnostic_of(failed: PastStep, run: PastRun, teller: Teller) -> Diagnostic:
     message = str(body.get("message", "")) + (f" ({', '.join(where)})" if where else "")
     hints = body.get("hints")
     told = tuple(str(one) for one in hints) if isinstance(hints, list) else ()
-    source = SourceFile(path, text if place else "")
+    source = SourceFile(path, text) if place else SourceFile("", "")
     return Diagnostic(str(body.get("rule", "failed")), message, source, Span(start, max(start, end)), told)
 
 

@@ -158,7 +158,10 @@ def whole(history: History, run: PastRun) -> WholeRun:
             ended = exchange.began_s + exchange.seconds
             calling[exchange.path, exchange.step] = min(first, exchange.began_s), max(last, ended)
     unmet: list[PastStep] = []
+    rows: set[int | None] = set()  # whose failure is told with the step that met it
     for one in history.steps(run.number):
+        if one.body.get("outcome") == "failed":
+            rows.add(row_of(one.path))
         if not one.step:
             unmet.append(one)
         elif one.body.get("outcome") != "result":
@@ -170,7 +173,8 @@ def whole(history: History, run: PastRun) -> WholeRun:
         step.seconds = max(step.seconds, last - first)
     order = {name: place for place, name in enumerate(steps)}
     ordered = sorted(steps.values(), key=lambda one: (order.get(one.name.partition(".")[0], 0), order[one.name]))
-    return WholeRun(run, outcome_of(history, run), tuple(ordered), tuple(unmet))
+    own = (one for one in unmet if one.body.get("outcome") != "row failed" or row_of(one.path) not in rows)
+    return WholeRun(run, outcome_of(history, run), tuple(ordered), tuple(own))
 
 
 def graph_of(run: PastRun) -> tuple[Sequence[Any], ...]:

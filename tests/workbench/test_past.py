@@ -201,6 +201,31 @@ def test_a_row_of_a_run_for_every_row(flowlang, folder: Path):
     assert flowlang("show", "last", "topic", "--item", "2").code == 2  # a row is no item
 
 
+def test_what_is_wrong_with_a_row_is_told_once_at_the_line_that_met_it(flowlang, folder: Path):
+    flow = """\
+input mail: text
+input page: whole number
+step said
+  prompt: "{{ mail }}"
+let wrong = mail | parse json
+step of_page
+  prompt: "{{ page }} {{ wrong }}"
+output said
+output of_page
+"""
+    (folder / "rows.flow").write_text(flow, encoding="utf-8")
+    (folder / "rows.csv").write_text("mail,page\n1,1\n{,2\n3,two\n4\n", encoding="utf-8")
+    assert flowlang("run", "rows.flow", "--each", "rows.csv", "--offline").code == 1
+    told = flowlang("show").out.splitlines()
+    assert [line for line in told if line.startswith(("error[", " -->"))] == [
+        "error[wrong-value]: the text is not JSON: something is wrong at its line 1, column 2 (in row[2])",
+        " --> rows.flow:5:5",
+        'error[wrong-value]: row 3 (line 4) of `rows.csv`: `page` must be a whole number: "two" is no number',
+        " --> rows.flow:2:7",
+        "error[bad-file]: row 4 (line 5) of `rows.csv` has 1 cell, the header has 2",
+    ]
+
+
 def test_a_shell_completes_the_numbers_of_runs(flowlang, kept: Path, monkeypatch: pytest.MonkeyPatch):
     for typed, expected in (("flowlang show ", "plain,last\nplain,2\nplain,1\n"), ("flowlang retry 1", "plain,1\n")):
         monkeypatch.setenv("_FLOWLANG_COMPLETE", "bash_complete")
