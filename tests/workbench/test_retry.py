@@ -78,6 +78,19 @@ def test_the_command_that_goes_on_works_as_it_stands(flowlang, folder: Path, mon
         assert flowlang(*shlex.split(command)).out == "Good.\n"
 
 
+def test_what_the_same_command_has_done_since_is_not_repeated(flowlang, folder: Path, monkeypatch: pytest.MonkeyPatch):
+    gateway = Gateway(says, faults=numbered({1: "400-parameter", 3: "400-parameter", 4: "400-parameter"}))
+    with gateway as url:
+        project(folder, url, monkeypatch)
+        command = ("run", "claims.flow", "--trust", "--at-once", "1")
+        assert flowlang(*command, "--mail", "One").code == 1
+        assert flowlang(*command, "--mail", "Two", "--only", "claims").code == 0
+        assert flowlang(*command, "--mail", "Two").code == 1  # another command: it needs more
+        assert flowlang(*command, "--mail", "Two").code == 1
+        assert flowlang(*command, "--mail", "Two").code == 0
+        assert "again: run 1 of " in flowlang("retry", "--trust").err
+
+
 def test_a_run_that_ended_well_is_not_repeated(flowlang, folder: Path, monkeypatch: pytest.MonkeyPatch):
     with Gateway(says) as url:
         project(folder, url, monkeypatch)
