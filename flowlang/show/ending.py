@@ -82,9 +82,9 @@ def last_line(report: Report, exit_code: int, flow: str, offline: bool, plan: Pl
     elif report.unpriced and not offline:
         parts.append("nobody knows the price")
     parts.append(duration(report.seconds))
-    if report.skipped:
-        parts.append(f"{len(report.skipped)} skipped")
-    if failed := len(_steps(report.failed) | _steps(report.consequences)):
+    if skipped := _skipped(report):
+        parts.append(f"{skipped} skipped")
+    if failed := len(_steps((*report.failed, *report.consequences))):
         parts.append(f"{failed} failed")
     if unmet := sum(not one.step for one in report.failed):
         parts.append(f"{count(unmet, 'expectation')} not met")
@@ -99,7 +99,7 @@ def run_summary(report: Report, flow: str, exit_code: int) -> str:
     """How a run came out."""
     rows = [
         ("outcome", f"{OUTCOMES[report.outcome]}, exit code {exit_code}"),
-        ("steps", f"{report.finished} done, {len(report.skipped)} skipped"),
+        ("steps", f"{report.finished} done, {_skipped(report)} skipped"),
         ("calls", f"{report.calls:,}"),
         ("time", duration(report.seconds)),
     ]
@@ -169,8 +169,13 @@ def _asked_for_nothing(report: Report, plan: Plan, rules: Sequence[str] = _NO_US
     return ""
 
 
-def _steps(failed: Iterable[StepFailed]) -> set[tuple[str, str]]:
-    return {(one.path, one.step) for one in failed if one.step}
+def _steps(failed: Iterable[StepFailed]) -> set[str]:
+    """The flow's own steps that failed, also for what failed in a flow that they run."""
+    return {one.path.partition("/")[0].partition("[")[0] or one.step for one in failed if one.path or one.step}
+
+
+def _skipped(report: Report) -> int:
+    return sum(not one.path for one in report.skipped)
 
 
 def told_files(paths: Sequence[str]) -> str:
