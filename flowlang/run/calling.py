@@ -93,6 +93,7 @@ class Gate:
         self._places = asyncio.Semaphore(at_once)
         self._final: ModelError | None = None
         self._is_scarce = False  # this computer has once had no room for a call
+        self._has_waited: set[str] = set()  # steps of which it was told that another process asks the same
         self._factors: dict[str, Decimal] = {}  # by how much calls to a model cost more than was thought possible
 
     async def ask(
@@ -124,6 +125,7 @@ class Gate:
                 return self._from_before(keeping, question, found)
             async with keeping.alone(question.key, reuse) as waited:
                 if isinstance(found, Busy):
+                    self._tell_of_waiting(asker)
                     await keeping.until_over(found, budget.check_time)
                     found = keeping.find(question.key, reuse)
                 elif waited:
@@ -182,6 +184,12 @@ class Gate:
                 f"{full.message}: fewer calls are made at the same time (`ulimit -n` says how many files it allows)"
             )
             self.emit(Noted(asker.path, asker.step, message))
+
+    def _tell_of_waiting(self, asker: Asker) -> None:
+        """Says once for each step why nothing seems to happen."""
+        if asker.step not in self._has_waited:
+            self._has_waited.add(asker.step)
+            self.emit(Noted(asker.path, asker.step, "another run asks the same right now: its answer is waited for"))
 
     def _refuse_if_final(self) -> None:
         """After an error that no further call can do better than, none is sent."""
