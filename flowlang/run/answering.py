@@ -445,7 +445,8 @@ def _taken(tool: CheckedTool, given: Value) -> Mapping[str, Value]:
 
 
 def _failure_of(error: ModelError, place: Place) -> Failure:
-    hint = _NEXT.get(error.rule, "")
+    rests = error.rule == "unreachable" and not error.retryable  # it says itself that trying again is no use
+    hint = _NEXT.get("resting" if rests else error.rule, "")
     if error.rule == "cut-off" and not error.retryable:
         hint = "a larger `max_tokens` gives it more room"
     key = f"the key is the one in {error.key_env}" if error.key_env else ""
@@ -467,6 +468,7 @@ _NEXT = {
     "refused": "what to look at: flowlang explain refused",
     "bad-request": "what was sent: flowlang preview … --json; what else it may be: flowlang explain bad-request",
     "unreachable": "more `tries:` go on for longer, and a `fallback:` is asked when this one fails for good",
+    "resting": "a `fallback:` is asked when this one fails for good",
     "content-refused": "another wording may help, or another model: a `fallback:` is asked when this one fails",
 }
 
