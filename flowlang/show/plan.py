@@ -241,12 +241,8 @@ def _saved_in_all(saved: Saved, calls: int | None, has_unknown: bool) -> str:
     of = f" of {saved.calls + calls:,}" if calls is not None else ""
     up_to = " at most" if of and has_unknown else ""
     known = f", about {money(saved.cost_usd)} saved" if saved.cost_usd else ""
-    one = saved.calls == 1 and not of
-    return (
-        f"{saved.calls:,}{of} calls{up_to} are answered already{known}."
-        if not one
-        else f"1 call is answered already{known}."
-    )
+    noun = "call" if saved.calls + (calls or 0) == 1 else "calls"
+    return f"{saved.calls:,}{of} {noun}{up_to} {'is' if saved.calls == 1 else 'are'} answered already{known}."
 
 
 def _against_limits(total: Need, limits: CheckedLimits) -> list[str]:
