@@ -19,11 +19,12 @@ from ..models.errors import BadAnswer, ModelError
 from ..plan.graph import Ask, PlannedStep
 from ..plan.requests import Plain, build_request, judge_messages, rule_text, settled, timeout_s_of, tries_of
 from .budget import Budget
-from .calling import Asker, Gate
+from .calling import Gate
 from .event import Emit, Noted
 from .exit import FINAL, OF_RULE
 from .keeping import ANY, Reuse
 from .outcome import Failure, StepFailure
+from .question import Asker
 from .standing import StoodIn
 from .tool_use import ToolUse
 from .unmet import sides_of

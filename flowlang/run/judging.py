@@ -13,11 +13,11 @@ from ..plan.graph import Ask, Defaults, Plan, PlannedStep
 from ..plan.requests import asks_of, judge_messages
 from .answering import Answering
 from .budget import Budget, max_cost_budget
-from .calling import Asker
 from .event import Event
 from .executor import together
 from .means import Means
 from .outcome import UNMET, Failure, LimitReached, StepFailure
+from .question import Asker
 from .tool_use import ToolUse
 from .unmet import Known, shown
 

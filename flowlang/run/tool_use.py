@@ -9,11 +9,12 @@ from ..language.values import EMPTY, Secret, Value, ValueMistake
 from ..models.chat import ChatMessage, ToolCall
 from ..record import record
 from .budget import in_words
-from .calling import Asker, Gate
+from .calling import Gate
 from .event import Emit, ToolCalled
 from .fitting import Misfit, fitted
 from .ground import Together
 from .outcome import Failure, StepFailure
+from .question import Asker
 from .tools import PerformTool, ToolFailed
 
 MOST_AT_A_TURN = 32  # tools that a model may call in one turn

@@ -15,13 +15,13 @@ from ..plan.graph import Ask, Plan, PlannedStep
 from ..plan.requests import EmptyParameter, rendered_messages, settled, timeout_s_of, tries_of
 from .ahead import wrong_count
 from .answering import Answering
-from .calling import Asker
 from .event import Noted
 from .files import without_last_break
 from .fitting import Misfit, fitted
 from .ground import Conversation, Ground, held, left_out, worked_out
 from .inputs import defaults_of
 from .outcome import FAILED_BEFORE, Done, Failed, Failure, LeftOut, LimitReached, Skipped, StepFailure
+from .question import Asker
 from .tool_use import ToolUse
 from .tools import ToolFailed, shortened
 
