@@ -222,7 +222,11 @@ def misfits_in(found: Iterable[Exchange], failed: Iterable[PastStep], teller: Te
                 numbers.add(before.number)
         last[who] = one
     samples = Counter((path, item) for path, item, _ in last)
-    items = {(one.path, one.body.get("item")) for one in failed if one.body.get("rule") == "bad-answer"}
+    items = {
+        (one.path, one.body.get("item"))
+        for one in failed
+        if one.body.get("rule") == "bad-answer" and not str(one.body.get("message")).startswith("the judge of ")
+    }
     for (path, item, _), one in last.items():
         if one.status == "ok" and (path, item) in items and samples[path, item] == 1:
             numbers.add(one.number)

@@ -124,6 +124,9 @@ output kind
     told = flowlang("show", "1", "kind").out
     states = sorted(line.split(",")[1].strip() for line in told.splitlines() if line.startswith("━━"))
     assert states == ["item 1: did not fit", "item 1: did not fit", "item 2: did not fit", "item 2: ok"]
+    assert flowlang("show", "1", "--html", "run.html").code == 0
+    page = (folder / "run.html").read_text(encoding="utf-8")
+    assert [page.count(f'class="took{state}') for state in (' warn">did not fit,', '">ok,')] == [3, 1]
     assert {one["status"] for one in json.loads(flowlang("show", "1", "kind", "--json").out)["calls"]} == {"ok"}
 
 
