@@ -18,6 +18,8 @@ from statistics import median
 from stand_in import ROOT, StandIn, stand_in
 from stopwatch import FLOWLANG, tell_aim
 
+from tests.workbench.saving import QUIET, WAYS, rename_over
+
 QUIET_S = 0.05
 SETTINGS = '[project]\nprovider = "stand-in"\n[providers.stand-in]\nbase_url = "{url}"\nat_once = 64\n'
 LONGEST_S = 60.0
@@ -106,52 +108,3 @@ def flow_of(steps: int, number: int) -> str:
         f'step s{n}\n  model: stand-in/m1\n  prompt: "Say {n}{f", again {number}" if n == steps // 2 else ""}."\n\n'
         for n in range(steps)
     )
-
-
-# ── How editors save ──
-
-
-def truncate(path: Path, text: str) -> None:
-    """Empties the file and writes it."""
-    path.write_text(text, encoding="utf-8")
-
-
-def rename_over(path: Path, text: str) -> None:
-    """Writes beside it and renames that over it."""
-    (draft := path.with_name(".draft~")).write_text(text, encoding="utf-8")
-    draft.replace(path)
-
-
-def backup(path: Path, text: str) -> None:
-    """Renames the file away, writes it anew, and takes the backup away."""
-    path.replace(old := path.with_name(f"{path.name}~"))
-    path.write_text(text, encoding="utf-8")
-    old.unlink()
-
-
-def twice(path: Path, text: str) -> None:
-    """Writes half of it, and all of it 30 ms later."""
-    path.write_text(text[: len(text) // 2], encoding="utf-8")
-    time.sleep(0.03)
-    path.write_text(text, encoding="utf-8")
-
-
-def mode_only(path: Path, text: str) -> None:
-    """Changes who may read it."""
-    path.chmod(0o600 if path.stat().st_mode & 0o077 else 0o644)
-
-
-def same_again(path: Path, text: str) -> None:
-    """Writes what stands there."""
-    path.write_text(path.read_text(encoding="utf-8"), encoding="utf-8")
-
-
-WAYS = {
-    "truncate and write": truncate,
-    "rename over": rename_over,
-    "backup and rename": backup,
-    "two writes 30 ms apart": twice,
-    "mode change only": mode_only,
-    "no change": same_again,
-}
-QUIET = ("mode change only", "no change")  # nothing may come of these

@@ -33,6 +33,7 @@ from tests.gateway import (
     mixed,
     numbered,
 )
+from tests.gateway.__main__ import main
 from tests.gateway.contract import complaint
 from tests.gateway.log import most_open
 from tests.gateway.model import Limiter, PromptCache
@@ -810,3 +811,21 @@ def test_it_runs_in_a_loop_and_as_a_process() -> None:
         assert json.load(urllib.request.urlopen(f"{control}forget"))["requests"] == 0
         process.stdin.close()
         assert process.wait(10) == 0
+
+
+@pytest.mark.parametrize(
+    ("fault", "told"),
+    [
+        ("cut=0.1", "no fault is called cut; there is cut-at-byte, cut-after-event"),
+        ("drp=0.1", "no fault is called drp; there is drip"),
+        ("drip", "its rate is a number from 0 to 1, as in drip=0.1"),
+        ("drip=9", "its rate is a number from 0 to 1, as in drip=0.1"),
+    ],
+)
+def test_a_wrong_fault_on_the_command_line_is_told(
+    fault: str, told: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["gateway", "--fault", fault])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == 2 and capsys.readouterr().err.endswith(f"argument --fault: {told}\n")

@@ -19,6 +19,7 @@ from ..language.values import EMPTY, Value
 from ..language.values import bare as bare_value
 from ..models.chat import Usage
 from ..models.cost import Prices, cost_usd, searches_of, tokens_of, worst_case_usd
+from .alike import asked_once
 from .graph import Ask, Plan, PlannedStep
 from .known import Looks, Names, Unknown, holds, value_of
 from .need import NOBODY_KNOWS, Need, many, scaled
@@ -50,13 +51,19 @@ class Estimate:
 
 
 def estimate(
-    plan: Plan, inputs: Mapping[str, Value], prices: Prices, items: Mapping[str, int] | None = None
+    plan: Plan,
+    inputs: Mapping[str, Value],
+    prices: Prices,
+    items: Mapping[str, int] | None = None,
+    *,
+    keeps: bool = False,
 ) -> Estimate:
     """What a run of the plan needs with these inputs; those that are not given are not known.
 
-    `items` says of steps how many items they go through, where that is known although the list is not.
+    `items` says of steps how many items they go through, where that is known although the list is not. `keeps`: what is
+    answered is kept, so that items that ask the same ask once.
     """
-    needs = _Flow(plan, inputs, prices, Looks(), items=items or {}).needs()
+    needs = _Flow(plan, inputs, prices, Looks(keeps=keeps), items=items or {}).needs()
     nodes = {
         name: replace(node, calls=needs[name].calls, tokens_in=needs[name].tokens_in, cost_usd=needs[name].likely_usd)
         if node.kind in ("prompt", "run")
@@ -130,6 +137,8 @@ class _Flow:
                 calls = most * each.calls
             return many(each, calls, self._usual_items(step, most), most)
         self._items[step.name] = len(turns)
+        if self._looks.keeps and len(turns) > 1:
+            turns = asked_once(node, step, turns)
         looked_at = turns[: self._looks.of_step(len(turns)) if step.loops else 1]
         total, is_sure = Need(), True
         for names in looked_at:

@@ -56,6 +56,7 @@ class PlannedStep:
     continued_by_loop: str | None  # the loop whose items are the answers that the step continues
     is_continued: bool
     status: str = "new"  # "cached", "new" or "unknown"
+    without_asking: str = ""  # "skipped" or "fails", of a step that is called cached since it would ask nothing
     tokens_in: int | None = None
     cost_usd: Decimal | None = None
     because: str = "it was never asked"

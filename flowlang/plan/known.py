@@ -28,10 +28,14 @@ class Names(dict[str, Value]):
 
 @dataclass
 class Looks:
-    """How many turns of loops may still be looked at: loops in loops have no end of them."""
+    """How many turns of loops may still be looked at: loops in loops have no end of them.
+
+    `keeps`: what is answered is kept, so that equal turns ask once.
+    """
 
     steps: int = _MOST_LOOKED_AT
     texts: int = _MOST_FILLED_IN
+    keeps: bool = False
 
     def of_step(self, turns: int) -> int:
         """How many of a step's turns to look at: one at least."""

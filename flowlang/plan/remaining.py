@@ -50,12 +50,19 @@ def remaining(estimated: Estimate, looked: Looked, prices: Prices, because: Beca
     for name, node in estimated.plan.nodes.items():
         seen, status = looked.of(name), status_of(node, looked)
         needs[name] = need = _need_of(node, seen, estimated.needs[name], prices)
-        nodes[name] = told = replace(node, status=status, because=because(node, seen, status))
+        without = _without_asking(seen) if status == "cached" else ""
+        told = replace(node, status=status, without_asking=without, because=because(node, seen, status))
+        nodes[name] = told
         if node.kind in ("prompt", "run"):
             nodes[name] = replace(told, calls=need.calls, tokens_in=need.tokens_in, cost_usd=need.likely_usd)
     total = sum(needs.values(), Need())
     plan = replace(estimated.plan, nodes=nodes, calls=total.calls, cost_usd=total.likely_usd)
     return Estimate(plan, needs, total)
+
+
+def _without_asking(seen: Seen) -> str:
+    """How a step comes out that never gets to ask; nothing where its answers are there."""
+    return "skipped" if seen.skipped else "fails" if seen.failed else ""
 
 
 def saved_by(looked: Looked, prices: Prices) -> Saved:

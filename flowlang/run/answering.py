@@ -5,37 +5,31 @@ because the answer did not fit, and those of the fallbacks. Turns of tools and c
 fallback has one try kept for it. What is asked again goes on from what was said: the wrong answer and what was wrong.
 """
 
-import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from ..language import ast
 from ..language.checked import CheckedStep, CheckedTool, Ensured, Place
 from ..language.expression import Scope, holds
-from ..language.reading import read_json
 from ..language.types import Type, spelled
-from ..language.values import EMPTY, Secret, Value, ValueMistake
+from ..language.values import Value, ValueMistake
 from ..models.answer import JUDGEMENT, read_kindly, told_again, told_rule
-from ..models.chat import ChatMessage, ChatRequest, Reply, ToolCall
+from ..models.chat import ChatMessage, ChatRequest, Reply
 from ..models.errors import BadAnswer, ModelError
 from ..plan.graph import Ask, PlannedStep
 from ..plan.requests import Plain, build_request, judge_messages, rule_text, settled, timeout_s_of, tries_of
-from .budget import Budget, in_words
-from .calling import Asker, Gate
-from .event import Emit, Noted, ToolCalled
+from .budget import Budget
+from .calling import Gate
+from .event import Emit, Noted
 from .exit import FINAL, OF_RULE
-from .fitting import Misfit, fitted
-from .ground import Together
 from .keeping import ANY, Reuse
 from .outcome import Failure, StepFailure
+from .question import Asker
 from .standing import StoodIn
-from .tools import PerformTool, ToolFailed
+from .tool_use import ToolUse
 from .unmet import sides_of
 from .waiting import Waiting
 
-MOST_AT_A_TURN = 32  # tools that a model may call in one turn
-MOST_RESULTS = 2_000_000  # characters of all the results of one turn
-TOO_MANY = f"the tool was not called: at most {MOST_AT_A_TURN} calls may be made in one turn"
 EXCERPT = 60  # characters of an answer, before and behind what is wrong in it
 
 
@@ -79,9 +73,7 @@ class Answering:
     gate: Gate
     budget: Budget
     emit: Emit
-    perform_tool: PerformTool
-    secrets: Mapping[str, Secret]
-    together: Together
+    using: ToolUse
     waiting: Waiting
     stood_in: StoodIn | None = None  # what is answered in the model's stead
 
@@ -339,7 +331,7 @@ class Answering:
                 break
             parts = (reply.text,) if reply.text else ()
             turns = (*turns, ChatMessage("assistant", parts, reply.tool_calls, rest=reply.rest, said_by=ask.model))
-            turns += await self._results_of(reply.tool_calls, tools, timeout_s_of(parameters))
+            turns += await self.using.results_of(reply.tool_calls, tools, timeout_s_of(parameters))
             free = True
         what = f"in {rounds} turn" if rounds == 1 else f"in {rounds} turns"
         message = f"step `{self.step.name}` called tools {what} and gave no answer"
@@ -354,98 +346,10 @@ class Answering:
         except ModelError as too_long:
             raise _Unanswered(_failure_of(too_long, self.step.place)) from None
 
-    async def _results_of(
-        self, calls: tuple[ToolCall, ...], tools: tuple[CheckedTool, ...], timeout_s: float
-    ) -> tuple[ChatMessage, ...]:
-        """What the model is told of the tools that it called, in the order of its calls; they run side by side."""
-        results = {place: TOO_MANY for place in range(MOST_AT_A_TURN, len(calls))}
-        wrong: dict[int, StepFailure] = {}
-
-        async def work(place: int) -> bool:
-            try:
-                results[place] = await self._result_of(calls[place], tools, timeout_s)
-            except StepFailure as one:
-                wrong[place] = one
-            return not wrong
-
-        await self.together(range(min(len(calls), MOST_AT_A_TURN)), len(calls), work)
-        if wrong:
-            raise wrong[min(wrong)]
-        left = MOST_RESULTS
-        for place in sorted(results):
-            left -= len(results[place])
-            if left < 0:
-                results[place] = "the result is left out: together they are too long"
-        return tuple(ChatMessage("tool", (results[place],), tool_call_id=call.id) for place, call in enumerate(calls))
-
-    async def _result_of(self, call: ToolCall, tools: tuple[CheckedTool, ...], timeout_s: float) -> str:
-        """What the model is told that its tool call came to."""
-        tool = next((tool for tool in tools if tool.name == call.name), None)
-        if tool is None:
-            return f"there is no tool called {call.name}; there are: {', '.join(tool.name for tool in tools)}"
-        try:
-            takes = _taken(tool, read_json(call.arguments or "{}"))
-        except ValueMistake as mistake:
-            return f"the tool was not called: {mistake.message}"
-        except Misfit as misfit:
-            return f"the tool was not called: {misfit.sentence(tool.name)}"
-        try:
-            result = await perform(
-                self.perform_tool, tool, takes, self.secrets, self.asker, self.emit, self.gate, timeout_s
-            )
-            return "nothing" if result is None else result
-        except ToolFailed as failed:
-            if not failed.told:
-                raise StepFailure(Failure(failed.rule, failed.message, self.step.place, failed.hints)) from None
-            return failed.message
-
-
-async def perform(
-    perform_tool: PerformTool,
-    tool: CheckedTool,
-    takes: Mapping[str, Value],
-    secrets: Mapping[str, Secret],
-    asker: Asker,
-    emit: Emit,
-    gate: Gate,
-    timeout_s: float,
-) -> str | None:
-    """A tool's result, None for nothing; tells that it was called. Raises ToolFailed.
-
-    Where the run that this one repeats has the result already, the tool is not called again.
-    """
-    results = gate.keeping.results if gate.keeping is not None else None
-    started, status = gate.clock(), "failed"
-    where = (asker.path, asker.step, asker.item, tool, takes)
-    if results is not None and (before := results.take(*where)) is not None:
-        emit(ToolCalled(asker.path, asker.step, asker.item, tool.name, "from before", 0.0))
-        return before.text
-    try:
-        async with asyncio.timeout(timeout_s):
-            if gate.between is None:
-                result = await perform_tool(tool, takes, secrets)
-            else:
-                result = await gate.between.performed(asker, tool, takes, lambda: perform_tool(tool, takes, secrets))
-        status = "ok"
-        if results is not None:
-            results.keep(*where, result)
-        return result
-    except TimeoutError:
-        hint = "`timeout:` of the step sets how long it may take"
-        raise ToolFailed(f"tool `{tool.name}` failed: it was not done after {in_words(timeout_s)}", hint) from None
-    finally:
-        emit(ToolCalled(asker.path, asker.step, asker.item, tool.name, status, gate.clock() - started))
-
-
-def _taken(tool: CheckedTool, given: Value) -> Mapping[str, Value]:
-    """What a tool takes, out of what the model gave. Raises Misfit."""
-    if not isinstance(given, Mapping):
-        raise Misfit("needs its values by name")
-    return {name: fitted(given.get(name, EMPTY), of, (name,)) for name, of, _ in tool.takes}
-
 
 def _failure_of(error: ModelError, place: Place) -> Failure:
-    hint = _NEXT.get(error.rule, "")
+    rests = error.rule == "unreachable" and not error.retryable  # it says itself that trying again is no use
+    hint = _NEXT.get("resting" if rests else error.rule, "")
     if error.rule == "cut-off" and not error.retryable:
         hint = "a larger `max_tokens` gives it more room"
     key = f"the key is the one in {error.key_env}" if error.key_env else ""
@@ -467,6 +371,7 @@ _NEXT = {
     "refused": "what to look at: flowlang explain refused",
     "bad-request": "what was sent: flowlang preview … --json; what else it may be: flowlang explain bad-request",
     "unreachable": "more `tries:` go on for longer, and a `fallback:` is asked when this one fails for good",
+    "resting": "a `fallback:` is asked when this one fails for good",
     "content-refused": "another wording may help, or another model: a `fallback:` is asked when this one fails",
 }
 

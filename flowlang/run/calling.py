@@ -9,17 +9,18 @@ from decimal import Decimal
 from ..language.checked import CheckedTool
 from ..language.unsettled import Unsettled, Untold
 from ..language.values import Value
-from ..models.chat import ChatMessage, ChatRequest, Chunk, Complete, Reply, Usage
+from ..models.chat import ChatMessage, ChatRequest, Chunk, Complete, Reply
 from ..models.cost import Prices
 from ..models.errors import ContentRefused, CutOff, ModelError, NoRoom, Unreachable
 from ..models.quoting import shown
-from ..store.rows import Ending, Kept
+from ..store.rows import Kept
 from ..store.store import Busy
 from .budget import Budget, in_words
-from .event import CallFinished, CallStarted, Delta, Dropped, Emit, Noted
+from .event import CallStarted, Delta, Dropped, Emit, Noted
 from .exit import FINAL
 from .keeping import ANY, Keeping, Reuse, StoreFailed
 from .outcome import LimitReached
+from .question import Asker, NotedCall, Question, call_finished
 from .warming import Begun, Warming
 from .words import FROM_BEFORE, Tell, Words
 
@@ -32,16 +33,6 @@ PlaceFor = Callable[[str], AbstractAsyncContextManager[None]]
 def no_place(model: str) -> AbstractAsyncContextManager[None]:
     """A place for who has room for everybody."""
     return nullcontext()
-
-
-@dataclass(frozen=True, slots=True)
-class Asker:
-    """Who asks: a step of the flow reached by `path`, and the place of the item."""
-
-    path: str
-    step: str
-    item: int | None
-    role: str = ""  # "judge" for the call of a rule's judge
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +84,7 @@ class Gate:
         self._places = asyncio.Semaphore(at_once)
         self._final: ModelError | None = None
         self._is_scarce = False  # this computer has once had no room for a call
+        self._has_waited: set[str] = set()  # steps of which it was told that another process asks the same
         self._factors: dict[str, Decimal] = {}  # by how much calls to a model cost more than was thought possible
 
     async def ask(
@@ -124,6 +116,7 @@ class Gate:
                 return self._from_before(keeping, question, found)
             async with keeping.alone(question.key, reuse) as waited:
                 if isinstance(found, Busy):
+                    self._tell_of_waiting(asker)
                     await keeping.until_over(found, budget.check_time)
                     found = keeping.find(question.key, reuse)
                 elif waited:
@@ -134,7 +127,7 @@ class Gate:
                     await self._until_kept(keeping, future)
         return found
 
-    async def _asked(self, question: "Question", budget: Budget) -> Reply | Kept | Busy:
+    async def _asked(self, question: Question, budget: Budget) -> Reply | Kept | Busy:
         """The reply to a question that is sent when its turn comes; or who answers it instead."""
         async with self.warming.turn(question.request) as begun, self._places:
             while True:
@@ -150,13 +143,13 @@ class Gate:
                 except NoRoom as full:
                     self._tell_once(full, question.asker)
 
-    def _from_before(self, keeping: Keeping, question: "Question", kept: Kept) -> Reply:
+    def _from_before(self, keeping: Keeping, question: Question, kept: Kept) -> Reply:
         """The answer that the store has, told like any other."""
         asker, request = question.asker, question.request
         self.cached += 1
         self.words.from_before(asker.path, asker.step, asker.item, request.sample, question.key)
         self.emit(CallStarted(asker.path, asker.step, asker.item, request.model, FROM_BEFORE))
-        self.emit(_finished(asker, request, "ok", kept.reply, Decimal(0) if self.prices is not None else None, 0.0))
+        self.emit(call_finished(asker, request, "ok", kept.reply, Decimal(0) if self.prices is not None else None, 0.0))
         began_s = self.clock() - self.began
         keeping.store.note_hit(asker.path, asker.step, asker.item, question.key, kept.run, began_s)
         return replace(kept.reply, turns=kept.turns) if kept.turns else kept.reply
@@ -183,6 +176,12 @@ class Gate:
             )
             self.emit(Noted(asker.path, asker.step, message))
 
+    def _tell_of_waiting(self, asker: Asker) -> None:
+        """Says once for each step why nothing seems to happen."""
+        if asker.step not in self._has_waited:
+            self._has_waited.add(asker.step)
+            self.emit(Noted(asker.path, asker.step, "another run asks the same right now: its answer is waited for"))
+
     def _refuse_if_final(self) -> None:
         """After an error that no further call can do better than, none is sent."""
         if self._final is not None:
@@ -197,7 +196,7 @@ class Gate:
         self.emit(Dropped(asker.path, asker.step, asker.item))
 
     async def _send_within(
-        self, prices: Prices, question: "Question", budget: Budget, begun: Begun
+        self, prices: Prices, question: Question, budget: Budget, begun: Begun
     ) -> Reply | Kept | Busy:
         """Sends where cost has a limit: the most that the call can cost is set aside until it has ended."""
         request = question.request
@@ -219,87 +218,66 @@ class Gate:
                 self._factors[request.model] = self._factors.get(request.model, Decimal(1)) * spent / most
             budget.settle(most, spent)
 
-    async def _send(
-        self, question: "Question", budget: Budget, bill: list[Decimal], begun: Begun
-    ) -> Reply | Kept | Busy:
+    async def _send(self, question: Question, budget: Budget, bill: list[Decimal], begun: Begun) -> Reply | Kept | Busy:
         """The reply; what the call cost is added to the bill, whatever comes of it."""
-        asker, request, timeout_s = question.asker, question.request, question.timeout_s
-        streamed: list[str] = []
         noted = self._noted(question)
         if noted is not None and (claimed := await noted.claimed()) is not None:
             budget.give_back_call()
             return claimed
-
-        def pass_on(chunk: Chunk) -> None:
-            if not streamed:
-                begun()
-            streamed.append(chunk.text)
-            self.emit(Delta(asker.path, asker.step, asker.item, chunk.text))
-
-        def finished(status: str, reply: Reply | None, hung_up: bool = False, error: str = "") -> None:
-            cost = self._cost_of(request, reply, "".join(streamed) if hung_up else None)
-            if cost is not None:
-                bill.append(cost)
-                self.cost_usd = (self.cost_usd or Decimal(0)) + cost
-            if self.prices is not None and reply is not None and reply.usage.tokens_cached:
-                saved = self.prices.saved_usd(request.model, reply.usage)
-                self.saved_usd = (self.saved_usd or Decimal(0)) + saved
-            event = _finished(asker, request, status, reply, cost, self.clock() - started)
-            if noted is not None:
-                noted.ended(event, reply, error, hung_up, started - self.began)
-            self.emit(event)
-
-        because = self.words.sent(asker.path, asker.step, asker.item, asker.role, request, question.key, question.reuse)
-        started = self.clock()
-        self.emit(CallStarted(asker.path, asker.step, asker.item, request.model, because))
-        try:
-            left_s = budget.time_left_s()
-            async with asyncio.timeout(timeout_s if left_s is None else min(timeout_s, max(0.0, left_s))):
-                reply = await self.complete(request, pass_on)
-        except TimeoutError:
-            message = f"`{request.model}` did not answer within {in_words(timeout_s)}"
-            finished("failed", None, hung_up=True, error=message)
-            self.calls += 1
-            if left_s is not None and left_s <= timeout_s:
-                budget.check_time()
-                raise LimitReached("the time of the run is over") from None
-            raise Unreachable(message) from None
-        except NoRoom:
-            finished("cancelled", None)
-            budget.give_back_call()
-            raise
-        except ModelError as error:
-            finished("cut-off" if isinstance(error, CutOff) else "failed", error.reply, error=error.message)
-            self.calls += 1
-            if error.final or error.rule in FINAL:
-                self._final = error
-            raise
-        except asyncio.CancelledError:
-            finished("cancelled", None, hung_up=True)
-            raise
+        call = _Call(self, question, noted, bill, begun)
+        reply = await self._received(call, budget)
         begun()  # an answer that calls tools, or came in one piece, had no first word
         if reply.cached:
             self.cached += 1
             budget.give_back_call()
         else:
             self.calls += 1
-        if reply.finish == "length":
-            finished("cut-off", reply)
-            # Sent again, it would be cut off again.
-            raise ModelError("the answer was cut off at the most tokens that it may have", "cut-off", retryable=False)
-        finished("ok", reply)
-        if reply.finish == "content_filter":
-            raise ContentRefused(f"`{request.model}` stopped its answer: its provider does not allow the content")
-        if reply.finish == "refusal":
-            raise ContentRefused(f"`{request.model}` would not answer: {shown(reply.text, 200)}")
-        return reply
+        return call.accepted(reply)
 
-    def _noted(self, question: "Question") -> "_Noted | None":
+    async def _received(self, call: "_Call", budget: Budget) -> Reply:
+        """What comes back, within the time of the call and of the run. Raises ModelError and LimitReached."""
+        timeout_s, left_s = call.question.timeout_s, budget.time_left_s()
+        try:
+            async with asyncio.timeout(timeout_s if left_s is None else min(timeout_s, max(0.0, left_s))):
+                return await self.complete(call.question.request, call.pass_on)
+        except TimeoutError:
+            message = f"`{call.question.request.model}` did not answer within {in_words(timeout_s)}"
+            call.ended("failed", None, hung_up=True, error=message)
+            self.calls += 1
+            if left_s is not None and left_s <= timeout_s:
+                budget.check_time()
+                raise LimitReached("the time of the run is over") from None
+            raise Unreachable(message) from None
+        except NoRoom:
+            call.ended("cancelled", None)
+            budget.give_back_call()
+            raise
+        except ModelError as error:
+            call.ended("cut-off" if isinstance(error, CutOff) else "failed", error.reply, error=error.message)
+            self.calls += 1
+            if error.final or error.rule in FINAL:
+                self._final = error
+            raise
+        except asyncio.CancelledError:
+            call.ended("cancelled", None, hung_up=True)
+            raise
+
+    def _noted(self, question: Question) -> NotedCall | None:
         """The call, noted in the store; None where there is no store."""
         if self.keeping is None:
             return None
         most = self.prices.worst_case_usd(question.request) if self.prices is not None else None
-        return _Noted(self.keeping, question, most)
+        return NotedCall(self.keeping, question, most)
+
+    def pay(self, request: ChatRequest, reply: Reply | None, streamed: str | None) -> Decimal | None:
+        """Adds what a call cost, and what it saved, to what all of them did; None where nobody knows."""
+        cost = self._cost_of(request, reply, streamed)
+        if cost is not None:
+            self.cost_usd = (self.cost_usd or Decimal(0)) + cost
+        if self.prices is not None and reply is not None and reply.usage.tokens_cached:
+            saved = self.prices.saved_usd(request.model, reply.usage)
+            self.saved_usd = (self.saved_usd or Decimal(0)) + saved
+        return cost
 
     def _cost_of(self, request: ChatRequest, reply: Reply | None, streamed: str | None) -> Decimal | None:
         """What a call cost; `streamed` is what had come when we hung up. A call that only failed is not billed."""
@@ -310,79 +288,55 @@ class Gate:
         return Decimal(0) if reply.cached else self.prices.cost_usd(request.model, reply.usage)
 
 
-class Question:
-    """One question on its way. `written` are the writes that must be on the disk before its answer is used."""
+class _Call:
+    """One call from its start to its end, told as events, noted in the store, and added to the bill."""
 
-    __slots__ = ("asker", "key", "request", "reuse", "timeout_s", "written")
+    __slots__ = ("_begun", "_bill", "_gate", "_noted", "_started", "_streamed", "question")
 
-    def __init__(self, asker: Asker, request: ChatRequest, timeout_s: float, reuse: Reuse, key: bytes = b"") -> None:
-        self.asker = asker
-        self.request = request
-        self.timeout_s = timeout_s
-        self.reuse = reuse
-        self.key = key
-        self.written: list[asyncio.Future[object]] = []
+    def __init__(
+        self, gate: Gate, question: Question, noted: NotedCall | None, bill: list[Decimal], begun: Begun
+    ) -> None:
+        self.question = question
+        self._gate = gate
+        self._noted = noted
+        self._bill = bill
+        self._begun = begun
+        self._streamed: list[str] = []
+        asker, request = question.asker, question.request
+        because = gate.words.sent(asker.path, asker.step, asker.item, asker.role, request, question.key, question.reuse)
+        self._started = gate.clock()
+        gate.emit(CallStarted(asker.path, asker.step, asker.item, request.model, because))
 
+    def pass_on(self, chunk: Chunk) -> None:
+        """Takes a part of the answer."""
+        if not self._streamed:
+            self._begun()
+        self._streamed.append(chunk.text)
+        asker = self.question.asker
+        self._gate.emit(Delta(asker.path, asker.step, asker.item, chunk.text))
 
-class _Noted:
-    """One call as the store sees it: noted before it is sent, and when it has ended."""
+    def ended(self, status: str, reply: Reply | None, hung_up: bool = False, error: str = "") -> None:
+        """Tells how it ended; `hung_up`: by us, so that only what had come by then is known."""
+        gate, question = self._gate, self.question
+        cost = gate.pay(question.request, reply, "".join(self._streamed) if hung_up else None)
+        if cost is not None:
+            self._bill.append(cost)
+        seconds = gate.clock() - self._started
+        event = call_finished(question.asker, question.request, status, reply, cost, seconds)
+        if self._noted is not None:
+            self._noted.ended(event, reply, error, hung_up, self._started - gate.began)
+        gate.emit(event)
 
-    def __init__(self, keeping: Keeping, question: Question, most_usd: Decimal | None) -> None:
-        asker = question.asker
-        self._keeping = keeping
-        self._question = question
-        self._call = 0
-        self._attempt = keeping.attempt(
-            asker.path, asker.step, asker.item, asker.role, question.request, question.key, most_usd
-        )
-
-    async def claimed(self) -> Kept | Busy | None:
-        """None if the call may be sent; else who answers. Raises StoreFailed."""
-        if not self._keeping.finds:
-            return None
-        claimed = await self._keeping.claim(self._attempt, self._question.reuse)
-        if not isinstance(claimed, int):
-            return claimed
-        self._call = claimed
-        return None
-
-    def ended(self, event: CallFinished, reply: Reply | None, error: str, hung_up: bool, began_s: float) -> None:
-        """Notes how it came out. Nobody knows what became of a call that was left, so it did not just fail."""
-        status = "unknown" if hung_up and event.status == "failed" else event.status
-        ending = Ending(
-            status,
-            event.seconds,
-            event.tokens_in,
-            event.tokens_out,
-            event.tokens_cached,
-            None if event.cost_usd is None else str(event.cost_usd),
-            error,
-            reply,
-            began_s,
-        )
-        if self._call:
-            future = self._keeping.ended(self._call, self._attempt, ending)
-            if future is not None:
-                self._question.written.append(future)
-        else:
-            self._keeping.store.note_call(self._attempt, ending)
-
-
-def _finished(
-    asker: Asker, request: ChatRequest, status: str, reply: Reply | None, cost: Decimal | None, seconds: float
-) -> CallFinished:
-    usage = reply.usage if reply is not None else Usage()
-    return CallFinished(
-        path=asker.path,
-        step=asker.step,
-        item=asker.item,
-        model=(reply.model if reply is not None else "") or request.model,
-        status=status,
-        attempts=reply.attempts if reply is not None else 1,
-        cached=reply.cached if reply is not None else False,
-        tokens_in=usage.tokens_in,
-        tokens_out=usage.tokens_out,
-        tokens_cached=usage.tokens_cached,
-        cost_usd=cost,
-        seconds=seconds,
-    )
+    def accepted(self, reply: Reply) -> Reply:
+        """The reply, if it came to its end. Raises ModelError."""
+        if reply.finish == "length":
+            self.ended("cut-off", reply)
+            # Sent again, it would be cut off again.
+            raise ModelError("the answer was cut off at the most tokens that it may have", "cut-off", retryable=False)
+        self.ended("ok", reply)
+        model = self.question.request.model
+        if reply.finish == "content_filter":
+            raise ContentRefused(f"`{model}` stopped its answer: its provider does not allow the content")
+        if reply.finish == "refusal":
+            raise ContentRefused(f"`{model}` would not answer: {shown(reply.text, 200)}")
+        return reply

@@ -78,7 +78,6 @@ class Tally:
     stopped: int = DONE
     unwritten: FileMistake | None = None
     files: int = 0
-    finished: int = 0
     calls: int = 0
     cached: int = 0
     tokens_in: int = 0
@@ -207,7 +206,8 @@ class _Rows:
         text, error = self._text_of(number, outputs, error)
         self._count(error)
         rule, message = (error.rule, error.message) if error is not None else ("", "")
-        self.emit(RowFinished(path, number, rule, message, self.gate.clock() - started))
+        met = error.place if error is not None else None
+        self.emit(RowFinished(path, number, rule, message, self.gate.clock() - started, met))
         try:
             self.line.take(number, text)
         except FileMistake as mistake:
@@ -279,7 +279,6 @@ class _Rows:
 
     def _add(self, report: Report) -> None:
         tally = self.tally
-        tally.finished += report.finished
         if report.exit_code:
             tally.codes.add(report.exit_code)
         # What stops one call stops all that would follow it, in every row.

@@ -124,13 +124,17 @@ class Noted:
 
 @record
 class RowFinished:
-    """The run of one row has ended; every event of it had `path` begin with `row[3]`. `rule` is empty if it is good."""
+    """The run of one row has ended; every event of it had `path` begin with `row[3]`. `rule` is empty if it is good.
+
+    `place` is the line of the flow that met what is wrong with it, where one did.
+    """
 
     path: str
     row: int
     rule: str
     message: str
     seconds: float
+    place: Place | None = None
 
 
 @record

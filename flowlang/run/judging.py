@@ -13,11 +13,12 @@ from ..plan.graph import Ask, Defaults, Plan, PlannedStep
 from ..plan.requests import asks_of, judge_messages
 from .answering import Answering
 from .budget import Budget, max_cost_budget
-from .calling import Asker
 from .event import Event
 from .executor import together
 from .means import Means
 from .outcome import UNMET, Failure, LimitReached, StepFailure
+from .question import Asker
+from .tool_use import ToolUse
 from .unmet import Known, shown
 
 
@@ -44,16 +45,15 @@ async def judged(
         hints = ("name one behind the rule: `using PRESET`", "or add [project] model to flowlang.toml")
         return [Failure("missing-setting", "no model is named that could judge this", judge.place, hints)]
     rule = "".join(part for part in judge.rule.parts if isinstance(part, str))
+    asker, gate, step = Asker("", name, None), means.gate(hear, clock), _step(name, judge)
     answering = Answering(
         node=_planned(name, ask, judge),
-        step=_step(name, judge),
-        asker=Asker("", name, None),
-        gate=means.gate(hear, clock),
+        step=step,
+        asker=asker,
+        gate=gate,
         budget=Budget(CheckedLimits(), clock, above or max_cost_budget(means.max_cost_usd, clock)),
         emit=hear,
-        perform_tool=means.perform_tool,
-        secrets={},
-        together=together,
+        using=ToolUse(means.perform_tool, {}, asker, hear, gate, together, step.place),
         waiting=means.waiting,
     )
     try:

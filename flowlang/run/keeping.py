@@ -11,8 +11,9 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from decimal import Decimal
 from functools import partial
-from typing import Literal
+from typing import Any, Literal
 
+from ..language.checked import Place
 from ..models.chat import ChatRequest
 from ..models.errors import ModelError
 from ..plan.fingerprint import key_of
@@ -182,14 +183,13 @@ class Keeping:
                 self.store.step_ended(event.path, event.step, {"outcome": "skipped", "because": event.because})
             case StepFailed():
                 told = {"outcome": "failed", "item": event.item, "rule": event.rule, "message": event.message}
-                span = event.place.span
-                place = {"file": event.place.source.path, "start": span.start, "end": span.end}
+                place = _place(event.place)
                 self.store.step_ended(event.path, event.step, {**told, "place": place, "hints": event.hints})
             case Noted():
                 self.store.step_ended(event.path, event.step, {"outcome": "noted", "message": event.message})
             case RowFinished() if event.rule:
                 told = {"outcome": "row failed", "row": event.row, "rule": event.rule, "message": event.message}
-                self.store.step_ended(event.path, "", told)
+                self.store.step_ended(event.path, "", {**told, "place": _place(event.place)})
             case RunFinished():
                 cost = None if event.cost_usd is None else str(event.cost_usd)
                 told = {"calls": event.calls, "cached": event.cached, "cost_usd": cost}
@@ -203,6 +203,13 @@ class Keeping:
             await asyncio.shield(future)
         except StoreUnusable as problem:
             raise StoreFailed(problem) from None
+
+
+def _place(place: Place | None) -> dict[str, Any] | None:
+    """A place of the flow as the store keeps it."""
+    if place is None:
+        return None
+    return {"file": place.source.path, "start": place.span.start, "end": place.span.end}
 
 
 def _heard(future: "asyncio.Future[object]") -> None:

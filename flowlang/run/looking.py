@@ -17,11 +17,12 @@ from ..plan.seen import Asked, FromBefore, Looked, Open, Seen
 from ..store.rows import Kept
 from ..store.store import Store
 from .budget import Budget
-from .calling import AT_ONCE, Asker, Gate
+from .calling import AT_ONCE, Gate
 from .event import Event, StepFailed, StepSkipped, StepStarted, ToolCalled
 from .executor import FlowRun
 from .hold import NOTHING_HELD, Hold
 from .keeping import ANY, Keeping, OriginOf, Reuse
+from .question import Asker
 from .standing import carry_out
 from .waiting import Waiting
 

@@ -20,7 +20,8 @@ from ..plan.graph import Plan
 from ..plan.request_parts import exact, request_print, texts_print, tool_print
 from ..plan.requests import judged_rule
 from ..record import record
-from .calling import Asker, Between
+from .calling import Between
+from .question import Asker
 from .tools import ToolFailed
 
 MISSING = "missing-recording"

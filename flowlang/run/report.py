@@ -14,7 +14,7 @@ class Report:
     """How a run came out.
 
     `failed` are the failures to tell, each of its own making; `consequences` those that only followed from them.
-    `lost` are failed items that their step went on without. `finished` counts steps, of sub-flows too.
+    `lost` are failed items that their step went on without. `finished` counts the flow's own steps, each once.
     """
 
     outcome: str  # "done", "failed", "limit", "interrupted"
@@ -49,7 +49,7 @@ def fold(events: Iterable[Event]) -> Report:
             case StepFailed():
                 failures.append(event)
             case StepFinished():
-                finished += 1
+                finished += not event.path
                 if event.failed_items:
                     went_on.add((event.path, event.step))
             case StepSkipped():

@@ -14,7 +14,7 @@ from ..models.chat import ChatRequest, Reply
 from ..store.rows import Kept
 from ..store.store import Busy
 from .budget import Budget
-from .calling import Asker, Gate, Question
+from .calling import Gate
 from .event import (
     CallFinished,
     CallStarted,
@@ -30,6 +30,7 @@ from .event import (
 )
 from .flight import InFlight, Seat
 from .keeping import ANY, Keeping, Reuse
+from .question import Asker, Question
 from .warming import Begun
 
 Turn = tuple[str, str, int | None]  # a step of the flow reached by a path, and an item

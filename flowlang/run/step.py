@@ -13,10 +13,10 @@ from ..language.checked import CheckedStep, Loop
 from ..language.unsettled import Unsettled, Untold
 from ..language.values import EMPTY, Remembered, Value, bare, kind_of
 from ..plan.graph import PlannedStep
-from .calling import Asker
 from .event import Noted, StepFailed, StepFinished, StepSkipped, StepStarted
 from .ground import Ground, held, worked_out
 from .outcome import FAILED_BEFORE, Done, Failed, Failure, LeftOut, LimitReached, Outcome, Skipped, StepFailure
+from .question import Asker
 from .work import Work
 
 MOST_ITEMS = 10_000  # of one `repeat for each`

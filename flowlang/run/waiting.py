@@ -6,9 +6,9 @@ from collections.abc import Awaitable, Callable
 
 from ..models.errors import ModelError
 from .budget import Budget, in_words
-from .calling import Asker
 from .event import Emit, Noted
 from .outcome import LimitReached
+from .question import Asker
 
 TOLD_FROM_S = 2.0  # a shorter wait is nobody's concern
 

@@ -14,14 +14,15 @@ from ..models.errors import BadAnswer
 from ..plan.graph import Ask, Plan, PlannedStep
 from ..plan.requests import EmptyParameter, rendered_messages, settled, timeout_s_of, tries_of
 from .ahead import wrong_count
-from .answering import Answering, perform
-from .calling import Asker
+from .answering import Answering
 from .event import Noted
 from .files import without_last_break
 from .fitting import Misfit, fitted
 from .ground import Conversation, Ground, held, left_out, worked_out
 from .inputs import defaults_of
 from .outcome import FAILED_BEFORE, Done, Failed, Failure, LeftOut, LimitReached, Skipped, StepFailure
+from .question import Asker
+from .tool_use import ToolUse
 from .tools import ToolFailed, shortened
 
 MOST_SHOWN = 120  # characters of what a tool gave back, where it does not fit
@@ -66,9 +67,7 @@ class Work:
             gate=ground.gate,
             budget=ground.budget,
             emit=ground.emit,
-            perform_tool=ground.perform_tool,
-            secrets=ground.secrets,
-            together=ground.together,
+            using=self._using(Asker(ground.path, step.name, place)),
             waiting=ground.waiting,
             stood_in=ground.stand_in(ground.path, step.name),
         )
@@ -237,16 +236,14 @@ class Work:
         stood_in = ground.stand_in(ground.path, step.name)
         if stood_in is not None:
             return stood_in.value
-        asker = Asker(ground.path, step.name, place)
+        using = self._using(Asker(ground.path, step.name, place))
         # A call may have done its work and failed all the same: it is made again only where the step says so.
         tries = tries_of(parameters) if "tries" in parameters else 1
         timeout_s = timeout_s_of(parameters)
         while True:
             ground.budget.check_time()
             try:
-                text = await perform(
-                    ground.perform_tool, tool, takes, ground.secrets, asker, ground.emit, ground.gate, timeout_s
-                )
+                text = await using.perform(tool, takes, timeout_s)
                 break
             except ToolFailed as failed:
                 tries -= 1
@@ -262,6 +259,13 @@ class Work:
             why = mistake.message.replace("the answer", "it", 1) if text else "it gave back nothing"
             hints = (why, f"it gave back: {shortened(text, MOST_SHOWN)}") if text else (why,)
             raise StepFailure(Failure("tool-failed", message, step.settings["call"], hints)) from None
+
+    def _using(self, asker: Asker) -> ToolUse:
+        """The tools in the hands of the step."""
+        ground = self.ground
+        return ToolUse(
+            ground.perform_tool, ground.secrets, asker, ground.emit, ground.gate, ground.together, self.step.place
+        )
 
     def _number(self, written: int | ast.Value, setting: str, names: Mapping[str, Value]) -> int:
         """A count that may be given by name."""

@@ -18,8 +18,8 @@ from ..models.chat import ChatRequest, Reply, Usage
 from ..models.cost import Prices, tokens_of, tokens_of_request
 from ..plan.graph import Plan, PlannedStep
 from ..record import record
-from ..run.calling import Asker
 from ..run.outcome import UNMET
+from ..run.question import Asker
 from ..run.recorder import GIVEN
 from ..run.trial import Tried
 from ..store.past import name_of

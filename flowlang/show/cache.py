@@ -24,6 +24,9 @@ def told_tidied(tidied: Tidied) -> str:
     texts = f", {count(tidied.texts, 'text')}" if tidied.texts else ""
     gone = f"removed {count(tidied.answers, 'answer')}, {count(tidied.runs, 'run')}{texts}"
     lines = [f"{gone}: {in_bytes(tidied.before_bytes)} before, {in_bytes(tidied.after_bytes)} now"]
+    if tidied.is_empty and not tidied.unshrunk:
+        reserve = f": {in_bytes(tidied.reserve_bytes)} kept free for a full disk, and an empty file"
+        lines.append(f"an empty store takes no less{reserve if tidied.reserve_bytes else ''}")
     if tidied.under_way:
         lines.append(f"{count(tidied.under_way, 'run')} under way: what belongs to it stays")
     if tidied.unshrunk:

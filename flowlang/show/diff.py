@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from decimal import Decimal
 from typing import Any
 
+from ..store.history import PastRun
 from ..store.past import WholeRun, commit_of
 from .comparing import Change, RunsDiff, StepDiff, line_diff
 from .numbers import count, duration, money
@@ -29,15 +30,31 @@ def diff_text(diff: RunsDiff, *, in_full: bool, colour: bool) -> Iterator[str]:
     if diff.is_same:
         yield "\nboth were given the same, asked the same and were answered the same\n"
         return
-    for title, found in (("input", diff.inputs), ("file", diff.sources)):
+    unlike = "" if in_full else _unlike(before, after)
+    yield unlike
+    for title, found in (("input", {} if unlike else diff.inputs), ("file", diff.sources)):
         for name, (old, new) in found.items():
             yield f"\n{bold(f'{title} {visible_line(name)}', colour)}"
             yield from change_text(old, new, in_full, colour)
-    for step in diff.steps:
+    for step in () if unlike else diff.steps:
         yield from step_text(step, in_full, colour)
     for number, names in ((before.number, diff.only_before), (after.number, diff.only_after)):
         if names:
             yield f"\nsteps only in run {number}: {', '.join(map(visible_line, names))}\n"
+
+
+def _unlike(before: PastRun, after: PastRun) -> str:
+    """Why what two runs were given and asked cannot be told side by side; empty where it can."""
+    by_row = [run for run in (before, after) if isinstance(run.body.get("each"), dict)]
+    if len(by_row) != 1:
+        return ""
+    single = after if by_row[0] is before else before
+    path = visible_line(str(by_row[0].body["each"].get("path")))
+    rows = "standard input" if path == "-" else path
+    return (
+        f"\nrun {by_row[0].number} is for every row of {rows}, and run {single.number} is a single one: "
+        "their inputs and questions are not told side by side\n"
+    )
 
 
 def figures_of(diff: RunsDiff) -> Iterator[tuple[str, str, str]]:

@@ -25,16 +25,20 @@ OUTCOMES = {"done": "done", "failed": "failed", "limit": "stopped by a limit", "
 
 @record
 class KeptRun:
-    """The number under which a run was kept; `store` goes behind commands that look for it, mostly nothing."""
+    """The number under which a run was kept; `store` goes behind commands that look for it, mostly nothing.
+
+    `allowed` goes behind the one that runs it again: what the user allowed this run alone.
+    """
 
     number: int
     store: str = ""
+    allowed: str = ""
 
     def commands(self, step: str = "", first: str = "") -> str:
         """What to do `first`, and what to type next: to see what was asked and answered, and to do what is missing."""
         show = f"flowlang show {self.number}{f' {step}' if step else ''}{self.store}"
         what = f"run {self.number}: {first}what it asked and was answered"
-        return f"{what}: {show}     again: flowlang retry {self.number}{self.store}"
+        return f"{what}: {show}     again: flowlang retry {self.number}{self.store}{self.allowed}"
 
 
 def failures(report: Report, kept: KeptRun | None = None) -> list[Diagnostic]:
@@ -78,9 +82,9 @@ def last_line(report: Report, exit_code: int, flow: str, offline: bool, plan: Pl
     elif report.unpriced and not offline:
         parts.append("nobody knows the price")
     parts.append(duration(report.seconds))
-    if report.skipped:
-        parts.append(f"{len(report.skipped)} skipped")
-    if failed := len(_steps(report.failed) | _steps(report.consequences)):
+    if skipped := _skipped(report):
+        parts.append(f"{skipped} skipped")
+    if failed := len(_steps((*report.failed, *report.consequences))):
         parts.append(f"{failed} failed")
     if unmet := sum(not one.step for one in report.failed):
         parts.append(f"{count(unmet, 'expectation')} not met")
@@ -95,7 +99,7 @@ def run_summary(report: Report, flow: str, exit_code: int) -> str:
     """How a run came out."""
     rows = [
         ("outcome", f"{OUTCOMES[report.outcome]}, exit code {exit_code}"),
-        ("steps", f"{report.finished} done, {len(report.skipped)} skipped"),
+        ("steps", f"{report.finished} done, {_skipped(report)} skipped"),
         ("calls", f"{report.calls:,}"),
         ("time", duration(report.seconds)),
     ]
@@ -165,8 +169,13 @@ def _asked_for_nothing(report: Report, plan: Plan, rules: Sequence[str] = _NO_US
     return ""
 
 
-def _steps(failed: Iterable[StepFailed]) -> set[tuple[str, str]]:
-    return {(one.path, one.step) for one in failed if one.step}
+def _steps(failed: Iterable[StepFailed]) -> set[str]:
+    """The flow's own steps that failed, also for what failed in a flow that they run."""
+    return {one.path.partition("/")[0].partition("[")[0] or one.step for one in failed if one.path or one.step}
+
+
+def _skipped(report: Report) -> int:
+    return sum(not one.path for one in report.skipped)
 
 
 def told_files(paths: Sequence[str]) -> str:

@@ -18,7 +18,7 @@ from .page_calls import LONG, CallsOfStep, LongText
 from .page_graph import Look, graph_svg
 from .page_style import STYLE
 from .page_time import time_chart
-from .past import OFFLINE, diagnostic_of, facts_of, moment, outcome_words, step_outcome
+from .past import OFFLINE, diagnostic_of, facts_of, misfits_in, moment, outcome_words, step_outcome
 from .told import Teller
 
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'"
@@ -50,9 +50,10 @@ def page_of(history: History, run: PastRun) -> Iterator[str]:
     yield inputs
     if found:
         yield "<section><h2>Requests and answers</h2>"
+        failures = {step.name: step.failures for step in told.steps}
         for name, calls in found.items():
             yield f'<h3 id="{links[name]}">{safe_line(name)} <small>{_counted(calls)}</small></h3>'
-            yield from CallsOfStep(teller, known).told(calls)
+            yield from CallsOfStep(teller, known, misfits_in(calls, failures[name], teller)).told(calls)
         yield "</section>"
     yield from _sources(run, teller)
     version = safe_line(str(run.body.get("version", "")))

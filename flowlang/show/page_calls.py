@@ -1,6 +1,6 @@
 """Every request and answer of a run for its page: folded up, and each long text once."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -31,6 +31,7 @@ class CallsOfStep:
 
     teller: Teller
     known: Sequence[LongText]
+    misfits: Container[int] = ()  # the numbers of the answers that were no use
     first: tuple[str, list[list[Piece]]] = ("", [])  # the step's first request: its anchor, and its messages
     before: dict[tuple[str, int | None, int, str], tuple[ToldMessage, ...]] = field(default_factory=dict)
 
@@ -57,11 +58,12 @@ class CallsOfStep:
         gist = one.answer or one.error
         if not gist and one.tool_calls:
             gist = ", ".join(f"calls {call.get('name')}" for call in one.tool_calls)
-        state = {"ok": "", "failed": " bad", "cut-off": " bad"}.get(one.status, " warn")
+        fits = one.number not in self.misfits
+        state = {"ok": "" if fits else " warn", "failed": " bad", "cut-off": " bad"}.get(one.status, " warn")
         head = (
             f"<summary><span>{safe_line(place_words(one))}</span>"
             f'<span class="gist">{fitted_line(gist or "", _GIST)}</span>'
-            f'<span class="took{state}">{safe_line(figures(one))}</span></summary>'
+            f'<span class="took{state}">{safe_line(figures(one, fits))}</span></summary>'
         )
         return f'<details id="c{one.number}">{head}<div class="inside">{"".join(self._inside(one))}</div></details>'
 

@@ -1,6 +1,7 @@
 """Earlier runs as people read them: the list, one run, and what a step asked and was answered."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Container, Iterable, Iterator, Sequence
 from datetime import datetime, tzinfo
 from decimal import Decimal
 
@@ -153,7 +154,7 @@ def step_outcome(step: StepOfRun) -> str:
 
 
 def diagnostic_of(failed: PastStep, run: PastRun, teller: Teller) -> Diagnostic:
-    """A failure at the line of the flow as it was then."""
+    """A failure at the line of the flow as it was then; without a file where no line of it met the failure."""
     body = failed.body
     place = body.get("place")
     place = place if isinstance(place, dict) else {}
@@ -168,7 +169,7 @@ def diagnostic_of(failed: PastStep, run: PastRun, teller: Teller) -> Diagnostic:
     message = str(body.get("message", "")) + (f" ({', '.join(where)})" if where else "")
     hints = body.get("hints")
     told = tuple(str(one) for one in hints) if isinstance(hints, list) else ()
-    source = SourceFile(path, text if place else "")
+    source = SourceFile(path, text) if place else SourceFile("", "")
     return Diagnostic(str(body.get("rule", "failed")), message, source, Span(start, max(start, end)), told)
 
 
@@ -188,16 +189,48 @@ def _next(whole: WholeRun, store: str) -> str:
 # ── A step ──
 
 
-def step_page(found: Iterable[Exchange], failures: Sequence[str], teller: Teller) -> Iterator[str]:
-    """What a step was asked and answered, a part for each call. `failures` are told at the end."""
+def step_page(
+    found: Iterable[Exchange], failures: Sequence[str], teller: Teller, misfits: Container[int] = ()
+) -> Iterator[str]:
+    """What a step was asked and answered, a part for each call. `failures` are told at the end.
+
+    `misfits` are the numbers of the answers that were no use.
+    """
     before: dict[tuple[str, int | None, int, str], tuple[ToldMessage, ...]] = {}
     for number, one in enumerate(found):
         who = (one.path, one.item, one.sample, one.role)
         messages = teller.messages(one)
-        yield ("\n" if number else "") + _exchange_text(one, messages, shared(before.get(who, ()), messages), teller)
+        same = shared(before.get(who, ()), messages)
+        yield ("\n" if number else "") + _exchange_text(one, messages, same, teller, one.number not in misfits)
         before[who] = messages
     if failures:
         yield "\n" + "\n".join(failures)
+
+
+def misfits_in(found: Iterable[Exchange], failed: Iterable[PastStep], teller: Teller) -> set[int]:
+    """The numbers of the answers that did not fit: of each the model was told so, or the item `failed` by it."""
+    last: dict[tuple[str, int | None, int], Exchange] = {}
+    numbers: set[int] = set()
+    for one in found:
+        who = (one.path, one.item, one.sample)
+        before = last.get(who)
+        if one.role:
+            continue
+        if before is not None and before.answer is not None:
+            *_, said, told = (ToldMessage("", ()), ToldMessage("", ()), *teller.messages(one))
+            if (said.role, said.text, told.role) == ("assistant", before.answer, "user"):
+                numbers.add(before.number)
+        last[who] = one
+    samples = Counter((path, item) for path, item, _ in last)
+    items = {
+        (one.path, one.body.get("item"))
+        for one in failed
+        if one.body.get("rule") == "bad-answer" and not str(one.body.get("message")).startswith("the judge of ")
+    }
+    for (path, item, _), one in last.items():
+        if one.status == "ok" and (path, item) in items and samples[path, item] == 1:
+            numbers.add(one.number)
+    return numbers
 
 
 def place_words(one: Exchange) -> str:
@@ -210,11 +243,12 @@ def place_words(one: Exchange) -> str:
     return ", ".join(words)
 
 
-def figures(one: Exchange) -> str:
+def figures(one: Exchange, fits: bool = True) -> str:
     """How a call came out, and what it took."""
+    misfit = "did not fit"
     if one.cached:
-        return f"from before, of run {one.of_run}"
-    status = {"unknown": "nobody knows what became of it", "open": "open"}.get(one.status, one.status)
+        return f"from before, of run {one.of_run}{'' if fits else f', {misfit}'}"
+    status = {"unknown": "nobody knows what became of it", "ok": "ok" if fits else misfit}.get(one.status, one.status)
     parts = [status]
     if one.seconds:
         parts.append(duration(one.seconds))
@@ -225,8 +259,8 @@ def figures(one: Exchange) -> str:
     return ", ".join(parts)
 
 
-def _exchange_text(one: Exchange, messages: Sequence[ToldMessage], same: int, teller: Teller) -> str:
-    head = [f"━━ {place_words(one)}: {figures(one)} ━━"]
+def _exchange_text(one: Exchange, messages: Sequence[ToldMessage], same: int, teller: Teller, fits: bool) -> str:
+    head = [f"━━ {place_words(one)}: {figures(one, fits)} ━━"]
     if one.model:
         head.append(f"model: {one.model}")
     head += [f"{name}: {_plain(value)}" for name, value in teller.parameters(one).items()]

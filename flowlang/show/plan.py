@@ -48,12 +48,12 @@ def plan_table(estimate: Estimate, width: int, saved: Saved | None = None) -> st
         level = node.level
         need = estimate.needs[node.name]
         cells = (_calls_of(node), _model_of(node), _tokens_of(node), _cost_of(need, node))
-        status = "-" if saved is None or node.kind == "let" else node.status
+        status = "-" if saved is None or node.kind == "let" else node.without_asking or node.status
         rows.append((first, visible_line(node.name), status, *cells, visible_line(_reads_of(node))))
     lines += _laid_out(_without_empty(rows), width)
     lines += ["", "What has the same number starts at the same time."] if len(rows) > 2 else []
     if saved is not None:
-        lines += ["", *_reasons(steps)] if any(step.status != "cached" for step in steps) else [""]
+        lines += ["", *_reasons(steps)]
     is_done = saved is not None and saved.calls > 0 and all(step.status == "cached" for step in steps)
     lines += ["Nothing is left to ask."] if is_done else _cost_in_all(estimate.total)
     if limits := _limits(plan.flow.limits):
@@ -225,11 +225,13 @@ def _cost_in_all(total: Need) -> list[str]:
 
 def _reasons(steps: Iterable[PlannedStep]) -> list[str]:
     """Why each step that is not answered from before is not, a line for each."""
-    return [
-        f"`{visible_line(step.name)}` is {step.status}: {visible_line(step.because)}"
-        for step in steps
-        if step.status != "cached"
-    ]
+    told = []
+    for step in steps:
+        if step.without_asking:
+            told.append(f"`{visible_line(step.name)}`: {visible_line(step.because)}")
+        elif step.status != "cached":
+            told.append(f"`{visible_line(step.name)}` is {step.status}: {visible_line(step.because)}")
+    return told
 
 
 def _saved_in_all(saved: Saved, calls: int | None, has_unknown: bool) -> str:
@@ -239,12 +241,8 @@ def _saved_in_all(saved: Saved, calls: int | None, has_unknown: bool) -> str:
     of = f" of {saved.calls + calls:,}" if calls is not None else ""
     up_to = " at most" if of and has_unknown else ""
     known = f", about {money(saved.cost_usd)} saved" if saved.cost_usd else ""
-    one = saved.calls == 1 and not of
-    return (
-        f"{saved.calls:,}{of} calls{up_to} are answered already{known}."
-        if not one
-        else f"1 call is answered already{known}."
-    )
+    noun = "call" if saved.calls + (calls or 0) == 1 else "calls"
+    return f"{saved.calls:,}{of} {noun}{up_to} {'is' if saved.calls == 1 else 'are'} answered already{known}."
 
 
 def _against_limits(total: Need, limits: CheckedLimits) -> list[str]:

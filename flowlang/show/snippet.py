@@ -22,16 +22,18 @@ _RED, _YELLOW, _BLUE, _PLAIN = "\x1b[1;31m", "\x1b[1;33m", "\x1b[34m", "\x1b[0m"
 
 
 def tell(diagnostic: Diagnostic, width: int = 100, colour: bool = False) -> str:
-    """The whole report, without a final line break; a line of more than `width` columns is cut around the place."""
+    """The whole report, without a final line break; a line of more than `width` columns is cut around the place.
+
+    A source without a path has no place to show.
+    """
     loud = (_RED if diagnostic.severity == "error" else _YELLOW) if colour else ""
     line, column = diagnostic.source.position(_start(diagnostic))
     number = str(line)
     margin = " " * len(number)
 
-    told = [
-        f"{_painted(f'{diagnostic.severity}[{diagnostic.rule}]', loud)}: {visible_line(diagnostic.message)}",
-        f"{margin}{_painted('-->', _BLUE if colour else '')} {visible_line(diagnostic.source.path)}:{line}:{column}",
-    ]
+    told = [f"{_painted(f'{diagnostic.severity}[{diagnostic.rule}]', loud)}: {visible_line(diagnostic.message)}"]
+    if path := visible_line(diagnostic.source.path):
+        told.append(f"{margin}{_painted('-->', _BLUE if colour else '')} {path}:{line}:{column}")
     bar = _painted("|", _BLUE if colour else "")
     if diagnostic.source.text:
         shown = _show_line(diagnostic, max(width - len(number) - 3, LEAST_COLUMNS))

@@ -24,6 +24,7 @@ from .schema import HEADER_BYTES, VERSION, is_ours, migrate, told_version
 
 NAME = "store.sqlite"
 MOST_LOG_BYTES = 8 * 1024 * 1024  # of the write-ahead log; beyond it, it is taken into the file
+RESERVE = "reserve"
 RESERVE_BYTES = 256 * 1024  # kept free for the answers that are on their way when the disk is full
 _LOOKS_AT_LOG = 8  # commits from one look at its size to the next
 _ENDINGS = ("", "-wal", "-shm", "-journal")
@@ -285,7 +286,7 @@ class StoreFile:
         """Once more, in the room that was kept for this."""
         self.full = unusable_after(self.path, error)
         try:
-            (self.folder / "reserve").unlink()
+            (self.folder / RESERVE).unlink()
         except OSError:
             raise error from None
         return self._transaction(work)
@@ -330,7 +331,7 @@ class StoreFile:
         return self._is_other
 
     def _make_reserve(self) -> None:
-        path = self.folder / "reserve"
+        path = self.folder / RESERVE
         if os.path.lexists(path):
             return
         with suppress(OSError, StoreUnusable):

@@ -76,7 +76,7 @@ class StepOfRun:
     tokens_out: int = 0
     tokens_cached: int = 0
     cost_usd: Decimal | None = None
-    seconds: float = 0.0  # from its start to its end; of several, the longest
+    seconds: float = 0.0  # from its start to its end, or to that of its last call; of several, the longest
 
     @property
     def outcome(self) -> str:
@@ -150,17 +150,31 @@ def whole(history: History, run: PastRun) -> WholeRun:
     for name, kind, *_ in graph_of(run):
         if kind in ("prompt", "run", "call"):
             steps[name] = StepOfRun(name, kind)
+    calling: dict[tuple[str, str], tuple[float, float]] = {}  # from the first call's beginning to the last one's end
     for exchange in exchanges(history, run):
         _count(_step(steps, name_of(exchange.path, exchange.step, by_row)), exchange)
+        if not exchange.cached and exchange.began_s is not None:
+            first, last = calling.get((exchange.path, exchange.step), (exchange.began_s, 0.0))
+            ended = exchange.began_s + exchange.seconds
+            calling[exchange.path, exchange.step] = min(first, exchange.began_s), max(last, ended)
     unmet: list[PastStep] = []
+    rows: set[int | None] = set()  # whose failure is told with the step that met it
     for one in history.steps(run.number):
+        if one.body.get("outcome") == "failed":
+            rows.add(row_of(one.path))
         if not one.step:
             unmet.append(one)
         elif one.body.get("outcome") != "result":
+            if one.body.get("outcome") == "done":
+                calling.pop((one.path, one.step), None)
             _take(_step(steps, name_of(one.path, one.step, by_row)), one)
+    for (path, name), (first, last) in calling.items():
+        step = _step(steps, name_of(path, name, by_row))
+        step.seconds = max(step.seconds, last - first)
     order = {name: place for place, name in enumerate(steps)}
     ordered = sorted(steps.values(), key=lambda one: (order.get(one.name.partition(".")[0], 0), order[one.name]))
-    return WholeRun(run, outcome_of(history, run), tuple(ordered), tuple(unmet))
+    own = (one for one in unmet if one.body.get("outcome") != "row failed" or row_of(one.path) not in rows)
+    return WholeRun(run, outcome_of(history, run), tuple(ordered), tuple(own))
 
 
 def graph_of(run: PastRun) -> tuple[Sequence[Any], ...]:

@@ -15,7 +15,7 @@ from ..pattern import pattern
 from ..record import record
 from .alive import Alive
 from .connecting import connect
-from .file import NAME, StoreFile
+from .file import NAME, RESERVE, StoreFile
 from .place import existing_folder, refuse_unless_own
 from .problems import unusable, unusable_after
 from .schema import HEADER_BYTES, VERSION, told_version
@@ -39,7 +39,10 @@ class Size:
 
 @record
 class Tidied:
-    """What was taken out of a store, and its size on the disk before and after. `under_way` counts runs that stay."""
+    """What was taken out of a store, and its size on the disk before and after. `under_way` counts runs that stay.
+
+    `is_empty`: no answer and no run is left; `reserve_bytes` are those of the size after it that hold nothing.
+    """
 
     answers: int
     runs: int
@@ -47,6 +50,8 @@ class Tidied:
     before_bytes: int
     after_bytes: int
     under_way: int
+    is_empty: bool
+    reserve_bytes: int
     unshrunk: str = ""  # why the file could not be made smaller
 
 
@@ -87,16 +92,18 @@ def tidy(folder: Path, before: float | None, tell: Callable[[str], None]) -> Tid
         under_way[:] = [run for run in _open_runs(connection) if alive.is_alive(run)]
         return _taken_out(connection, under_way, before)
 
-    def beside(connection: sqlite3.Connection) -> str:
+    def beside(connection: sqlite3.Connection) -> tuple[bool, str]:
         _remove_blobs(folder, connection)
         _remove_aside(folder, before)
-        return _shrunk(connection)
+        left = connection.execute("select exists (select 1 from answers) or exists (select 1 from runs)").fetchone()[0]
+        return not left, _shrunk(connection)
 
     try:
-        (answers, runs, texts), unshrunk = file.write_and(work, beside)
+        (answers, runs, texts), (is_empty, unshrunk) = file.write_and(work, beside)
     finally:
         file.close()
-    return Tidied(answers, runs, texts, at_first, _disk_bytes(folder), len(under_way), unshrunk)
+    now, reserve = _disk_bytes(folder), _bytes_of(folder / RESERVE)
+    return Tidied(answers, runs, texts, at_first, now, len(under_way), is_empty, reserve, unshrunk)
 
 
 def _refuse_newer(path: Path) -> None:
@@ -194,8 +201,14 @@ def _disk_bytes(folder: Path) -> int:
     for below, folders, files in os.walk(folder, followlinks=False):
         folders[:] = [one for one in folders if existing_folder(Path(below, one))]
         for name in files:
-            with suppress(OSError):
-                found = os.lstat(Path(below, name))
-                if stat.S_ISREG(found.st_mode) and not name.endswith("-shm"):
-                    total += found.st_size
+            if not name.endswith("-shm"):
+                total += _bytes_of(Path(below, name))
     return total
+
+
+def _bytes_of(path: Path) -> int:
+    """The bytes of a plain file; none if it is anything else, or gone."""
+    with suppress(OSError):
+        found = os.lstat(path)
+        return found.st_size if stat.S_ISREG(found.st_mode) else 0
+    return 0

@@ -33,7 +33,7 @@ from .placing import open_events, open_lines
 from .refusal import Refusal
 from .running import carry_out
 from .screen import Screen
-from .storing import how_to_go_on, not_kept
+from .storing import how_to_go_on, not_kept, told_left
 from .viewing import start_view
 
 
@@ -92,6 +92,8 @@ def run_rows(
     _tell(tally, code, plan, given, screen, out, means.keeping)
     screen.err(told_changes(plan, began_at))
     if ran.stopped_by:
+        if not means.offline:
+            screen.err(told_left(ran.left))
         screen.err(how_to_go_on(means.keeping))
         return code
     if unkept is not None:

@@ -19,8 +19,8 @@ from ..pipeline import compile_from
 from ..plan.build import build
 from ..plan.graph import Defaults
 from ..project import CONFIGURATION
-from ..run.calling import Asker
 from ..run.outcome import StepFailure
+from ..run.question import Asker
 from ..run.recorder import Recorder, Turn
 from ..run.trial import Trials, Tried, try_tests
 from ..run.trial_values import TestFiles, cases_of

@@ -125,7 +125,13 @@ def kept_of(keeping: Keeping | None, flow: str, given: Given, screen: Screen) ->
     """Under which number a run was kept, and how commands find its store from here; None where nothing was."""
     if keeping is None or keeping.store.failure is not None:
         return None
-    return KeptRun(keeping.store.run, store_words(flow, given, screen))
+    return KeptRun(keeping.store.run, store_words(flow, given, screen), _allowed_words(given))
+
+
+def _allowed_words(given: Given) -> str:
+    """What a run was allowed on its command line, to go behind the one that runs it again; mostly nothing."""
+    powers = (f" --allow {shlex.quote(visible_line(power))}" for power in given.flags.get("allow", ()))
+    return "".join(powers) + (" --trust" if given.has("trust") else "")
 
 
 def store_words(flow: str, given: Given, screen: Screen) -> str:

@@ -151,15 +151,17 @@ def _trusted(
     message = f"`{visible_line(flow.source.path)}` may not be run before you trust it with what it asks for"
     hints = (
         f"read the list above; if it is all right: flowlang trust {path}",
-        f"for one run: flowlang {_command(given)} {path} … --trust",
+        f"for one run: {_trusting(given, path)}",
     )
     raise Refusal(NOT_ALLOWED, message, hints, "not-allowed")
 
 
-def _command(given: Given) -> str:
-    """The command that asks, with the flag that makes it ask."""
+def _trusting(given: Given, path: str) -> str:
+    """The command that asked, with trust; of a test with the flag that makes it ask."""
     asking = next((name for name in _OF_TESTS if given.has(name)), None)
-    return "run" if asking is None else f"test --{asking}" if not given.flag(asking) else f"test --{asking} …"
+    if asking is None:
+        return "the same command, with --trust behind it"
+    return f"flowlang test --{asking}{' …' if given.flag(asking) else ''} {path} … --trust"
 
 
 # ── The list and the question ──

@@ -36,7 +36,7 @@ def perform(given: Given, flow: CheckedFlow, screen: Screen) -> int:
         if history is not None and history.has_answers():
             estimated, saved = _looked_up(plan, names, prices, providers, history, given, screen)
         else:
-            estimated = estimate(plan, names, prices)
+            estimated = estimate(plan, names, prices, keeps=not given.has("no-store"))
     finally:
         if history is not None:
             history.close()

@@ -16,8 +16,8 @@ from ..models.chat import ChatRequest, Reply
 from ..pipeline import models_of
 from ..plan.build import build
 from ..plan.graph import ANY_MODEL, PlannedStep
-from ..run.calling import Asker
 from ..run.exit import MISTAKES, WRONG_INPUT
+from ..run.question import Asker
 from ..run.recorder import Hear, Recorder, Turn
 from ..run.trial import Trials, Tried, plan_of
 from ..show.behaviour import Behaviour, BehaviourDiff, Hearing, compare

@@ -1,5 +1,6 @@
 """`flowlang retry [RUN]`: what failed, was skipped or was cut off in a run, with the same inputs."""
 
+import json
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -79,13 +80,27 @@ def _scanned(words: Sequence[str], command: Command) -> tuple[str, Given]:
 
 
 def _last_bad(history: History) -> PastRun | None:
-    """The newest run that did not end well, and that no later one repeats."""
+    """The newest run that did not end well, and that no later one repeats: as a retry, or as the same command."""
     repeated: set[int] = set()
+    done: set[str] = set()  # what ended well
     for run in history.runs():
-        if run.number not in repeated and outcome_of(history, run) not in (ENDED_WELL, UNDER_WAY):
+        outcome = outcome_of(history, run)
+        if outcome == ENDED_WELL:
+            done.add(_told_to_do(run))
+        elif outcome != UNDER_WAY and run.number not in repeated and _told_to_do(run) not in done:
             return run
         repeated.update(repeats_of(run))
     return None
+
+
+def _told_to_do(run: PastRun) -> str:
+    """What a run was told to do, to be compared; of rows from standard input nobody knows whether they are the same."""
+    body = run.body
+    each = body.get("each")
+    if isinstance(each, Mapping) and each.get("path") == "-":
+        return str(run.number)
+    told = [run.flow, *(body.get(name) for name in ("folder", "inputs", "only", "each", "offline", "fresh"))]
+    return json.dumps(told, sort_keys=True)
 
 
 def _flow_path(history: History, run: PastRun) -> str:

@@ -32,7 +32,7 @@ from .refusal import Refusal
 from .reporting import reports_of, write_junit, write_reports
 from .running import run_plan
 from .screen import Screen
-from .storing import fresh_steps, how_to_go_on, not_kept
+from .storing import fresh_steps, how_to_go_on, not_kept, told_left
 from .viewing import start_view
 
 
@@ -81,6 +81,8 @@ def perform(given: Given, flow: CheckedFlow, screen: Screen, again: Again | None
     write_junit(reports.junit, plan, report, ran.events, screen)
     write_reports(reports.pages, means.keeping, screen)
     if ran.stopped_by:
+        if not means.offline:
+            screen.err(told_left(ran.left))
         screen.err(how_to_go_on(means.keeping))
         return code
     if unkept is not None:

@@ -9,7 +9,7 @@ from typing import Any, Generic, TextIO, TypeVar
 
 from ..language.values import Value
 from ..plan.graph import Plan
-from ..run.event import CallStarted, Delta, Dropped, Emit, Event
+from ..run.event import CallFinished, CallStarted, Delta, Dropped, Emit, Event
 from ..run.executor import execute
 from ..run.exit import INTERRUPTED
 from ..run.keeping import Keeping
@@ -28,13 +28,14 @@ T = TypeVar("T")
 class Ran(Generic[T]):
     """A run that is over.
 
-    `events` without the many that only stream; `stopped_by` is the exit code of a signal, or 0; `unwritten` says why
-    the file of events ends too early, or is empty.
+    `events` without the many that only stream; `stopped_by` is the exit code of a signal, or 0, and `left` are the
+    calls that were open when it came; `unwritten` says why the file of events ends too early, or is empty.
     """
 
     result: T | None = None
     events: list[Event] = field(default_factory=list)
     stopped_by: int = 0
+    left: list[CallFinished] = field(default_factory=list)
     unwritten: str = ""
 
 
@@ -110,6 +111,8 @@ def _to_all(ran: Ran[T], view: View | None, events: TextIO | None, keeps_events:
     def emit(event: Event) -> None:
         if keeps_events and not isinstance(event, Delta | CallStarted | Dropped):
             ran.events.append(event)
+        if ran.stopped_by and isinstance(event, CallFinished) and event.status == "cancelled":
+            ran.left.append(event)
         for listen in listeners:
             listen(event)
 

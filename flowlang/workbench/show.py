@@ -3,7 +3,7 @@
 import shlex
 
 from ..run.exit import DONE, WRONG_INPUT
-from ..show.past import diagnostic_of, run_page, step_page
+from ..show.past import diagnostic_of, misfits_in, run_page, step_page
 from ..show.past_json import run_json, step_json
 from ..show.snippet import tell
 from ..show.terminal import visible
@@ -73,12 +73,13 @@ def _show_step(history: History, run: PastRun, step: str, given: Given, screen: 
         screen.out(step_json(run, step, found, teller))
         return
     by_row, item = run.body.get("each") is not None, given.number("item", 1)
-    failures = [
-        tell(diagnostic_of(one, run, teller), screen.width, False) + "\n"
+    failed = [
+        one
         for one in history.steps(run.number)
         if one.body.get("outcome") == "failed"
         and name_of(one.path, one.step, by_row) == step
         and (item is None or item in (one.body.get("item"), place_in(one.path, by_row)))
     ]
-    for part in step_page(found, failures, teller):
+    failures = [tell(diagnostic_of(one, run, teller), screen.width, False) + "\n" for one in failed]
+    for part in step_page(found, failures, teller, misfits_in(found, failed, teller)):
         screen.out(visible(part) if screen.reads_out else part)

@@ -18,6 +18,7 @@ from ..models.providers import Providers
 from ..plan.graph import Plan
 from ..project import find_root
 from ..run.budget import dollars
+from ..run.event import CallFinished
 from ..run.exit import NOT_ALLOWED, STORE, WRONG_INPUT
 from ..run.keeping import Keeping, OriginOf
 from ..show.graph import nodes_of
@@ -27,7 +28,7 @@ from ..store.cut_off import OpenCall
 from ..store.file import NAME
 from ..store.frozen import frozen
 from ..store.history import History
-from ..store.past import money_of
+from ..store.past import money_of, row_of
 from ..store.place import FOLDER, is_far, open_folder
 from ..store.problems import StoreUnusable
 from ..store.store import Store, open_store
@@ -249,7 +250,7 @@ def told_lost(lost: tuple[OpenCall, ...]) -> str:
     lines = []
     for run in dict.fromkeys(one.run for one in lost):
         calls = [one for one in lost if one.run == run]
-        places = ", ".join(_named(one) for one in calls[:5]) + (", …" if len(calls) > 5 else "")
+        places = _all_named(calls)
         told = [most for one in calls if (most := money_of(one.most_usd)) is not None]
         cost = f", for at most {dollars(sum(told, Decimal(0)))}" if len(told) == len(calls) and any(told) else ""
         what = count(len(calls), "call")
@@ -257,5 +258,18 @@ def told_lost(lost: tuple[OpenCall, ...]) -> str:
     return "\n".join(lines)
 
 
-def _named(call: OpenCall) -> str:
-    return call.step if call.item is None else f"{call.step}[{call.item}]"
+def told_left(left: Sequence[CallFinished]) -> str:
+    """What was open when this run was stopped; empty if nothing was."""
+    what = "1 call was" if len(left) == 1 else f"{count(len(left), 'call')} were"
+    ordered = sorted(left, key=lambda one: (one.path, one.step, one.item or 0))
+    return f"{what} open, and may be billed without an answer ({_all_named(ordered)})" if left else ""
+
+
+def _all_named(calls: Sequence[OpenCall | CallFinished]) -> str:
+    return ", ".join(map(_named, calls[:5])) + (", …" if len(calls) > 5 else "")
+
+
+def _named(call: OpenCall | CallFinished) -> str:
+    row = row_of(call.path)
+    of_row = f" of row {row}" if row is not None else ""
+    return (call.step if call.item is None else f"{call.step}[{call.item}]") + of_row

@@ -175,12 +175,15 @@ def _missing(word: Word, reading: _Reading) -> None:
 
 
 def _check_choices(reading: _Reading) -> None:
+    """Notes what is not among a flag's choices, and flags that contradict each other."""
     for flag in reading.command.flags:
         for value in reading.flags.get(flag.name, ()) if flag.choices else ():
             if value not in flag.choices:
                 near = nearest(value, list(flag.choices))
                 hint = f"did you mean `{near}`?" if near else "it takes one of " + ", ".join(flag.choices)
                 reading.slip(f"`--{flag.name}` cannot be `{value}`", "wrong-value", hint)
+    if {"store", "no-store"} <= reading.flags.keys():
+        reading.slip("`--store` and `--no-store` exclude each other", "wrong-value", "leave one of them out")
 
 
 def _frozen(given: dict[str, list[str]]) -> dict[str, tuple[str, ...]]:

@@ -35,6 +35,7 @@ def test_a_run_that_is_stopped_says_what_is_saved_and_goes_on(number: str, code:
         assert "Traceback" not in err
         told = re.search(r"(\d+) answers saved: the same command goes on from there", err)
         assert told is not None and int(told[1]) >= WIDTH, err
+        assert re.search(r"calls? (was|were) open, and may be billed without an answer \(\w+\[\d+\]", err), err
         before = list(gate.log)
         gate.forget()
         again = project.run()

@@ -3,10 +3,14 @@
 import argparse
 import asyncio
 import sys
+from argparse import ArgumentTypeError
+from difflib import get_close_matches
+from typing import Any
 
 from .answers import Answer, fitting_answer
-from .faults import Fault, mixed
+from .faults import FAULTS, Fault, is_fault, mixed
 from .model import Latency, Limits
+from .refusals import REFUSALS
 from .server import Gateway
 
 
@@ -19,7 +23,8 @@ def main() -> None:
     parser.add_argument("--per-token", type=float, default=0.0, metavar="SECONDS", help="for each further token")
     parser.add_argument("--per-input-token", type=float, default=0.0, metavar="SECONDS", help="that no cache held")
     parser.add_argument("--tokens", type=int, metavar="N", help="answer this many words instead of what fits")
-    parser.add_argument("--fault", action="append", default=[], metavar="NAME[:VALUE]=RATE", help="may be repeated")
+    faults: dict[str, Any] = {"type": _rate, "action": "append", "default": [], "metavar": "NAME[:VALUE]=RATE"}
+    parser.add_argument("--fault", **faults, help="may be repeated; the names stand in faults.py and refusals.py")
     parser.add_argument("--seed", type=int, default=0, help="which requests meet the faults")
     parser.add_argument("--quirk", type=int, action="append", default=[], metavar="NUMBER", help="may be repeated")
     parser.add_argument("--requests-per-second", type=float)
@@ -30,7 +35,7 @@ def main() -> None:
     words = None if given.tokens is None else Answer(pieces=("word ",) * given.tokens)
     gateway = Gateway(
         (lambda request: words) if words is not None else fitting_answer,
-        faults=mixed(dict(map(_rate, given.fault)), given.seed) if given.fault else None,
+        faults=mixed(dict(given.fault), given.seed) if given.fault else None,
         quirks=tuple(given.quirk),
         key=given.key,
         latency=Latency(given.latency, given.per_token, given.per_input_token),
@@ -48,9 +53,17 @@ async def _live(gateway: Gateway) -> None:
 
 
 def _rate(text: str) -> tuple[Fault, float]:
+    """A fault and its rate, as they are typed; argparse tells what is wrong with them."""
     fault, _, rate = text.partition("=")
     name, _, value = fault.partition(":")
-    return Fault(name, _number(value) if value else None), float(rate)
+    if not is_fault(name):
+        known = (*FAULTS, *REFUSALS)
+        near = [one for one in known if name and one.startswith(name)] or get_close_matches(name, known)
+        raise ArgumentTypeError(f"no fault is called {name}" + (f"; there is {', '.join(near)}" if near else ""))
+    share = _number(rate)
+    if isinstance(share, str) or not 0 <= share <= 1:
+        raise ArgumentTypeError(f"its rate is a number from 0 to 1, as in {fault}=0.1")
+    return Fault(name, _number(value) if value else None), float(share)
 
 
 def _number(text: str) -> int | float | str:

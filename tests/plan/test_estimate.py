@@ -14,6 +14,7 @@ from flowlang.plan.estimate import Estimate, estimate
 from flowlang.plan.graph import Defaults
 from flowlang.run.inputs import defaults_of
 from tests.run.scripted import flow_of
+from tests.run.stored import Project
 
 # A dollar for a thousand tokens in, ten for a thousand tokens out; an answer has a hundred at most.
 PRICE = Price(Decimal(1000), Decimal(10_000))
@@ -43,6 +44,29 @@ def test_without_an_input_nothing_is_said_of_what_reads_it(tmp_path: Path) -> No
 
 
 EACH = 'input words: list of text\nstep a\n  repeat for each w in words\n  prompt: "{{ w }}"\n'
+
+
+RECORDS = EACH.replace("list of text", "table").replace("{{ w }}", "{{ w.a }}")
+
+
+@pytest.mark.parametrize(
+    ("flow", "words", "calls"),
+    [
+        (EACH, ("x", "y", "x"), 2),
+        (EACH.replace('"{{ w }}"', '"{{ w }} {{ place }}"'), ("x", "y", "x"), 3),
+        (EACH.replace('"{{ w }}"', '"{{ for v in words }}{{ v }}{{ end }}"'), ("x", "y", "x"), 1),
+        (EACH + "  cache: no\n", ("x", "y", "x"), 3),
+        (EACH + "  samples: 2\n", ("x", "y", "x"), 4),
+        (EACH + '  ensure: judge "polite of {{ w }}"\n', ("x", "y", "x"), 4),
+        (RECORDS, ({"a": "1", "b": "2"}, {"a": "1", "b": "3"}), 1),
+    ],
+)
+def test_equal_items_are_asked_once_where_answers_are_kept(flow: str, words: Value, calls: int, tmp_path: Path) -> None:
+    checked = flow_of(flow, tmp_path)
+    plan, inputs = build(checked, Defaults("m")), {**defaults_of(checked), "words": words}
+    assert estimate(plan, inputs, PRICES, keeps=True).total.calls == calls
+    asked = Project(tmp_path, lambda request: '{"holds": true, "reason": "x"}').run(flow, inputs)
+    assert len(asked.script.requests) == calls  # as the run does
 
 
 @pytest.mark.parametrize(

@@ -135,6 +135,14 @@ def test_fallbacks_are_asked_in_their_order_each_with_a_try_of_its_own(tmp_path:
     assert found.report.exit_code == 0
 
 
+def test_more_tries_are_advised_only_where_trying_again_may_help(tmp_path: Path) -> None:
+    down = ModelError("503: down for the day", "unreachable", retryable=False)
+    assert failure(ran(CLAIM, tmp_path, saying(down))).hints == ("a `fallback:` is asked when this one fails for good",)
+    text = CLAIM.replace("  model: first", "  model: first\n  tries: 1")
+    (hint,) = failure(ran(text, tmp_path, saying(Unreachable("nobody answers")))).hints
+    assert hint.startswith("more `tries:` go on for longer")
+
+
 def test_where_fallbacks_fail_too_the_first_reason_is_told(tmp_path: Path) -> None:
     text = CLAIM.replace("  model: first", "  model: first\n  tries: 2\n  fallback: second")
 

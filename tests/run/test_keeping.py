@@ -248,6 +248,21 @@ def test_who_waits_for_another_process_looks_again_until_there_is_no_time_left()
     assert LIMIT == 5 and looks == []
 
 
+def test_who_waits_for_another_process_says_so_once(kitchen: Kitchen) -> None:
+    def before(store: Store) -> None:
+        claim, asked = store.claim, list[int]()
+
+        async def busy_at_first(*given: Any, **named: Any) -> Any:
+            asked.append(1)
+            return Busy(99) if len(asked) <= 2 else await claim(*given, **named)
+
+        store.claim = busy_at_first  # type: ignore[method-assign]
+
+    assert len(kitchen.run(ONE, before=before)) == 1
+    (told,) = kitchen.report.noted
+    assert (told.step, told.message) == ("a", "another run asks the same right now: its answer is waited for")
+
+
 def test_the_answers_of_a_run_that_is_repeated_serve_whatever_is_fresh() -> None:
     keeping = Keeping(_Run(7), lambda name: "o", frozenset((3,)))  # type: ignore[arg-type]
     of = {run: Kept(Reply("yes"), 0.0, run) for run in (3, 5, 7)}

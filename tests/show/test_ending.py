@@ -56,6 +56,18 @@ def test_a_run_that_was_kept_names_what_goes_on_from_it(text: str, words: str, t
     assert last == f"run 7: what it asked and was answered: flowlang show {words}     again: flowlang retry 7"
 
 
+def test_steps_are_the_flows_own_however_often_those_of_another_flow_run(tmp_path: Path) -> None:
+    def counted(text: str) -> str:
+        found = run(flow_of(text, tmp_path), lambda request: "nonsense")
+        code = found.report.exit_code
+        return last_line(found.report, code, "a.flow", False, build(flow_of(text, tmp_path), Defaults()))
+
+    inner = 'flow inner\ninput n: number = 1\nstep x\n  prompt: "X"\nstep y\n  when x is "y"\n  prompt: "Y"\noutput x'
+    rounds = f'step a\n  run: inner\n  repeat until a is "good", at most 3 times\nstep b\n  prompt: "B"\n{inner}'
+    assert counted(rounds).startswith("done: 2 steps, 4 calls") and "skipped" not in counted(rounds)
+    assert counted(INNER).startswith("failed (exit 1): 0 steps") and ", 1 failed" in counted(INNER)
+
+
 def test_a_store_elsewhere_is_named(tmp_path: Path) -> None:
     told = ending(TOPIC, tmp_path, KeptRun(7, " --store DIR"))
     assert "flowlang show 7 topic --store DIR " in told and told.endswith("flowlang retry 7 --store DIR")

@@ -26,11 +26,14 @@ def test_size_prune_and_clear(flowlang: Type, folder: Path) -> None:
     run_offline(flowlang)
     told = flowlang("cache", "size")
     assert told.code == 0 and "0 answers, 1 run, 2 calls" in told.out
-    assert "removed 0 answers, 0 runs" in flowlang("cache", "prune").out
+    pruned = flowlang("cache", "prune")
+    assert "removed 0 answers, 0 runs" in pruned.out and "empty" not in pruned.out
     assert "removed 0 answers, 1 run" in flowlang("cache", "prune", "--older", "0s").out
     run_offline(flowlang)
     cleared = flowlang("cache", "clear", "--yes")
     assert cleared.code == 0 and "1 run" in cleared.out
+    # A small store is hardly smaller then, and that is no failure.
+    assert "an empty store takes no less: 262 kB kept free for a full disk, and an empty file" in cleared.out
     assert "0 answers, 0 runs, 0 calls" in flowlang("cache", "size").out
 
 

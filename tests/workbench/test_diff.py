@@ -46,6 +46,17 @@ def test_an_input_that_changed_and_what_it_changed(flowlang, place: Path):
     assert "file claims.flow" not in out and "step verdict" not in out and "answer" not in out
 
 
+def test_rows_and_a_single_run_are_not_told_side_by_side(flowlang, place: Path):
+    (place / "mails.csv").write_text("mail\nOne\nTwo\n", encoding="utf-8")
+    run(flowlang, "--mail", "One")
+    run(flowlang, "--each", "mails.csv")
+    for words in (("1", "2"), ("2", "1")):
+        out = flowlang("diff", *words).out
+        assert "\nrun 2 is for every row of mails.csv, and run 1 is a single one: their inputs and questions " in out
+        assert "input mail" not in out and "asked only" not in out
+    assert "asked only" in flowlang("diff", "1", "2", "--step", "claims").out
+
+
 def test_the_flow_and_how_it_asked(flowlang, place: Path):
     run(flowlang, "--mail", "Hm")
     changed = CLAIMS.replace("gpt-5-4\n  returns", "gpt-5-5\n  temperature: 1\n  returns").replace(

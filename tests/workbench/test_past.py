@@ -83,6 +83,7 @@ def test_a_run_is_told_with_its_inputs_steps_and_failures(flowlang, kept: Path):
     lines = {line.split("  ")[0]: line for line in told.splitlines()}
     assert lines["claims"].split()[1:4] == ["done", "1", "0"]
     assert "failed" in lines["verdict"] and "not run, since another failed" in lines["summary"]
+    assert all(lines[name].endswith("s") for name in ("claims", "verdict")) and lines["summary"].endswith("-")
     assert "error[bad-request]: " in told and "(item 2)" in told and " --> claims.flow:14:6" in told
     assert told.endswith("again, only what is missing: flowlang retry 1\n")
 
@@ -101,6 +102,32 @@ def test_a_step_is_told_as_it_was_asked_and_answered(flowlang, kept: Path):
     assert second.startswith("2: failed") and "── error ──\n" in second and "error[bad-request]" in second
     assert flowlang("show", "1", "verdict", "--item", "1").out.startswith("━━ verdict, item 1: ok")
     assert "item 2" not in flowlang("show", "1", "verdict", "--item", "1").out
+
+
+def test_an_answer_that_did_not_fit_is_not_called_ok(flowlang, folder: Path, monkeypatch: pytest.MonkeyPatch):
+    flow = """\
+input mail: text
+let both = [mail, "B"]
+step kind
+  model: gpt-5-4
+  tries: 2
+  repeat for each one in both
+  failures: skip
+  returns: one of bug, other
+  prompt: "What is {{ one }}?"
+output kind
+"""
+    answers = {"What is A?": ["fault", "bugs"], "What is B?": ["fault", "bug"]}
+    with Gateway(lambda request: answers[str(request["messages"][0]["content"])[:10]].pop(0)) as url:
+        project(folder, url, monkeypatch, flow)
+        assert flowlang("run", "claims.flow", "--mail", "A", "--trust", "--at-once", "1").code == 1
+    told = flowlang("show", "1", "kind").out
+    states = sorted(line.split(",")[1].strip() for line in told.splitlines() if line.startswith("━━"))
+    assert states == ["item 1: did not fit", "item 1: did not fit", "item 2: did not fit", "item 2: ok"]
+    assert flowlang("show", "1", "--html", "run.html").code == 0
+    page = (folder / "run.html").read_text(encoding="utf-8")
+    assert [page.count(f'class="took{state}') for state in (' warn">did not fit,', '">ok,')] == [3, 1]
+    assert {one["status"] for one in json.loads(flowlang("show", "1", "kind", "--json").out)["calls"]} == {"ok"}
 
 
 def test_what_came_from_before_is_told_as_it_was_then(flowlang, kept: Path):
@@ -177,6 +204,31 @@ def test_a_row_of_a_run_for_every_row(flowlang, folder: Path):
     assert flowlang("show", "last", "topic", "--item", "2").code == 2  # a row is no item
 
 
+def test_what_is_wrong_with_a_row_is_told_once_at_the_line_that_met_it(flowlang, folder: Path):
+    flow = """\
+input mail: text
+input page: whole number
+step said
+  prompt: "{{ mail }}"
+let wrong = mail | parse json
+step of_page
+  prompt: "{{ page }} {{ wrong }}"
+output said
+output of_page
+"""
+    (folder / "rows.flow").write_text(flow, encoding="utf-8")
+    (folder / "rows.csv").write_text("mail,page\n1,1\n{,2\n3,two\n4\n", encoding="utf-8")
+    assert flowlang("run", "rows.flow", "--each", "rows.csv", "--offline").code == 1
+    told = flowlang("show").out.splitlines()
+    assert [line for line in told if line.startswith(("error[", " -->"))] == [
+        "error[wrong-value]: the text is not JSON: something is wrong at its line 1, column 2 (in row[2])",
+        " --> rows.flow:5:5",
+        'error[wrong-value]: row 3 (line 4) of `rows.csv`: `page` must be a whole number: "two" is no number',
+        " --> rows.flow:2:7",
+        "error[bad-file]: row 4 (line 5) of `rows.csv` has 1 cell, the header has 2",
+    ]
+
+
 def test_a_shell_completes_the_numbers_of_runs(flowlang, kept: Path, monkeypatch: pytest.MonkeyPatch):
     for typed, expected in (("flowlang show ", "plain,last\nplain,2\nplain,1\n"), ("flowlang retry 1", "plain,1\n")):
         monkeypatch.setenv("_FLOWLANG_COMPLETE", "bash_complete")
@@ -232,7 +284,7 @@ def test_a_store_elsewhere_is_named_in_what_to_type_next(flowlang, folder: Path,
         told = flowlang("run", "claims.flow", "--mail", "Hm", "--trust", "--store", "elsewhere")
     assert told.err.endswith(
         "run 1: what it asked and was answered: flowlang show 1 claims --store elsewhere"
-        "     again: flowlang retry 1 --store elsewhere\n"
+        "     again: flowlang retry 1 --store elsewhere --trust\n"
     )
     assert flowlang("show", "1", "claims", "--store", "elsewhere").code == 0
 

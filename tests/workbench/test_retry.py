@@ -1,6 +1,7 @@
 """`retry`: what failed is done again with the same inputs, and nothing that was answered or done is done twice."""
 
 import json
+import shlex
 from pathlib import Path
 
 import pytest
@@ -49,7 +50,7 @@ def test_only_what_failed_is_asked_again(flowlang, folder: Path, monkeypatch: py
         failed = flowlang("run", "claims.flow", "--mail", "@mail.txt", "--trust")
         assert failed.code == 1
         assert failed.err.splitlines()[-1].startswith("run 1: what it asked and was answered: flowlang show 1 verdict")
-        assert failed.err.splitlines()[-1].endswith("again: flowlang retry 1")
+        assert failed.err.splitlines()[-1].endswith("again: flowlang retry 1 --trust")
         (folder / "mail.txt").unlink()  # the inputs come out of the store
         before = len(gateway.log)
         again = flowlang("retry", "--trust")
@@ -62,6 +63,32 @@ def test_only_what_failed_is_asked_again(flowlang, folder: Path, monkeypatch: py
     assert "2 calls and 2 from before" in again.err
     told = json.loads(flowlang("runs", "--json").out)
     assert [(one["run"], one["outcome"], one["repeats"]) for one in told] == [(2, "done", [1]), (1, "failed", [])]
+
+
+def test_the_command_that_goes_on_works_as_it_stands(flowlang, folder: Path, monkeypatch: pytest.MonkeyPatch):
+    (folder / "tools.py").write_text(TOOLS, encoding="utf-8")
+    gateway = Gateway(lambda request: "Good.", faults=numbered({1: "400-parameter"}))
+    with gateway as url:
+        project(folder, url, monkeypatch, WITH_TOOL)
+        failed = flowlang("run", "claims.flow", "--mail", "Hm", "--trust", "--allow", "python=tools.py")
+        command = failed.err.splitlines()[-1].partition("again: flowlang ")[2]
+        assert (failed.code, command) == (1, "retry 1 --allow python=tools.py --trust")
+        untrusted = flowlang("retry", "1", "--allow", "python=tools.py")
+        assert untrusted.code == 7 and "for one run: the same command, with --trust behind it" in untrusted.err
+        assert flowlang(*shlex.split(command)).out == "Good.\n"
+
+
+def test_what_the_same_command_has_done_since_is_not_repeated(flowlang, folder: Path, monkeypatch: pytest.MonkeyPatch):
+    gateway = Gateway(says, faults=numbered({1: "400-parameter", 3: "400-parameter", 4: "400-parameter"}))
+    with gateway as url:
+        project(folder, url, monkeypatch)
+        command = ("run", "claims.flow", "--trust", "--at-once", "1")
+        assert flowlang(*command, "--mail", "One").code == 1
+        assert flowlang(*command, "--mail", "Two", "--only", "claims").code == 0
+        assert flowlang(*command, "--mail", "Two").code == 1  # another command: it needs more
+        assert flowlang(*command, "--mail", "Two").code == 1
+        assert flowlang(*command, "--mail", "Two").code == 0
+        assert "again: run 1 of " in flowlang("retry", "--trust").err
 
 
 def test_a_run_that_ended_well_is_not_repeated(flowlang, folder: Path, monkeypatch: pytest.MonkeyPatch):

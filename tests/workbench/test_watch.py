@@ -12,7 +12,8 @@ import pytest
 
 from flowlang.store.history import History
 from tests.gateway import Gateway, Latency
-from tests.workbench.watched import QUIET, WAYS, Watched, asked, asks, open_calls, project, rename_over, watched
+from tests.workbench.saving import QUIET, WAYS, rename_over
+from tests.workbench.watched import Watched, asked, asks, open_calls, project, watched
 
 SAVES = int(os.environ.get("FLOWLANG_SAVES", "4"))  # of each way; 200 for the whole of it
 

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from tests.gateway import Gateway, Latency, numbered
-from tests.workbench.watched import asked, asks, open_calls, project, rename_over, watched
+from tests.workbench.saving import rename_over
+from tests.workbench.watched import asked, asks, open_calls, project, watched
 
 
 def hung_up(gateway: Gateway) -> bool:

@@ -8,7 +8,8 @@ import pytest
 
 from tests.gateway import Answer, Gateway, Latency
 from tests.workbench.on_a_terminal import OnATerminal
-from tests.workbench.watched import asked, project, rename_over
+from tests.workbench.saving import rename_over
+from tests.workbench.watched import asked, project
 
 FLOW = """\
 step one

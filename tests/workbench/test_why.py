@@ -92,6 +92,21 @@ def test_before_the_first_run_everything_is_new(flowlang: Say, gateway: Gateway,
     assert not (folder / ".flowlang").exists()
 
 
+def test_a_single_call_is_told_as_one(flowlang: Say, gateway: Gateway, folder: Path) -> None:
+    (folder / "one.flow").write_text('step a\n  model: gpt-5-4\n  prompt: "A"\noutput a\n', encoding="utf-8")
+    assert flowlang("run", "one.flow", "--trust")[0] == 0
+    assert "1 of 1 call is answered already" in flowlang("plan", "one.flow")[1]
+
+
+def test_a_step_that_is_skipped_is_not_told_as_answered(flowlang: Say, gateway: Gateway, folder: Path) -> None:
+    edit(folder, "step title\n", 'step title\n  when reader is "lawyer"\n')
+    run(flowlang)
+    assert steps(flowlang, *INPUTS)["title"]["status"] == "cached"  # programs know three words
+    _, out, _ = flowlang("plan", "brief.flow", *INPUTS)
+    assert "title    skipped  0 " in out
+    assert "\n\n`title`: it is skipped: its `when` did not hold\nNothing is left to ask.\n" in out
+
+
 def test_after_a_run_nothing_is_left_and_the_next_run_sends_nothing(flowlang: Say, gateway: Gateway) -> None:
     run(flowlang)
     found = steps(flowlang, *INPUTS)

@@ -65,6 +65,7 @@ def test_a_value_may_look_like_anything_when_it_is_tied_to_its_flag():
         (["x.flow", "--offline=yes"], ["`--offline` stands alone"]),
         (["x.flow", "report.md"], ["`report.md` is one word too many", "--filing report.md"]),
         ([], ["FLOW is missing"]),
+        (["x.flow", "--no-store", "--store", "s"], ["`--store` and `--no-store` exclude each other"]),
         (["x.flow", "--console", "liev"], ["cannot be `liev`", "did you mean `live`?"]),
         (["x.flow", "--zzz"], ["`--zzz`", "the inputs of this flow: `--filing`"]),
     ],
