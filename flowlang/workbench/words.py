@@ -84,11 +84,14 @@ def find_flow(words: Sequence[str], flags: Sequence[Flag]) -> str | None:
     """The word that is the flow, before its inputs are known: one that ends with `.flow`, else the first bare one."""
     known = {spelling for flag in flags if flag.value for spelling in (f"--{flag.name}", flag.short)}
     bare: list[str] = []
-    value_of_flag = False
+    value_of_flag = only_words = False
     for word in words:
-        if word and not value_of_flag and (not word.startswith("-") or word == "-"):
+        if word == "--" and not value_of_flag and not only_words:
+            only_words = True
+            continue
+        if word and not value_of_flag and (only_words or not word.startswith("-") or word == "-"):
             bare.append(word)
-        value_of_flag = word in known
+        value_of_flag = not only_words and word in known
     return next((word for word in bare if word.endswith(".flow")), bare[0] if bare else None)
 
 

@@ -93,6 +93,9 @@ def test_all_slips_are_told_in_one_go():
         (["-o", "out.flow", "brief.flow"], "brief.flow"),
         (["--out", "brief"], None),
         (["brief"], "brief"),
+        (["--", "-brief.flow"], "-brief.flow"),
+        (["-o", "--", "--", "-brief.flow"], "-brief.flow"),
+        (["-brief.flow"], None),
         ([], None),
     ],
 )
