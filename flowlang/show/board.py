@@ -33,8 +33,9 @@ TAIL = 400  # characters of streaming text that are kept
 
 @dataclass(slots=True)
 class Row:
-    """One step. `state`: "waiting", "running", "done", "cached", "failed", "skipped", "stale" or "pinned".
+    """One step. `state`: "waiting", "queued", "running", "done", "cached", "failed", "skipped", "stale" or "pinned".
 
+    It is "queued" while all that it needs is there, and its first call only waits for its turn.
     `why` says in words why it is in its state. `answer` is None until one has come; `previous` the one before it that
     was another.
     """
@@ -60,9 +61,9 @@ class Row:
     previous: str | None = None
     parts: "dict[str, Row]" = field(default_factory=dict)  # the steps of the flow that it runs, by the way to them
 
-    def begin(self, now: float) -> None:
+    def begin(self, now: float, state: str = "running") -> None:
         """It starts: what it cost the last time is of the last time."""
-        self.state, self.why, self.since, self.seconds = "running", "", now, 0.0
+        self.state, self.why, self.since, self.seconds = state, "", now, 0.0
         self.calls = self.cached = self.tokens_in = self.tokens_out = 0
         self.cost_usd, self.items, self.tail = None, None, ""
         self.done.clear()
@@ -72,23 +73,27 @@ class Row:
     def wait(self) -> None:
         """It is to start in a new run; the steps of a flow that it runs keep their places."""
         parts = self.parts
-        self.begin(0.0)
-        self.state, self.parts = "waiting", parts
+        self.begin(0.0, "waiting")
+        self.parts = parts
         for part in parts.values():
             part.wait()
             part.begun = 0
 
     def take_part(self, event: Event, now: float) -> None:
         """Takes in what a step of the flow does that it runs; of many turns of it they are all one row."""
-        if not isinstance(event, StepStarted | StepFinished | StepSkipped | StepFailed | CallFinished):
+        if not isinstance(event, StepStarted | StepFinished | StepSkipped | StepFailed | CallStarted | CallFinished):
             return
         part = self.parts.setdefault(_way_to(event), Row(event.step, since=now))
         match event:
             case StepStarted():
                 part.since = part.since if part.begun else now
-                part.state, part.begun = "running", part.begun + 1
+                part.state = "queued" if event.kind == "prompt" and part.state != "running" else "running"
+                part.begun += 1
                 part.items = part.begun if part.begun > 1 else None
+            case CallStarted():
+                part.turn_comes()
             case CallFinished():
+                part.turn_comes()
                 part.count(event)
             case StepFailed(item=None, message=message):
                 part.why = message
@@ -99,6 +104,11 @@ class Row:
                 part.over(len(part.done), now, "skipped")
             case _:
                 pass
+
+    def turn_comes(self) -> None:
+        """Its first call is made."""
+        if self.state == "queued":
+            self.state = "running"
 
     def over(self, turn: int, now: float, state: str) -> None:
         """A turn of it has ended; with the last one that began, it has."""
@@ -190,9 +200,9 @@ class Board:
         if path and (outer := self.rows.get(_top_of(path))) is not None:
             outer.take_part(event, self.clock())
         match event:
-            case StepStarted(path="", step=step, items=items):
+            case StepStarted(path="", step=step, kind=kind, items=items):
                 if (row := self.rows.get(step)) is not None:
-                    row.begin(self.clock())
+                    row.begin(self.clock(), "queued" if kind == "prompt" else "running")
                     row.items = items
             case CallStarted() | Delta() | Dropped() | CallFinished():
                 self._take_call(event)
@@ -239,6 +249,7 @@ class Board:
             return
         match event:
             case CallStarted():
+                row.turn_comes()
                 row.streaming[turn] = 0
                 because = event.because
                 if because and because != FROM_BEFORE and not row.why:
@@ -283,7 +294,7 @@ def _top_of(path: str) -> str:
     return path.partition("/")[0].partition("[")[0]
 
 
-def _way_to(event: "StepStarted | StepFinished | StepSkipped | StepFailed | CallFinished") -> str:
+def _way_to(event: StepStarted | StepFinished | StepSkipped | StepFailed | CallStarted | CallFinished) -> str:
     """The way to a step from the step of the main flow that runs it, whatever the item: `inner.critique`."""
     return ".".join([*_ITEM.sub("", event.path).split("/")[1:], event.step])
 

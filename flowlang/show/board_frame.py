@@ -3,18 +3,19 @@
 Pure: a board, what is looked at, and a size give the same lines each time.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from ..pattern import pattern
 from .board import Board, Row
 from .cells import Line, Span, cut, safe, width_of, wrapped
 from .marked import marked
-from .numbers import duration, money
+from .numbers import count, duration, money
 
 _COLOURS = pattern(r"\x1b\[[0-9;]*m")
 _SIGNS = {
     "waiting": ("·", "dim"),
+    "queued": ("·", "cyan"),
     "running": ("●", "cyan"),
     "done": ("✓", "green"),
     "cached": ("=", "green"),
@@ -36,11 +37,13 @@ _KEYS = (
     ("q", "request"),
     ("e", "edit"),
 )
+_MORE = ("?", "keys")
+_MORE_TOLD = (("← →", "other requests"), ("page ↓↑", "scroll"), ("m", "all mistakes"), ("?", "these keys"))
 
 
 @dataclass(slots=True)
 class Look:
-    """What a person looks at. `pane`: "answer", "request" or "difference" of the chosen step."""
+    """What a person looks at. `pane`: "answer", "request" or "difference" of the chosen step; "keys"; "mistakes"."""
 
     chosen: str = ""
     pane: str = "answer"
@@ -76,9 +79,11 @@ class Look:
 def frame(board: Board, look: Look, width: int, height: int) -> list[Line]:
     """At most `height` lines of at most `width` columns."""
     look.follow(board)
+    if look.pane == "mistakes" and not board.trouble:
+        look.pane = "answer"
     top = [_head(board, height // 2)]
     if board.trouble:
-        top += _trouble(board, width, max(3, height // 3))
+        top += _trouble(board, width, max(3, height // 3), look.keys)
     bottom = [line for said in (look.note, board.says) if said for line in _told(said, width)]
     if look.keys:
         bottom.append(_key_line(width))
@@ -103,9 +108,9 @@ def _head(board: Board, most: int) -> Line:
         state = Span("waits for you", "yellow bold")
     else:
         state = Span("runs" if board.is_running else "watches", "cyan" if board.is_running else "green")
-    spans = [safe(board.flow or "no flow yet", "bold"), Span("  "), state]
+    spans = [safe(board.flow, "bold"), Span("  "), state]
     if board.is_running and len(board.rows) > most:
-        over = sum(row.state not in ("waiting", "running") for row in board.rows.values())
+        over = sum(row.state not in ("waiting", "queued", "running") for row in board.rows.values())
         spans.append(Span(f"  {over:,} of {len(board.rows):,} steps", "cyan"))
     if board.run:
         spans.append(Span(f"  run {board.run}, {board.good_at}", "dim"))
@@ -117,15 +122,22 @@ def _head(board: Board, most: int) -> Line:
     return tuple(spans)
 
 
-def _trouble(board: Board, width: int, most: int) -> list[Line]:
-    text = _COLOURS.sub("", board.trouble).strip("\n")
-    lines = wrapped([Span(text)], width)
+def _trouble(board: Board, width: int, most: int, has_keys: bool) -> list[Line]:
+    lines = wrapped([Span(_trouble_text(board))], width)
     styled = [tuple(Span(one.text, _style_of(line)) for one in line) for line in lines if line or len(lines) < most]
     if len(styled) > most:
-        styled = [*styled[: most - 1], (Span(f"… and {len(styled) - most + 1} more lines: flowlang check", "dim"),)]
+        left = styled[most - 1 :]
+        mistakes = sum(bool(_style_of(line)) for line in left)
+        more = count(mistakes, "more mistake") if mistakes else count(len(left), "more line")
+        where = "m shows all" if has_keys else "flowlang check"
+        styled = [*styled[: most - 1], (Span(f"… and {more}: {where}", "dim"),)]
     if board.good_at:
         styled.append((Span(f"as of {board.good_at}, before {board.trouble_note}:", "yellow"),))
     return styled
+
+
+def _trouble_text(board: Board) -> str:
+    return _COLOURS.sub("", board.trouble).strip("\n")
 
 
 def _style_of(line: Line) -> str:
@@ -133,15 +145,19 @@ def _style_of(line: Line) -> str:
 
 
 def _key_line(width: int) -> Line:
-    spans: list[Span] = []
-    left = width
-    for key, what in _KEYS:
-        size = len(key) + len(what) + 3
-        if size > left:
-            break
-        left -= size
-        spans += [Span(key, "bold"), Span(f" {what}  ", "dim")]
-    return tuple(spans)
+    """The keys that fit; if they are not all, the last of them shows the others."""
+    keys: tuple[tuple[str, str], ...] = _KEYS
+    if _width_of_keys(keys) > width:
+        fits = len(_KEYS) - 1
+        while fits > 1 and _width_of_keys((*_KEYS[:fits], _MORE)) > width:
+            fits -= 1
+        keys = (*_KEYS[:fits], _MORE)
+    spans = [span for key, what in keys for span in (Span("  "), Span(key, "bold"), Span(f" {what}", "dim"))]
+    return tuple(spans[1:])
+
+
+def _width_of_keys(keys: Sequence[tuple[str, str]]) -> int:
+    return sum(len(key) + len(what) + 3 for key, what in keys) - 2
 
 
 # ── The steps ──
@@ -186,7 +202,7 @@ def _row(board: Board, row: Row, name: str, size: int, width: int, is_chosen: bo
         if text and len(text) + 1 <= left:
             spans.append(Span(f" {text}", part_style))
             left -= len(text) + 1
-    last = row.tail if is_running and row.tail else row.why
+    last = row.tail if is_running and row.tail else "waits for its turn" if row.state == "queued" else row.why
     if last and left >= 10:
         words = " ".join(last[-4 * left :].split()) if is_running and row.tail else " ".join(last.split())
         told = safe(words).text
@@ -198,10 +214,15 @@ def _row(board: Board, row: Row, name: str, size: int, width: int, is_chosen: bo
 
 
 def _pane(board: Board, look: Look, width: int, room: int) -> list[Line]:
-    row = board.rows.get(look.chosen)
-    if row is None or room < 2:
+    if room < 2:
         return []
-    title, key, spans = _shown(row, look)
+    if look.pane in ("keys", "mistakes"):
+        text = _key_text() if look.pane == "keys" else _trouble_text(board)
+        title, key, spans = _text(look.pane, text)
+    elif (row := board.rows.get(look.chosen)) is not None:
+        title, key, spans = _shown(row, look)
+    else:
+        return []
     if look._wrapped is None or look._wrapped[0] != (*key, width):
         look._wrapped = ((*key, width), wrapped(spans(), width))
     lines = look._wrapped[1]
@@ -214,9 +235,20 @@ def _pane(board: Board, look: Look, width: int, room: int) -> list[Line]:
 
 
 _Key = tuple[str, str, str | None, str]
+_Shown = tuple[str, _Key, Callable[[], list[Span]]]
 
 
-def _shown(row: Row, look: Look) -> "tuple[str, _Key, Callable[[], list[Span]]]":
+def _text(title: str, text: str) -> _Shown:
+    return title, (title, text, None, ""), lambda: [Span(text)]
+
+
+def _key_text() -> str:
+    keys = (*_KEYS, *_MORE_TOLD)
+    size = max(len(key) for key, _ in keys)
+    return "\n".join(f"{key:<{size}}  {what}" for key, what in keys)
+
+
+def _shown(row: Row, look: Look) -> _Shown:
     """What the pane shows of a step: its title, what it depends on, and how its text is made."""
     if look.pane == "request":
         text = look.request or "it has not been asked yet"

@@ -47,6 +47,40 @@ def test_a_step_says_what_it_does_how_long_and_for_how_much() -> None:
     assert "It is a dark night, and stormy." in told(board)
 
 
+def test_a_step_that_only_waits_for_its_turn_does_not_look_as_if_it_ran() -> None:
+    now = [100.0]
+    board = board_of("one", "two", now=now)
+    for name in ("one", "two"):
+        board.take(StepStarted("", name, "prompt", None))
+    board.take(CallStarted("", "one", None, "m"))
+    now[0] += 2.0
+    assert told(board)[1:3] == ["● one  2.0s", "· two   waits for its turn"]
+
+
+def test_keys_that_do_not_fit_can_be_seen_on_any_screen() -> None:
+    board = board_of("one")
+    for width in (20, 40, 80, 200):
+        line = told(board, width=width)[-1]
+        assert line.endswith("? keys") == (width < 200) and len(line) <= width
+        shown = "\n".join(told(board, Look(pane="keys"), width, 30))
+        assert all(f"{key} " in shown for key in ("x", "r", "s", "↑↓", "p", "w", "a", "d", "q", "e", "← →", "m"))
+
+
+def test_of_many_mistakes_those_that_do_not_fit_are_counted_and_can_be_reached() -> None:
+    board, look = board_of("one"), Look()
+    board.trouble = "".join(f"error[unknown-name]: there is no `{n}`\n --> a.flow:{n}:1\n\n" for n in range(30))
+    assert "… and 28 more mistakes: m shows all" in told(board, look)
+    assert "… and 28 more mistakes: flowlang check" in told(board, Look(keys=False))
+    look.pane, seen = "mistakes", set[str]()
+    for number in range(25):
+        look.scroll = 4 * number
+        seen |= {line.strip() for line in told(board, look) if line.startswith(" -->")}
+    assert seen == {f"--> a.flow:{n}:1" for n in range(30)}
+    board.trouble = ""
+    frame(board, look, 60, 16)
+    assert look.pane == "answer"
+
+
 def test_a_step_that_was_answered_before_says_so() -> None:
     board = board_of("one")
     board.take(StepStarted("", "one", "prompt", None))
@@ -164,6 +198,8 @@ def test_below_a_step_that_runs_a_flow_stand_the_steps_of_that() -> None:
     board.take(StepStarted("", "outer", "run", 2))
     for item in ("outer[1]", "outer[2]"):
         board.take(StepStarted(item, "inner", "prompt", None))
+    assert told(board)[2] == "  · inner  waits for its turn"
+    board.take(CallStarted("outer[1]", "inner", None, "m"))
     now[0] += 2.0
     board.take(CallFinished("outer[1]", "inner", None, "m", "ok", 1, False, 10, 20, 0, COST, 0.5))
     board.take(StepFinished("outer[1]", "inner", None, 0, 2.0))
@@ -175,6 +211,7 @@ def test_below_a_step_that_runs_a_flow_stand_the_steps_of_that() -> None:
     board.take(CallFinished("outer[2]", "inner", None, "m", "ok", 1, False, 10, 20, 0, COST, 0.5))
     board.take(StepFinished("outer[2]", "inner", None, 0, 2.0))
     board.take(StepStarted("outer[1]/deep", "deepest", "prompt", None))
+    board.take(CallStarted("outer[1]/deep", "deepest", None, "m"))
     assert told(board)[2:4] == ["  ✓ inner        2.0s 2/2 40 tokens $0.0024", "  ● deep.deepest 0.00s"]
     assert [line for line in told(board, Look(chosen="last"), height=7) if "inner" in line] == []
 
@@ -205,7 +242,12 @@ def test_any_screen_is_filled_exactly_and_no_text_steers_it(
 def test_what_a_save_would_cost_can_be_read_on_a_narrow_screen_too() -> None:
     board = board_of("one")
     board.says = "this save would make 3 calls, about $0.50: r runs it"
-    assert told(board, width=20)[-4:] == ["this save would make", "3 calls, about", "$0.50: r runs it", "x end  r run"]
+    assert told(board, width=20)[-4:] == [
+        "this save would make",
+        "3 calls, about",
+        "$0.50: r runs it",
+        "x end  r run  ? keys",
+    ]
 
 
 def test_of_many_steps_those_around_the_chosen_one_are_shown() -> None:
