@@ -9,8 +9,10 @@ import re
 from collections.abc import Container
 from dataclasses import replace
 from decimal import Decimal
+from typing import NamedTuple
 
 from ..models.chat import ChatRequest, Reply
+from ..plan.requests import judged_rule
 from ..store.rows import Kept
 from ..store.store import Busy
 from .budget import Budget
@@ -34,7 +36,29 @@ from .question import Asker, Question
 from .warming import Begun
 
 Turn = tuple[str, str, int | None]  # a step of the flow reached by a path, and an item
-_PLACE = re.compile(r"\[(\d+)\]")  # of an item, in a path
+
+
+class Place(NamedTuple):
+    """Where a question stands: a step of the flow reached by `path`, an item, which sample; the rule that is judged."""
+
+    path: str
+    step: str
+    item: int | None
+    sample: int = 1
+    rule: str = ""
+
+    @property
+    def turn(self) -> Turn:
+        """All but the sample and the rule."""
+        return self[:3]
+
+
+def place_of(turn: Turn, request: ChatRequest, role: str = "") -> Place:
+    """The place of a question that is asked in a turn."""
+    return Place(*turn, request.sample, judged_rule(request.messages) if role == "judge" else "")
+
+
+_ITEM = re.compile(r"\[(\d+)\]")  # of an item, in a path
 _Told = CallStarted | Delta | Dropped | CallFinished | ToolCalled
 
 
@@ -44,16 +68,16 @@ def top_of(turn: Turn) -> str:
 
 
 class Staying:
-    """What stays. `asked` holds what each step was last asked; `emit` hears of the present run, whoever began what.
+    """What stays. `asked` holds what was last asked at each place; `emit` hears of the present run, whoever began what.
 
     `left` hears of the ends of calls that the present run does not want.
     """
 
     def __init__(self, emit: Emit, left: Emit, at_once: int) -> None:
         self.flight = InFlight(self._adopted)
-        self.asked: dict[Turn, ChatRequest] = {}
+        self.asked: dict[Place, ChatRequest] = {}
         self.places = asyncio.Semaphore(at_once)
-        self._asked_in: dict[Turn, int] = {}  # the run that asked it last, by the session's own count
+        self._asked_in: dict[Place, int] = {}  # the run that asked it last, by the session's own count
         self._why: dict[Turn, str] = {}
         self._emit = emit
         self._left = left
@@ -62,40 +86,42 @@ class Staying:
 
     def ask(self, asker: Asker, request: ChatRequest) -> None:
         """Notes what a step is asked, and why it is another question: seen from the two alone, at once."""
-        turn = (asker.path, asker.step, asker.item)
-        self._why[turn] = self.differs(turn, request)
-        self.asked[turn] = request
-        self._asked_in[turn] = self.flight.generation
+        place = place_of((asker.path, asker.step, asker.item), request, asker.role)
+        if not asker.role:
+            self._why[place.turn] = self.differs(place, request)
+        self.asked[place] = request
+        self._asked_in[place] = self.flight.generation
 
-    def differs(self, turn: Turn, request: ChatRequest) -> str:
+    def differs(self, place: Place, request: ChatRequest) -> str:
         """What of a question is another than the last one in its place, in a few words."""
-        return _difference(self.asked.get(turn), request)
+        return _difference(self.asked.get(place), request)
 
-    def questions(self, step: str) -> list[tuple[Turn, ChatRequest]]:
+    def questions(self, step: str) -> list[tuple[Place, ChatRequest]]:
         """What a step of the main flow and the flows that it runs were asked the last time that it ran, by item.
 
-        Items that are not there any more, and steps of such flows, are not among them.
+        Behind a question stand those to its judges. What is not there any more is not among them: items, steps, rules.
         """
-        turns = [turn for turn in self.asked if top_of(turn) == step]
-        last = max((self._asked_in[turn] for turn in turns), default=0)
-        now = [turn for turn in turns if self._asked_in[turn] == last]
+        places = [place for place in self.asked if top_of(place.turn) == step]
+        last = max((self._asked_in[place] for place in places), default=0)
+        now = [place for place in places if self._asked_in[place] == last]
         first: dict[tuple[str, str], int] = {}
-        for number, (path, name, _) in enumerate(now):
-            first.setdefault((_PLACE.sub("", path), name), number)
+        for number, (path, name, *_) in enumerate(now):
+            first.setdefault((_ITEM.sub("", path), name), number)
 
-        def order(turn: Turn) -> tuple[list[int], int, int]:
-            path, name, item = turn
-            return [int(one) for one in _PLACE.findall(path)], first[_PLACE.sub("", path), name], item or 0
+        def order(place: Place) -> tuple[list[int], int, int, int, bool]:
+            outer = [int(one) for one in _ITEM.findall(place.path)]
+            number = first[_ITEM.sub("", place.path), place.step]
+            return outer, number, place.item or 0, place.sample, bool(place.rule)
 
-        return [(turn, self.asked[turn]) for turn in sorted(now, key=order)]
+        return [(place, self.asked[place]) for place in sorted(now, key=order)]
 
     def forget_all_but(self, steps: Container[str]) -> None:
         """Forgets what was asked by steps of the main flow that are not there any more."""
-        gone = [turn for turn in self.asked if top_of(turn) not in steps]
-        for turn in gone:
-            del self.asked[turn]
-            del self._asked_in[turn]
-            self._why.pop(turn, None)
+        gone = [place for place in self.asked if top_of(place.turn) not in steps]
+        for place in gone:
+            del self.asked[place]
+            del self._asked_in[place]
+            self._why.pop(place.turn, None)
 
     def next_run(self) -> Emit:
         """The listener of a run that begins now."""
@@ -148,7 +174,7 @@ class Staying:
         key = (born, (before.path, before.step, before.item))
         self._now[key] = (now.path, now.step, now.item)
         if (said := self._said.get(key)) is not None:
-            request = self.asked.get((now.path, now.step, now.item))
+            request = self.asked.get(Place(now.path, now.step, now.item, now.sample))
             self._emit(CallStarted(now.path, now.step, now.item, request.model if request is not None else ""))
             if said:
                 self._emit(Delta(now.path, now.step, now.item, "".join(said)))
@@ -157,9 +183,27 @@ class Staying:
 class StayingKeeping(Keeping):
     """The store as a run of a session sees it, which repeats the runs before it, but for what is to be asked anew."""
 
+    _number = 0  # of the run in the store, once it has ended
+    _calls = 0
+    _cost_usd: Decimal | None = None
+
     def serves(self, kept: Kept, reuse: Reuse) -> bool:
         """Whether an answer from before may be used."""
         return kept.run == self.store.run if reuse.since == "this run" else super().serves(kept, reuse)
+
+    def hear(self, event: Event) -> None:
+        """As any run's; what its calls cost that end after it, is added to what is told of it."""
+        super().hear(event)
+        match event:
+            case RunFinished(calls=calls, cost_usd=cost):
+                self._number, self._calls, self._cost_usd = self.store.run, calls, cost
+            case CallFinished(cached=False, cost_usd=cost) if self._number:
+                self._calls += event.status != "cancelled"
+                self._cost_usd = self._cost_usd if cost is None else (self._cost_usd or Decimal(0)) + cost
+                told = None if self._cost_usd is None else str(self._cost_usd)
+                self.store.note_of_run(self._number, {"calls": self._calls, "cost_usd": told})
+            case _:
+                pass
 
 
 class StayingGate(Gate):
@@ -177,8 +221,7 @@ class StayingGate(Gate):
         self, asker: Asker, request: ChatRequest, timeout_s: float, budget: Budget, reuse: Reuse = ANY
     ) -> Reply:
         """As any gate, and remembers the question."""
-        if not asker.role:
-            self._staying.ask(asker, request)
+        self._staying.ask(asker, request)
         return await super().ask(asker, request, timeout_s, budget, reuse)
 
     async def _asked(self, question: Question, budget: Budget) -> Reply | Kept | Busy:

@@ -15,7 +15,7 @@ from ..record import record
 from ..run.hold import Hold
 from ..run.keeping import Keeping
 from ..run.looking import look
-from ..run.staying import Turn
+from ..run.staying import Place, place_of
 from ..show.because import of_step
 from ..show.numbers import money
 from .deciding import Need
@@ -36,7 +36,7 @@ class Foreseen:
 
 
 # How a question differs from the last one in its place, in a few words.
-Differs = Callable[[Turn, ChatRequest], str]
+Differs = Callable[[Place, ChatRequest], str]
 
 
 async def foresee(ready: Ready, keeping: Keeping, hold: Hold, is_free: bool, differs: Differs) -> Foreseen:
@@ -47,7 +47,10 @@ async def foresee(ready: Ready, keeping: Keeping, hold: Hold, is_free: bool, dif
     def because(node: PlannedStep, seen: Seen, status: Status) -> str:
         place = ("", node.name) if node.kind != "run" else looked.first_below(node.name) or ("", node.name)
         asked = looked.steps.get(place, Seen()).asked
-        return of_step(node, seen, status, differs((*place, asked[0].item), asked[0].request) if asked else "")
+        if not asked:
+            return of_step(node, seen, status, "")
+        first = asked[0]
+        return of_step(node, seen, status, differs(place_of((*place, first.item), first.request), first.request))
 
     left = remaining(estimate(ready.plan, looked.values, prices), looked, prices, because)
     nodes = {name: node for name, node in left.plan.nodes.items() if name not in hold.pinned}

@@ -13,6 +13,10 @@ class Listener(Protocol):
         """Something has happened in the present run."""
         ...
 
+    def left(self, event: Event) -> None:
+        """A call has ended that nobody wants any more."""
+        ...
+
     def say(self, text: str) -> None:
         """Something has happened in the session: one line."""
         ...

@@ -8,11 +8,12 @@ from ..models.chat import ChatRequest
 from ..models.recording import Recorded, Which
 from ..plan.request_parts import exact, request_print
 from ..run.recorder import Recorder
+from ..run.staying import Place
 from ..show.numbers import count
 from ..store.rows import Kept
 from .recording import open_answers, write_answers
 
-Asked = Iterable[tuple[tuple[str, str, int | None], ChatRequest]]  # the last questions, by step and item
+Asked = Iterable[tuple[Place, ChatRequest]]  # the last questions
 
 
 def keep_answer(
@@ -24,13 +25,14 @@ def keep_answer(
         return f"{file.shown} has mistakes, and is not written over: flowlang test {flow}"
     texts = Recorder(file.recordings).texts_of(step)
     written = 0
-    for (path, name, item), request in asked:
-        kept = find(request) if not path and name == step.name else None
+    for (path, name, item, sample, rule), request in asked:
+        kept = find(request) if not path and not rule and name == step.name else None
         if kept is None:
             continue
         printed = request_print(request, texts)
         calls = tuple((redact(call.name), redact(call.arguments)) for call in kept.reply.tool_calls)
-        which = Which(step.name, place=(item,) if item is not None else ())
+        place = (item,) if item is not None else ()
+        which = Which(step.name, place=place, sample=sample if step.samples is not None else 0)
         usage = kept.reply.usage
         tokens = (usage.tokens_in, usage.tokens_out)
         file.recordings.add(Recorded(which, printed, redact(kept.reply.text), calls, tokens=tokens), exact(printed))

@@ -71,6 +71,12 @@ class Listening:
         if self.view is None:
             self.lines.emit(event)
 
+    def left(self, event: Event) -> None:
+        """A call of an earlier run has ended that nobody wants any more: it may have cost something."""
+        self._of_run.append(event)
+        if self._write_event is not None:
+            self._write_event(event)
+
     def say(self, text: str) -> None:
         """Something has happened in the session."""
         self.tell("said", text=text)
@@ -85,7 +91,7 @@ class Listening:
         self.tell("not_ready", text=found.told, mistakes=[reported(one) for one in found.mistakes])
         if self.view is None:
             good = f"; the answers of {self.board.good_at} stand" if self.board.good_at else ""
-            self.lines.say(f"waiting: {visible_line(self.board.flow or 'the flow')} cannot run as it stands{good}")
+            self.lines.say(f"waiting: {visible_line(self.board.flow)} cannot run as it stands{good}")
             self.screen.err(found.told)
 
     def changed(self) -> None:
@@ -105,13 +111,16 @@ class Listening:
         self.view.tick()
 
     def close(self) -> None:
-        """Leaves the screen as it was."""
-        if self.view is not None:
-            self.view.close()
-            self.view = None
-            left, self.screen.told = self.screen.told or [], None
-            self.screen.err("".join(left))
-            self.screen.err(self.board.summary())
+        """Leaves the screen as it was, and tells what the session came to."""
+        if self.view is None:
+            if self.board.run:
+                self.lines.say(self.board.summary())
+            return
+        self.view.close()
+        self.view = None
+        left, self.screen.told = self.screen.told or [], None
+        self.screen.err("".join(left))
+        self.screen.err(self.board.summary())
 
     def ending(self, ready: Ready) -> list[str]:
         """How the run came out: its failures, each at its line, and the last line."""

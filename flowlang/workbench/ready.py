@@ -139,7 +139,7 @@ class Opener:
         settings = self._settings = open_settings(self.path, screen)
         flow = self._checked(settings)
         given = self.given = read_words(self._words, self._command, inputs_of(flow))
-        self._reads |= _named_in(given)
+        self._reads |= named_in(given)
         only = pick_step(flow, given.flag("only") or "") if given.has("only") else None
         hide_keys(settings, screen)
         if not flow.steps and not flow.lets:
@@ -181,7 +181,7 @@ class Opener:
         """The inputs. A long document is not read again because another file was saved."""
         refuse_no_text(given)
         declared = [(one.name, one.type, one.required, repr(one.default)) for one in flow.inputs.values()]
-        key = (declared, dict(given.inputs), given.flag("inputs"), self._inputs_disk.look(_named_in(given)))
+        key = (declared, dict(given.inputs), given.flag("inputs"), self._inputs_disk.look(named_in(given)))
         if self._values is not None and self._values[0] == key:
             values, mistakes = self._values[1], [*check_columns(flow, self._values[1])]
         else:
@@ -233,8 +233,8 @@ def _configurations(path: str) -> set[str]:
     return {str(folder / CONFIGURATION), str(find_root(Path(path)) / CONFIGURATION)}
 
 
-def _named_in(given: Given) -> set[str]:
-    """The files, folders and patterns that inputs are read from."""
+def named_in(given: Given) -> set[str]:
+    """The files, folders and patterns that inputs are read from, as they are written."""
     named = {text[1:] for texts in given.inputs.values() for text in texts if _names_file(text)}
     if (values := given.flag("inputs")) is not None:
         named.add(values)

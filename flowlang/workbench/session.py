@@ -15,7 +15,7 @@ from ..language.values import EMPTY, Value, ValueMistake, bare
 from ..language.writing import as_text
 from ..plan.build import build
 from ..plan.graph import Plan, PlannedStep
-from ..run.event import Event
+from ..run.event import Event, RunFinished
 from ..run.executor import execute
 from ..run.hold import Hold
 from ..run.outcome import Done, Outcome, Result
@@ -26,17 +26,16 @@ from ..show.numbers import money
 from ..show.redaction import redacted_events
 from ..show.terminal import visible_line
 from .deciding import Loops, Mode, step_for, told_need
-from .disk import Disk
 from .edited import touched_first
 from .foreseeing import Foreseen
 from .hearing import Listener
 from .hiding import hidden_by
 from .kept_open import KeptOpen, is_free
+from .newest import Newest
 from .opening import defaults_of
 from .ready import NotReady, Opener, Ready
 from .refusal import Refusal
 from .screen import Screen
-from .settling import Settling, is_cut
 from .storing import fresh_steps
 from .telling import told
 from .tool_memory import ToolMemory
@@ -44,7 +43,6 @@ from .watched import FolderWatch
 
 MOST_SHOWN = 2_000_000  # characters of an answer that is kept for the view
 TIDIES_EVERY = 20  # runs
-AGE_S = 0.03  # of a change, at most, that may count as quiet already when it is heard of
 
 
 # What is done with a run's result: written, printed. What it returns is told.
@@ -75,24 +73,21 @@ class Session:
     at_once: int = 64
     clock: Callable[[], float] = time.monotonic
     wall: Callable[[], float] = time.time
-    disk: Disk = field(default_factory=Disk)
-    settling: Settling = field(default_factory=Settling)
     loops: Loops = field(default_factory=Loops)
     pinned: dict[str, Value] = field(default_factory=dict)
     values: dict[str, Value] = field(default_factory=dict)
     code: int | None = None  # the exit code, once the session is to end
     ready: Ready | None = None  # what was last good
+    newest: Newest = field(init=False)
     kept: KeptOpen = field(init=False)
     staying: Staying = field(init=False)
     _wake: asyncio.Event = field(default_factory=asyncio.Event)
     _todo: "list[Callable[[], Awaitable[None]]]" = field(default_factory=list)
     _run: _Run | None = None
-    _opened: Ready | NotReady | None = None
-    _opened_content: bytes = b""
-    _seen: dict[str, bytes] = field(default_factory=dict)
-    _settled_files: dict[str, bytes] = field(default_factory=dict)
+    _is_marked: bool = False  # the board says what a run would do, not what the present one does
 
     def __post_init__(self) -> None:
+        self.newest = Newest(self.opener, self.clock, self.wall)
         self.staying = Staying(self._heard, self._left, self.at_once)
         results = ToolMemory(self.loops.tool_began, lambda: self.loops.tool_ended(self.clock()))
         self.kept = KeptOpen(self.screen, self.staying, results, self.max_cost_usd, self.at_once)
@@ -105,7 +100,8 @@ class Session:
         watch = FolderWatch(self.wake)
         try:
             while self.code is None:
-                self._look()
+                if not self.newest.look(self.ready.flow.source.text if self.ready is not None else ""):
+                    self.wake()
                 watch.watch(self.opener.files)
                 await self._settle()
                 while self._todo:
@@ -134,11 +130,11 @@ class Session:
 
     def wrote(self, path: str, data: bytes) -> None:
         """A file was written by this process."""
-        self.disk.wrote(path, data)
+        self.newest.disk.wrote(path, data)
         self.loops.wrote()
 
     async def _sleep(self) -> None:
-        due = self.settling.due()
+        due = self.newest.settling.due()
         left = None if due is None else max(0.0, due - self.clock())
         if self._todo or self.code is not None:
             return
@@ -147,50 +143,15 @@ class Session:
                 await self._wake.wait()
         self._wake.clear()
 
-    # ── The disk ──
-
-    def _look(self) -> None:
-        """Reads what has changed, and finds out whether it could run."""
-        now = self.clock()
-        content = self.disk.look(self.opener.files or (self.opener.path,))
-        if content == self._opened_content and self._opened is not None:
-            self.settling.see(content, isinstance(self._opened, Ready), now)
-            return
-        age_s = self._age_s()
-        opened = self._opened
-        for _ in range(3):
-            before = dict(self.disk.digests)
-            opened = self.opener.open()
-            content = self.disk.look(self.opener.files)
-            if self.disk.digests == before:
-                is_whole = isinstance(opened, Ready) and not is_cut(opened.flow.source.text, self._text())
-                break  # nothing has changed while it was read
-        else:
-            content, is_whole = b"", False  # it changes faster than it is read: the next look begins anew
-            self.wake()
-        assert opened is not None
-        self._opened, self._opened_content = opened, content
-        if content:
-            self.settling.see(content, is_whole, now - age_s)
-
-    def _text(self) -> str:
-        return self.ready.flow.source.text if self.ready is not None else ""
-
-    def _age_s(self) -> float:
-        """How long ago the change was made, as far as that is known: so much of the quiet is over already."""
-        changed = self.disk.newest_ns
-        return 0.0 if not changed else min(AGE_S, max(0.0, self.wall() - changed / 1e9))
-
     # ── A settled save ──
 
     async def _settle(self) -> None:
         now = self.clock()
-        if not self.settling.take(now):
+        is_first = not self.newest.settled
+        if not self.newest.content or not self.newest.settling.take(now):
             return
-        opened, content = self._opened, self._opened_content
-        files = [path for path, digest in self.disk.digests.items() if self._settled_files.get(path) != digest]
-        is_first = not self._settled_files
-        self._settled_files = dict(self.disk.digests)
+        opened, content = self.newest.opened, self.newest.content
+        files = self.newest.settle()
         if isinstance(opened, NotReady):
             self._trouble(opened)
             return
@@ -200,6 +161,9 @@ class Session:
             self.listener.changed()
         if self._run is not None and self._run.content == content and not self._run.task.done():
             self.kept.may_start.set()  # it was put back as it was: what is under way goes on
+            self.board.says, self.board.asks = "", False
+            if self._is_marked:
+                await self.start(opened, content, only=self._run.ready.plan)
             return
         sources = any(path in self.opener.sources for path in files)
         if not is_first and not self.loops.changed(sources, files, now):
@@ -227,6 +191,7 @@ class Session:
 
     def _mark(self, ready: Ready, foreseen: Foreseen) -> None:
         """Shows what stands already, and which steps a run would ask."""
+        self._is_marked = True
         self.board.steps(ready.flow.source.path, [_place_of(node) for node in ready.plan.steps()])
         for node in ready.plan.steps():
             if foreseen.statuses[node.name] != "cached":
@@ -240,7 +205,7 @@ class Session:
 
     def _pause(self, files: list[str]) -> None:
         named = ", ".join(visible_line(os.path.relpath(one)) for one in sorted(files)[:3])
-        on = ": r runs it" if self.board.has_keys else ""
+        on = ": r runs it" if self.board.has_keys else "; a save of the flow goes on"
         self.board.says = f"paused: {named} changed three times without you, by what the flow leads to{on}"
         self.board.asks = True
         self._hold()
@@ -260,6 +225,7 @@ class Session:
         if found.told == self.board.trouble:
             return
         self._hold()
+        self.board.says, self.board.asks = "", False
         self.board.trouble = found.told
         self.board.trouble_note = "these mistakes" if found.mistakes else "this"
         self.listener.trouble(found)
@@ -269,21 +235,20 @@ class Session:
     async def run_now(self) -> None:
         """Runs the flow as it stands now, whatever a save may start by itself."""
         self.loops.key()
-        if isinstance(self._opened, NotReady):
-            self._opened = None  # what stood in the way may be gone, though no file has changed
-            self.settling.forget()
+        opened = self.newest.opened
+        if isinstance(opened, NotReady):
+            self.newest.forget()  # what stood in the way may be gone, though no file has changed
             self.board.trouble = ""
             self.wake()
             return
-        if self._opened is not None:
-            self._settled_files = dict(self.disk.digests)
-            self.settling.settled = self._opened_content
-            await self.start(self._opened, self._opened_content)
+        if opened is not None:
+            self.newest.settle()
+            await self.start(opened, self.newest.content)
 
     async def run_step(self, name: str) -> None:
         """Asks a step again. Where steps are stale, nothing is asked but this one and what it needs."""
         self.loops.key()
-        ready, row = self._opened, self.board.rows.get(name)
+        ready, row = self.newest.opened, self.board.rows.get(name)
         if not isinstance(ready, Ready) or row is None or name not in ready.plan.nodes:
             return
         if self.mode == "lazy" or any(one.state == "stale" for one in self.board.rows.values()):
@@ -291,14 +256,14 @@ class Session:
             only = build(ready.flow, defaults_of(ready.settings), name)
             is_stale = row.state not in ("cached", "done")
             fresh = frozenset[str]() if is_stale else frozenset((name,))
-            await self.start(ready, self._opened_content, fresh, only)
+            await self.start(ready, self.newest.content, fresh, only)
             return
         step = ready.plan.nodes[name].of
         if isinstance(step, CheckedStep):
             named = [tool.name for tool in (*step.tools, *((step.call,) if step.call is not None else ()))]
             self.kept.results.forget(frozenset(named))
         self.pinned.pop(name, None)
-        await self.start(ready, self._opened_content, frozenset((name,)))
+        await self.start(ready, self.newest.content, frozenset((name,)))
 
     def pin(self, name: str) -> str:
         """Pins the answer of a step, or lets go of it; what to say of that."""
@@ -321,8 +286,8 @@ class Session:
 
     async def _reconsider(self) -> None:
         """Does what a save of the flow as it stands would do."""
-        if isinstance(self._opened, Ready):
-            await self._decide(self._opened, self._opened_content)
+        if isinstance(self.newest.opened, Ready):
+            await self._decide(self.newest.opened, self.newest.content)
 
     # ── Runs ──
 
@@ -350,7 +315,7 @@ class Session:
             keeping.hear(event)
             hear(event)
 
-        self.board.says, self.board.good_at = "", _time_of_day(self.wall())
+        self._is_marked, self.board.says, self.board.good_at = False, "", _time_of_day(self.wall())
         plan = only or ready.plan
         steps = [_place_of(node) for node in ready.plan.steps()]
         pinned = {name: value for name, value in self.pinned.items() if name in plan.nodes}
@@ -389,10 +354,14 @@ class Session:
 
     def _heard(self, event: Event) -> None:
         self.board.take(event)
+        if isinstance(event, RunFinished):  # it counts its own calls; those that it took over, or let go, cost as well
+            calls, _, cost = self.board.of_run()
+            event = replace(event, calls=calls, cost_usd=cost if cost or event.cost_usd is not None else None)
         self.listener.emit(event)
 
     def _left(self, event: Event) -> None:
         self.board.left(event)
+        self.listener.left(event)
 
     def _ended(self, name: str, outcome: Outcome) -> None:
         if not isinstance(outcome, Done) or name not in self.board.rows:

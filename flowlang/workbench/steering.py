@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from ..language.checked import CheckedStep
 from ..models.chat import ChatRequest
 from ..run.exit import DONE
+from ..run.staying import Place
 from ..show.board_frame import Look, frame
 from ..show.request import request_text
 from ..show.whole_screen import WholeScreen
@@ -95,6 +96,8 @@ class Steering:
             case "q" | "a" | "d":
                 look.pane = {"q": "request", "a": "answer", "d": "difference"}[key]
                 look.scroll = 0
+            case "?" | "m":
+                look.pane, look.scroll = "keys" if key == "?" else "mistakes", 0
             case "e":
                 self._edit()
             case "x":
@@ -133,14 +136,14 @@ class Steering:
         if not found:
             look.request = ""
             return
-        (path, step, item), request = found[look.question]
+        place, request = found[look.question]
         row = session.board.rows.get(look.chosen)
-        is_open = row is not None and row.state == "running"  # then the store may have an answer that is to be another
+        # While it runs the store may have an answer that is to be another.
+        is_open = row is not None and row.state in ("queued", "running")
         if self._told is not None and self._told[0] is request and self._told[1] == is_open:
             return
         self._told = (request, is_open)
-        parts = [*path.split("/"), step] if path else [step]
-        look.asked_at = ".".join(parts) + (f"[{item}]" if item is not None else "")
+        look.asked_at = _named(place, len({one.sample for one, _ in found}) > 1)
         kept = None if is_open else session.kept.answer_to(request)
         answer = f"\n── answer ──\n{kept.reply.text}\n" if kept is not None else ""
         look.request = self.screen.redact(request_text(request) + answer)
@@ -187,3 +190,11 @@ class Steering:
     def _go_on(self) -> None:
         if not self.is_editing:
             self._take_again()
+
+
+def _named(place: Place, has_samples: bool) -> str:
+    """A place as a person reads it: `polished.critique[2]`, which sample, and whether its judge is asked."""
+    parts = [*place.path.split("/"), place.step] if place.path else [place.step]
+    item = f"[{place.item}]" if place.item is not None else ""
+    sample = f", sample {place.sample}" if has_samples else ""
+    return ".".join(parts) + item + sample + (", its judge" if place.rule else "")

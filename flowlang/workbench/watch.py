@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
@@ -30,7 +31,7 @@ from .listening import Listening
 from .opening import piped_in
 from .permitting import asks_a_person
 from .placing import open_events, refuse_unless_writable, write_result
-from .ready import Opener, Ready
+from .ready import Opener, Ready, named_in
 from .refusal import Ended, Refusal
 from .screen import Screen
 from .session import Session
@@ -54,6 +55,7 @@ def perform(words: Sequence[str], screen: Screen) -> int:
     mode = _mode_of(given)
     if (place := given.flag("output")) is not None:
         refuse_unless_writable(place, "-o")
+    _refuse_to_read_events(given)
     events = open_events(given.flag("events"))
     try:
         return asyncio.run(_watch(opener, given, mode, events, screen))
@@ -82,6 +84,19 @@ def _first_look(opener: Opener, path: str, words: Sequence[str], screen: Screen)
     raise Ended(opened.code)
 
 
+def _refuse_to_read_events(given: Given) -> None:
+    """A file of events that is a part of an input would make every save another question, and a longer one."""
+    place = given.flag("events")
+    if place is None:
+        return
+    path = Path(place).absolute()
+    for name in sorted(named_in(given)):
+        read = Path(name).absolute()
+        if fnmatchcase(str(path), str(read)) or (read == path.parent and read.is_dir() and path.name[0] != "."):
+            message = f"`--events`: `{visible_line(place)}` would be read as a part of `@{visible_line(name)}`"
+            raise Refusal(WRONG_INPUT, message, ("name a file in another folder",), "wrong-value")
+
+
 def _mode_of(given: Given) -> Mode:
     chosen = [mode for mode in _MODES if given.has(mode)]
     if len(chosen) > 1:
@@ -91,7 +106,7 @@ def _mode_of(given: Given) -> Mode:
 
 
 async def _watch(opener: Opener, given: Given, mode: Mode, events: TextIO | None, screen: Screen) -> int:
-    board = Board(time.monotonic)
+    board = Board(time.monotonic, opener.path)
     listening = Listening(board, BoardLines(screen.err, time.monotonic), events, screen)
     give_back = _GiveBack(given, screen, listening)
     session = Session(
@@ -107,7 +122,7 @@ async def _watch(opener: Opener, given: Given, mode: Mode, events: TextIO | None
     give_back.tell_of_writing(session.wrote)
     for name in ("events", "output"):
         if (place := given.flag(name)) is not None:
-            session.disk.wrote(place, b"")
+            session.newest.disk.wrote(place, b"")
     steering = _steering(session, given, mode, screen)
     if steering is not None:
         listening.view = steering

@@ -297,6 +297,7 @@ step one
         time.sleep(0.5)
         watch.stop()
     assert "notes.txt changed three times without you" in watch.said
+    assert "a save of the flow goes on" in watch.said
     assert len(watch.named("run_started")) == 4
 
 
@@ -322,6 +323,16 @@ def test_what_no_save_can_mend_ends_it_as_it_ends_a_run(tmp_path: Path) -> None:
     with watched(tmp_path) as watch:
         assert ended(watch) == 2
         assert "is a folder, a flow file is needed" in watch.said
+
+
+@pytest.mark.parametrize("read", ["@docs", "@docs/*.jsonl"])
+def test_events_are_not_written_where_an_input_is_read_from(read: str, tmp_path: Path) -> None:
+    project(tmp_path, "http://127.0.0.1:9/v1", "input docs: list of document\n" + FLOW)
+    (tmp_path / "docs").mkdir()
+    (tmp_path / "docs" / "a.jsonl").write_text("{}")
+    with watched(tmp_path, "--docs", read, "--run-events", "docs/all.jsonl") as watch:
+        assert ended(watch) == 2
+        assert f"`docs/all.jsonl` would be read as a part of `{read}`" in watch.said
 
 
 def test_a_store_that_is_a_part_of_the_repository_answers_no_save(tmp_path: Path) -> None:

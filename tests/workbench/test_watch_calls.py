@@ -2,11 +2,13 @@
 
 import json
 import shutil
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
-from tests.gateway import Gateway, Latency, numbered
+from flowlang.store.history import History
+from tests.gateway import Answer, Gateway, Latency, numbered
 from tests.workbench.saving import rename_over
 from tests.workbench.watched import asked, asks, open_calls, project, watched
 
@@ -56,6 +58,31 @@ def test_what_waits_for_its_turn_is_not_asked_once_its_question_has_vanished(tmp
             watch.until_runs(1)
             watch.stop()
     assert asked(gateway) == ["Say one.", "Say two after x.", "Say three after x."]
+
+
+def test_what_calls_cost_that_a_save_overtook_is_in_every_sum(tmp_path: Path) -> None:
+    words = Answer(pieces=("word ",) * 100)
+    gateway = Gateway(lambda request: words, latency=Latency(0.1, 0.006))
+    with gateway as url:
+        flow = project(tmp_path, url, asks("Say one.", "Say two."))
+        settings = (tmp_path / "flowlang.toml").read_text()
+        price = '[models."stand-in/m1"]\nprice = { input = 1.00, output = 100.00 }\n'
+        (tmp_path / "flowlang.toml").write_text(settings + price)
+        with watched(tmp_path, "--auto") as watch:
+            watch.until(lambda: len(watch.named("delta")) > 20, "two open calls")
+            rename_over(flow, asks("Say one.", "Say 2."))
+            watch.until_runs(1)
+            assert watch.stop() == 130
+    calls = watch.named("call_finished")
+    assert sorted((one["step"], one["status"]) for one in calls) == [("a", "ok"), ("b", "cancelled"), ("b", "ok")]
+    (left,) = (one for one in calls if one["status"] == "cancelled")
+    assert left["cost_usd"] > 0
+    cost = sum(one["cost_usd"] for one in calls)
+    assert watch.done()[0]["cost_usd"] == pytest.approx(cost)
+    assert f"a.flow: 2 runs, 3 calls and 0 from before, ${cost:.4f}"[:-2] in watch.said
+    with closing(History(tmp_path / ".flowlang")) as history:
+        kept = [float(run.body["cost_usd"]) for run in history.runs()]
+    assert sum(kept) == pytest.approx(cost)
 
 
 @pytest.mark.parametrize("fault", ["401", "402", "429-quota"])
