@@ -14,6 +14,8 @@ from pathlib import Path
 
 import pyte
 
+from tests.workbench.watched import CACHE
+
 LONGEST_S = 20.0
 
 
@@ -35,13 +37,14 @@ class OnATerminal:
         self._size(slave, columns, lines)
         self.before = termios.tcgetattr(slave)
         self.slave = slave
+        places = {"HOME": str(cwd), "PATH": os.environ["PATH"], "XDG_CACHE_HOME": CACHE}
         self.process = subprocess.Popen(
             [sys.executable, "-c", "import sys; from flowlang.workbench.cli import main; sys.exit(main())", *words],
             cwd=cwd,
             stdin=slave,
             stdout=slave,
             stderr=slave,
-            env={"HOME": str(cwd), "PATH": os.environ["PATH"], "TERM": "xterm-256color", **(environment or {})},
+            env={**places, "TERM": "xterm-256color", **(environment or {})},
             start_new_session=True,
             preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),
         )

@@ -230,8 +230,8 @@ def test_no_editor_leaves_the_terminal_spoilt_and_keys_behind_its_own_are_for_it
                 terminal.process.send_signal(signal.SIGTERM)
             else:
                 terminal.until(lambda _: terminal.raw.count(b"\x1b[?1049h") == 2, "the screen again")
-                terminal.press("x")
-            assert terminal.ended() == (143 if editor == "sleep 30" else 0)
+                terminal.press("\x03")  # a signal again, and no key
+            assert terminal.ended() == (143 if editor == "sleep 30" else 130)
             assert terminal.is_as_before()
     assert (tmp_path / "log").read_text() == "edits\n"
 
@@ -256,6 +256,8 @@ def test_what_is_pasted_presses_no_key(tmp_path: Path) -> None:
             before = len(gateway.log)
             terminal.press("\x1b[200~sx\x1b[201~\x1b]11;sx\x1b\\q")
             terminal.until_shown("one: request")
+            terminal.press("a")
+            terminal.until_shown("one: answer")  # no `x` of the paste has ended it
             assert b"\x1b[?2004h" in terminal.raw and len(gateway.log) == before
             terminal.press("x")
             assert terminal.ended() == 0

@@ -13,6 +13,8 @@ from typing import Any
 from tests.gateway import Gateway
 
 LONGEST_S = 20.0
+# Sessions share the grammar that is made ready: to make it takes a second.
+CACHE = os.environ.get("XDG_CACHE_HOME", str(Path("~/.cache").expanduser()))
 
 
 def project(folder: Path, url: str, flow: str) -> Path:
@@ -38,7 +40,7 @@ class Watched:
             stdin=subprocess.DEVNULL,
             stdout=self._files[0],
             stderr=self._files[1],
-            env={"HOME": str(folder), "PATH": os.environ["PATH"]},
+            env={"HOME": str(folder), "PATH": os.environ["PATH"], "XDG_CACHE_HOME": CACHE},
         )
 
     @property
