@@ -254,13 +254,12 @@ def test_what_is_pasted_presses_no_key(tmp_path: Path) -> None:
         with OnATerminal(WATCH, tmp_path) as terminal:
             terminal.until_shown("✓ two", "watches")
             before = len(gateway.log)
-            terminal.press("\x1b[200~sx\x1b[201~\x1b]11;sx\x1b\\q")
+            terminal.press("\x1b[200~s\x1b[201~\x1b]11;s\x1b\\q")
             terminal.until_shown("one: request")
-            terminal.press("a")
-            terminal.until_shown("one: answer")  # no `x` of the paste has ended it
             assert b"\x1b[?2004h" in terminal.raw and len(gateway.log) == before
             terminal.press("x")
             assert terminal.ended() == 0
+            assert b"a.flow: 1 run, 2 calls" in terminal.raw  # no `s` of the paste has begun another
             assert terminal.is_as_before()
 
 
