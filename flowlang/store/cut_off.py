@@ -32,9 +32,9 @@ def close_cut_off(connection: sqlite3.Connection, alive: Alive) -> tuple[OpenCal
     ).fetchall():
         if alive.is_alive(run):
             continue
-        # A row that is damaged stays so.
+        # A row that is damaged stays so; its seal may be anything, or nothing.
         is_good = seal(flow, started, None, None, told) == mark
-        new_mark = seal(flow, started, None, "cut off", told) if is_good else mark
+        new_mark = seal(flow, started, None, "cut off", told) if is_good else b""
         connection.execute("update runs set outcome = ?, seal = ? where id = ?", ("cut off", new_mark, run))
         # By the index of open calls, which are few; by the run it would look at all that was ever asked in it.
         calls = (

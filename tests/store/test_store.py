@@ -1,5 +1,6 @@
 import asyncio
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -45,6 +46,21 @@ def test_a_call_is_noted_before_it_is_sent_and_named_once_if_it_never_ends(tmp_p
     store._file.close()
     (lost,) = opened_lost(tmp_path / "s")
     assert (lost.run, lost.step, lost.item, lost.most_usd) == (1, "step", 4, "0.25")
+    assert opened_lost(tmp_path / "s") == ()
+
+
+def test_a_run_that_was_cut_off_and_has_lost_its_seal_stops_nobody(tmp_path: Path) -> None:
+    opened(tmp_path / "s").close_now()
+    # A damaged page may hold what no statement could put there.
+    for declared, damage in (("seal blob", "update runs set seal = null"), ("seal blob not null", "select 1")):
+        with closing(sqlite3.connect(tmp_path / "s" / NAME)) as file:
+            file.execute("pragma writable_schema = 1")
+            change = "replace(replace(sql, 'seal blob not null', 'seal blob'), 'seal blob', ?)"
+            file.execute(f"update sqlite_master set sql = {change} where name = 'runs'", (declared,))
+            file.commit()
+        with closing(sqlite3.connect(tmp_path / "s" / NAME)) as file:
+            file.execute(damage)
+            file.commit()
     assert opened_lost(tmp_path / "s") == ()
 
 
