@@ -38,7 +38,13 @@ _KEYS = (
     ("e", "edit"),
 )
 _MORE = ("?", "keys")
-_MORE_TOLD = (("← →", "other requests"), ("page ↓↑", "scroll"), ("m", "all mistakes"), ("?", "these keys"))
+_MORE_TOLD = (
+    ("← →", "other requests"),
+    ("page ↓↑", "scroll"),
+    ("m", "all mistakes"),
+    ("t", "trust what it asks for now"),
+    ("?", "these keys"),
+)
 
 
 @dataclass(slots=True)

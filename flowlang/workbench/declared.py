@@ -190,6 +190,9 @@ WATCH = Command(
     Keys: up and down choose a step, r runs, s asks the step again, p keeps its answer whatever the prompt becomes,
     w writes it to the recordings, q shows its request (left and right: that of another item), a its answer, d what
     changed in it, e opens your editor there, x ends. On a pipe: plain lines.
+
+    --trust holds for what is asked for when the session begins. A save that asks for another tool, address or Python
+    file waits for the key t.
     """,
     examples=(
         "flowlang watch brief.flow --filing @report.md --offline",

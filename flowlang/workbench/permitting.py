@@ -5,6 +5,7 @@ import sys
 import termios
 from collections.abc import Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 from ..diagnostics.diagnostic import Diagnostic, nearest
@@ -57,6 +58,35 @@ class Project:
         return data
 
 
+@dataclass(slots=True)
+class Word:
+    """What `--trust` means in a session: the powers that stood there when it began. Other ones need a new word.
+
+    `trusted` and `refused` are whole lists; None before the first.
+    """
+
+    trusted: tuple[Asked, ...] | None = None
+    refused: tuple[Asked, ...] | None = None
+
+    def holds_for(self, asked: tuple[Asked, ...]) -> bool:
+        """Whether the user has said yes to these powers; to the first ones by the flag itself."""
+        if self.trusted is None:
+            self.trusted = asked
+        self.refused = None if _powers(self.trusted) == _powers(asked) else asked
+        return self.refused is None
+
+    def give(self) -> bool:
+        """Says yes to what was refused last; whether there was anything."""
+        if self.refused is None:
+            return False
+        self.trusted, self.refused = self.refused, None
+        return True
+
+
+def _powers(asked: Sequence[Asked]) -> list[str]:
+    return [one.line() for one in asked if one.is_power]
+
+
 def allowed(settings: Settings, given: Given) -> Allow:
     """What the project allows, and what the command line adds for this run."""
     added: dict[str, list[str]] = {}
@@ -79,16 +109,16 @@ def allowed(settings: Settings, given: Given) -> Allow:
 
 
 def open_tools(
-    flow: CheckedFlow, plan: Plan, settings: Settings, given: Given, screen: Screen
+    flow: CheckedFlow, plan: Plan, settings: Settings, given: Given, screen: Screen, word: Word | None = None
 ) -> tuple[Toolbox, Hosts]:
-    """The tools of a run, and the hosts that inputs may be read from.
+    """The tools of a run, and the hosts that inputs may be read from; `word` is what `--trust` means in a session.
 
     Ends the command where the project or the user does not allow what the flow asks for.
     """
     project, allow, offline = Project.of(flow), allowed(settings, given), given.has("offline")
     tools = tools_of(flow, plan.nodes)
     _refuse_forbidden(tools, project, allow, screen)
-    asked = _trusted(flow, plan, settings, project, given, screen)
+    asked = _trusted(flow, plan, settings, project, given, screen, word)
     folder = Path(flow.source.path).parent.resolve()
     digests = {name: digest for one in asked for name, digest in one.files}
     box = Toolbox(project.root.resolve(), folder, allow, project.read, screen.environment, offline, digests)
@@ -127,19 +157,29 @@ def _seen(project: Project, screen: Screen) -> Seen:
 
 
 def _trusted(
-    flow: CheckedFlow, plan: Plan, settings: Settings, project: Project, given: Given, screen: Screen
+    flow: CheckedFlow,
+    plan: Plan,
+    settings: Settings,
+    project: Project,
+    given: Given,
+    screen: Screen,
+    word: Word | None,
 ) -> tuple[Asked, ...]:
     """What this run asks for. Ends the command if any of it must be trusted first, and is not."""
     offline, from_files = given.has("offline"), given.has("each") or given.has("inputs")
     needed = asked_of(flow, plan, settings, _seen(project, screen))
     powers = [one for one in needed if one.is_power and (from_files or not one.for_inputs)]
-    if given.has("trust") or not any(not (offline and one.reaches_out) for one in powers):
+    if not any(not (offline and one.reaches_out) for one in powers) or (given.has("trust") and word is None):
         return needed
     asked = asked_by(flow, settings, project, screen)
     lines = [one.line() for one in asked]
     before = trusted_lists(project.root).get(project.flow)
     if before == lines:
         return needed
+    if given.has("trust") and word is not None:
+        if word.holds_for(asked):
+            return needed
+        before = [one.line() for one in word.trusted or ()]
     path = shlex.quote(visible_line(flow.source.path))
     since = "asks for what you have not allowed yet" if before is None else "has changed since you trusted it"
     told = told_list(asked, before)
@@ -151,7 +191,7 @@ def _trusted(
     message = f"`{visible_line(flow.source.path)}` may not be run before you trust it with what it asks for"
     hints = (
         f"read the list above; if it is all right: flowlang trust {path}",
-        f"for one run: {_trusting(given, path)}",
+        "or press t, for this session" if given.has("trust") else f"for one run: {_trusting(given, path)}",
     )
     raise Refusal(NOT_ALLOWED, message, hints, "not-allowed")
 

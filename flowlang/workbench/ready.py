@@ -36,7 +36,7 @@ from .given import Given
 from .hiding import hide_inputs
 from .opening import defaults_of, fetch_from, inputs_of, open_settings, pick_step, refuse_no_text, tell_wrong_inputs
 from .outside import outside_for
-from .permitting import open_tools
+from .permitting import Word, open_tools
 from .refusal import Ended, Refusal
 from .screen import Screen
 from .telling import told
@@ -77,6 +77,7 @@ class Opener:
         self.sources: frozenset[str] = frozenset()  # those of them that the flow itself is made of
         self.given: Given | None = None  # the words, once they could be read
         self._folder = Path.cwd()
+        self.word = Word()
         self._words = tuple(words)
         self._command = command
         self._screen = screen
@@ -148,7 +149,7 @@ class Opener:
         out = Path(given.flag("out") or "out")
         if any(output.path for output in plan.outputs) and (mistake := check_out_dir(out)) is not None:
             raise Refusal(NOT_ALLOWED, mistake.message, mistake.hints, mistake.rule)
-        tools, hosts = open_tools(flow, plan, settings, given, screen)
+        tools, hosts = open_tools(flow, plan, settings, given, screen, self.word)
         self._reads |= {str(tools.root / name) for name in tools.digests}
         inputs = self._inputs(flow, given, self._fetch_once(fetch_from(hosts)))
         providers, prices = self._who_answers(plan, settings, given)

@@ -98,6 +98,9 @@ class Steering:
                 look.scroll = 0
             case "?" | "m":
                 look.pane, look.scroll = "keys" if key == "?" else "mistakes", 0
+            case "t":
+                if session.newest.opener.word.give():
+                    session.do(session.run_now)
             case "e":
                 self._edit()
             case "x":

@@ -400,3 +400,34 @@ def test_before_it_is_paid_for_a_save_says_what_it_would_ask_and_why_and_letting
             assert len(gateway.log) == 2
             terminal.press("x")
             assert terminal.ended() == 0
+
+
+CALLS = """tool say
+  about: "Says a word."
+  takes word: text
+  command: "echo {{ word }}"
+step one
+  call: say
+  with word: "hello"
+step two
+  model: gemini-3-flash
+  prompt: "Say it."
+"""
+
+
+def test_a_save_that_asks_for_another_power_than_was_trusted_waits_for_a_word(tmp_path: Path) -> None:
+    (tmp_path / "flowlang.toml").write_text('[allow]\ncommands = ["echo", "expr"]\n')
+    (flow := tmp_path / "a.flow").write_text(CALLS)
+    with OnATerminal([*WATCH, "--offline"], tmp_path, lines=40) as terminal:
+        terminal.until_shown("watches", "✓ one", "hello")
+        rename_over(flow, CALLS.replace("Say it.", "Say it again.").replace("gemini-3-flash", "gemini-3-1-pro"))
+        terminal.until_shown("watches", "run 2", "✓ two")  # no power is in that
+        rename_over(flow, CALLS.replace("echo {{ word }}", "expr 21 + 21"))
+        text = terminal.until_shown("cannot run", "has changed since you trusted it", "or press t, for this session")
+        assert "+ command  expr" in text and "run 2" in text
+        terminal.press("r")
+        terminal.until_shown("cannot run")
+        terminal.press("t")
+        terminal.until_shown("watches", "run 3", "42")
+        terminal.press("x")
+        assert terminal.ended() == 0
