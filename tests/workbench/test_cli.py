@@ -30,6 +30,20 @@ def test_nothing_typed_is_answered_with_the_front_page(flowlang):
     assert flowlang().out == flowlang("--help").out
 
 
+@pytest.mark.parametrize(
+    "words", ["diff main..HEAD", "runs", "show last", "models", "watch a.flow", "check", "test", "new a.flow"]
+)
+def test_a_current_folder_that_was_deleted_is_told_as_that(flowlang, tmp_path: Path, monkeypatch, words: str):
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    monkeypatch.chdir(gone)
+    gone.rmdir()
+    code, out, err = flowlang(*words.split())
+    assert (code, out) == (2, "")
+    assert "error[not-found]: the current folder was deleted" in err and "cd ." in err
+    assert flowlang("explain", "syntax").code == 0
+
+
 def test_the_version(flowlang):
     assert flowlang("--version") == (0, f"flowlang {__version__}\n", "")
 
