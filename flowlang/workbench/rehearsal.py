@@ -13,6 +13,7 @@ from ..language.book import Reports as Found
 from ..language.checked import CheckedStep, Parameter
 from ..language.facts import check_models
 from ..models.chat import ChatRequest, Reply
+from ..models.cost import tokens_of_request
 from ..pipeline import models_of
 from ..plan.build import build
 from ..plan.graph import ANY_MODEL, PlannedStep
@@ -142,6 +143,8 @@ class _Rehearsal:
         trials = Trials(recorder, other.defaults, judges=file.defaults)
         try_on_recordings(other, other.picked, trials)
         if lacking := [number for number in other.picked if any(one.lacks for one in other.tried[number])]:
+            for one in self._too_long([heard[number] for number in lacking]):
+                screen.err(tell(one, screen.width, screen.colour_err) + "\n")
             for number in lacking:
                 heard[number] = Hearing()  # what was asked in vain is asked again
             ask_for(other, lacking, trials, self.given, screen)
@@ -149,6 +152,26 @@ class _Rehearsal:
         tested.add(tried, [], prices_in(file.settings, screen))
         diff = compare(file.path, before, self._picture(other, heard, tried))
         return replace(diff, figures=(*diff.figures, *_paid(tried))) if lacking else None
+
+    def _too_long(self, hearings: Sequence[Hearing]) -> list[Diagnostic]:
+        """A warning for each step of which a question is larger than its model takes, by an estimate of its tokens."""
+        prices = prices_in(self.file.settings, self.screen)
+        flows = {flow.name: flow for flow in self.file.flows}
+        told: dict[tuple[str, str], Diagnostic] = {}
+        for question, asked in (each for hearing in hearings for each in hearing.asked.items()):
+            window = prices.entry(asked.request.model).window
+            tokens = tokens_of_request(asked.request)
+            if asked.reply is not None or window is None or tokens <= window:
+                continue
+            flow = flows[question.case.flow]
+            step = flow.steps.get(question.asker.step) if not question.asker.path else None
+            place = step.place if step is not None else flow.tests[0].place
+            message = f"a question of step `{question.step}` has about {tokens:,} tokens"
+            message += f", and `{asked.request.model}` takes {window:,}, the answer included"
+            hint = f"it is asked in {question.where()}"
+            one = Diagnostic("out-of-range", message, place.source, place.span, (hint,), "warning")
+            told.setdefault((question.step, asked.request.model), one)
+        return list(told.values())
 
     def _heard_on_recordings(self, file: FlowFile) -> tuple[dict[int, Hearing], list[Tried]]:
         heard, recorder = self._heard(file)
