@@ -18,6 +18,7 @@ from .trial import MOST_PLACES, Tried
 
 OUTDATED = "outdated-recording"
 UNUSED = "unused-recording"
+_NAMES = {"form": "schema", "texts": "prompt"}  # what programs are told of parts, where it is another name
 
 
 def explained(tried: Sequence[Tried], plans: Sequence[Plan], recorder: Recorder, command: str) -> list[Tried]:
@@ -28,8 +29,6 @@ def explained(tried: Sequence[Tried], plans: Sequence[Plan], recorder: Recorder,
     left = _Left(recorder.unused())
     return [
         replace(one, failures=(*one.failures, *_told(one, plan, left, command)))
-        if one.outcome == "not-recorded"
-        else one
         for one, plan in zip(tried, plans, strict=True)
     ]
 
@@ -104,7 +103,9 @@ def _outdated(
     them = f"the recorded {what} of step `{step}` is" if len(misses) == 1 else f"recorded {what}s of step `{step}` are"
     reason, place = _reason(tried, node, misses[0], changed)
     message = f"{them} outdated{_items(misses)}: {reason}"
-    return Failure(OUTDATED, message, place, (f"to record it again: {command}", _seen_in(tried)))
+    # The messages follow the texts that they are made of: of these two, the cause is told.
+    named = [_NAMES.get(one, one) for one in changed if one != "messages" or "texts" not in changed]
+    return Failure(OUTDATED, message, place, (f"to record it again: {command}", _seen_in(tried)), tuple(named))
 
 
 def _seen_in(tried: Tried) -> str:

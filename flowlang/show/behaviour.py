@@ -20,8 +20,9 @@ from ..plan.graph import Plan, PlannedStep
 from ..record import record
 from ..run.outcome import UNMET
 from ..run.question import Asker
-from ..run.recorder import GIVEN
+from ..run.recorder import GIVEN, MISSING
 from ..run.trial import Tried
+from ..run.unrecorded import OUTDATED
 from ..store.past import name_of
 from .comparing import Change, StepDiff
 from .numbers import money
@@ -372,7 +373,8 @@ def _reasons(tried: Tried | None, other: Tried | None) -> tuple[Reason, ...]:
 
 def _messages(tried: Tried) -> list[str]:
     # Why an answer is not recorded is told beside its step.
-    return [one.message for one in tried.failures] if tried.outcome == "failed" else []
+    wrong = [one.message for one in tried.failures if one.rule not in (MISSING, OUTDATED)]
+    return wrong if tried.outcome == "failed" else []
 
 
 def _cost(own: Behaviour, other: Behaviour) -> Decimal | None:

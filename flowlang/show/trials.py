@@ -21,7 +21,7 @@ _COLOURS = {"passed": _GREEN, "failed": _RED, "not-recorded": _YELLOW}
 
 
 class ToldFailure(TypedDict):
-    """One thing that went wrong in a test."""
+    """One thing that went wrong in a test. `changed`: in what the request of an outdated answer is another one."""
 
     rule: str
     message: str
@@ -29,6 +29,7 @@ class ToldFailure(TypedDict):
     line: int
     column: int
     hints: list[str]
+    changed: list[str]
 
 
 class ToldTest(TypedDict):
@@ -171,6 +172,7 @@ def _told_failure(failure: Failure) -> ToldFailure:
         "line": line,
         "column": column,
         "hints": list(failure.hints),
+        "changed": list(failure.changed),
     }
 
 

@@ -283,6 +283,58 @@ def test_what_changed_is_told(old: str, new: str, told: str, project: Path, reco
     assert "notes" in outdated(done) and told in done.out
 
 
+def test_a_test_that_fails_tells_also_what_is_outdated_and_calls_it_no_leftover(
+    project: Path, record: Record, flowlang: Type
+) -> None:
+    record()
+    edit(project, '{"word": "two", "fine": true}', '{"word": "two", "fine": false}', "all.answers")
+    edit(project, 'prompt: "Vote."', 'prompt: "Vote now."')
+    done = flowlang("test", "all.flow", "--json")
+    first, _ = json.loads(done.out)
+    assert (done.code, first["outcome"]) == (1, "failed") and "unused-recording" not in done.err
+    assert [(one["rule"], one["changed"]) for one in first["failures"]] == [
+        ("unmet-expectation", []),
+        ("outdated-recording", ["prompt"]),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "changed"),
+    [
+        ("  model: gpt-5-4", "  model: gpt-5-5", ["model"]),
+        ("  model: gpt-5-4", "  model: gpt-5-4\n  max_tokens: 900", ["parameters"]),
+        ("  fine: yes/no", '  fine: yes/no "Whether it is fine"', ["schema"]),
+        ('["one", "two", "three"]', '["one", "two", "four"]', ["messages"]),
+        ('"Note {{ item }}."', '"Note {{ item }}!"', ["prompt"]),
+        ('command: "cat --', 'command: "cat -n --', ["tool"]),
+        ('with word: "two"', 'with word: "one"', ["values"]),
+    ],
+)
+def test_programs_are_told_what_changed(
+    old: str, new: str, changed: list[str], project: Path, record: Record, flowlang: Type
+) -> None:
+    record()
+    edit(project, old, new)
+    first, *_ = json.loads(flowlang("test", "all.flow", "-k", "all of it", "--json").out)
+    assert changed in [one["changed"] for one in first["failures"] if one["rule"] == "outdated-recording"]
+
+
+def test_a_failure_says_where_the_answer_is_recorded(project: Path, record: Record, flowlang: Type) -> None:
+    """Of several samples none is the one that led to a value."""
+    record()
+    lines = answers(project).split("\n")
+    edit(project, 'looked contains "first"', 'looked contains "last"')
+    edit(project, "expect called", "expect (notes | first) is (notes | last)\n  expect called")
+    edit(project, "(votes | count) is 2", "(votes | first) is 0")
+    edit(project, 'sum contains "Sum"', "sum is empty")
+    out = flowlang("test", "all.flow").out
+    found = {name: int(line) for name, line in re.findall(r"(`\w+`|item \d), recorded at all\.answers:(\d+)\)", out)}
+    assert set(found) == {"`looked`", "item 1", "item 3", "`sum`"}
+    assert lines[found["`looked`"] - 1].startswith('  text: "It says: ')
+    near = "\n".join(lines[found["item 3"] - 1 : found["item 3"] + 6])
+    assert near.startswith("answer notes\n") and '{"word": "three", "fine": true}' in near
+
+
 def test_what_changes_no_request_makes_nothing_outdated(project: Path, record: Record, flowlang: Type) -> None:
     record()
     edit(project, "step notes\n", "# A comment.\nstep notes\n")

@@ -144,6 +144,7 @@ test "in the second flow"
             "line": 40,
             "column": 10,
             "hints": ['`topic` is "billing" (step `topic`, answered on line 39)'],
+            "changed": [],
         }
     ]
     assert (third["flow"], third["outcome"]) == ("second", "passed")
