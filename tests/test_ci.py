@@ -194,14 +194,17 @@ def test_no_input_is_run(name: str, job: Job) -> None:
 
 def test_the_hooks_run_on_a_repository(job: Job) -> None:
     assert set(HOOKS) == {"flowlang-check", "flowlang-fmt"}
-    (job.place / "mail.flow").write_text(FLOW.replace("  with", "    with"), encoding="utf-8")
+    odd = ["mail.flow", "-x.flow", "--check.flow", "a b.flow"]
+    for file in odd:
+        (job.place / file).write_text(FLOW.replace("  with", "    with"), encoding="utf-8")
     for name, one in HOOKS.items():
         assert one["language"] == "python" and re.search(one["files"], "deep/mail.flow") and one["description"], name
-        files = [] if one.get("pass_filenames") is False else ["mail.flow"]
-        done = subprocess.run([*shlex.split(one["entry"]), *files], cwd=job.place, env=job.environment())
+        files = [] if one.get("pass_filenames") is False else odd
+        words = [*shlex.split(one["entry"]), *one.get("args", ()), *files]
+        done = subprocess.run(words, cwd=job.place, env=job.environment())
         assert done.returncode == 0, name
     # What `fmt` has changed is what stops the commit.
-    assert (job.place / "mail.flow").read_text(encoding="utf-8") == FLOW
+    assert all((job.place / file).read_text(encoding="utf-8") == FLOW for file in odd)
     assert not re.search(HOOKS["flowlang-fmt"]["files"], "mail.flow.md")
 
 

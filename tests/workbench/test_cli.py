@@ -30,6 +30,13 @@ def test_nothing_typed_is_answered_with_the_front_page(flowlang):
     assert flowlang().out == flowlang("--help").out
 
 
+@pytest.mark.parametrize("words", ["run --offline --", "plan --", "describe --", "graph --", "check --", "fmt --"])
+def test_a_file_may_be_called_like_an_option(flowlang, folder: Path, words: str):
+    (folder / "--help.flow").write_text('step a\n  prompt: "Hello"\n', encoding="utf-8")
+    code, out, err = flowlang(*words.split(), "--help.flow")
+    assert code == 0 and "Usage" not in out, err
+
+
 @pytest.mark.parametrize(
     "words", ["diff main..HEAD", "runs", "show last", "models", "watch a.flow", "check", "test", "new a.flow"]
 )
