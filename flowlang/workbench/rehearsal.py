@@ -54,7 +54,7 @@ def rehearse(files: Sequence[FlowFile], tested: Tested, reports: Reports, given:
     if mistakes := [one for one in told if one.severity == "error"]:
         screen.err(f"{summary(mistakes)}; nobody was asked")
         if screen.github:
-            screen.err(as_github(mistakes, "`flowlang test`"), orders=True)
+            screen.err(as_github(mistakes, screen.folder_in_job(), "`flowlang test`"), orders=True)
         return MISTAKES
     diffs = [_Rehearsal(file, swaps, given, screen).told(tested) for file in files]
     names = (RECORDED, given.flag("model") or ", ".join(f"{old}={new}" for old, new in swaps.items()))

@@ -137,5 +137,5 @@ def _report(tested: Tested, screen: Screen) -> None:
     if not screen.github:
         return
     if wrong := all_wrong(tested):
-        screen.err(as_github(wrong, "`flowlang test`"), orders=True)
+        screen.err(as_github(wrong, screen.folder_in_job(), "`flowlang test`"), orders=True)
     screen.add_summary(test_page(tested))
