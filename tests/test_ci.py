@@ -212,10 +212,19 @@ def test_the_job_for_gitlab_runs(job: Job) -> None:
     (one,) = GITLAB.values()
     lines = [*one["before_script"], *one["script"]]
     environment = {**job.environment(), **one["variables"]}
-    done = subprocess.run(["sh", "-ec", "\n".join(lines)], cwd=job.place, env=environment)
-    assert done.returncode == 0
-    assert (job.place / one["artifacts"]["reports"]["junit"]).exists()
-    assert one["artifacts"]["when"] == "always"
+
+    def run() -> int:
+        return subprocess.run(["sh", "-ec", "\n".join(lines)], cwd=job.place, env=environment).returncode
+
+    report = job.place / one["artifacts"]["reports"]["junit"]
+    assert run() == 0 and report.exists() and one["artifacts"]["when"] == "always"
+    # What one line finds keeps none of the others from its work, and is not forgotten.
+    report.unlink()
+    (job.place / "b.flow").write_text('step a\n  prompt:  "x"\n', encoding="utf-8")
+    assert run() == 8 and "failures" in report.read_text(encoding="utf-8")
+    (job.place / "c.flow").write_text('step a\n  promt: "x"\n', encoding="utf-8")
+    report.unlink()
+    assert run() == 3 and "c.flow" in report.read_text(encoding="utf-8")
 
 
 def test_the_page_shows_yaml_that_can_be_read_and_the_inputs_that_there_are() -> None:
