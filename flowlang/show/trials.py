@@ -92,21 +92,23 @@ def _spent(tested: Tested) -> list[str]:
 
 def test_page(tested: Tested) -> str:
     """The tests as a page in Markdown: a table, then what went wrong. No text of anyone's is more than code in it."""
-    rows = ["| outcome | flow | test | what changed | recorded answers | calls |"]
-    rows.append("| --- | --- | --- | --- | ---: | ---: |")
-    ordered = sorted(tested.tried, key=lambda one: one.outcome == "passed")
-    for one in ordered[:MOST_ROWS]:
+    rows = ["| outcome | flow | test | what changed | recorded answers | saved | calls |"]
+    rows.append("| --- | --- | --- | --- | ---: | ---: | ---: |")
+    ordered = sorted(enumerate(tested.tried), key=lambda each: each[1].outcome == "passed")
+    for number, one in ordered[:MOST_ROWS]:
+        saved = tested.saved_by.get(number)
         name = (f"{one.flow.name}: " if one.flow.name else "") + one.test.name + (f", {one.case}" if one.case else "")
         cells = (
             as_cell(one.flow.source.path),
             as_cell(name),
             _changed(one),
             f"{len(one.used):,}",
+            paid(saved) if saved else "",
             f"{len(one.calls):,}",
         )
         rows.append(f"| {_WORDS[one.outcome]} | {' | '.join(cells)} |")
     if len(ordered) > MOST_ROWS:
-        rows.append(f"| | | and {len(ordered) - MOST_ROWS:,} more | | | |")
+        rows.append(f"| | | and {len(ordered) - MOST_ROWS:,} more | | | | |")
     wrong = all_wrong(tested)
     told = ["", "What went wrong:", "", *listed(wrong, with_hints=True)] if wrong else []
     return "\n".join(["### flowlang test", "", f"{counted(tested)}.", "", *rows, *told]) + "\n"

@@ -168,8 +168,10 @@ def test_what_is_recorded_is_replayed_with_nobody_to_ask(
     assert recorded.code == 0, recorded.out + recorded.err
     asked = len(script.asked)
     (project / "one.txt").unlink()  # no tool runs
-    replayed = flowlang("test", "all.flow")
+    replayed = flowlang("test", "all.flow", "--report", "markdown=page.md")
     assert replayed.code == 0, replayed.out + replayed.err
+    saved = re.findall(r"\| \d+ \| (\$\d\.\d+) \| 0 \|", (project / "page.md").read_text(encoding="utf-8"))
+    assert len(saved) == 2 and saved[0] > saved[1]
     assert len(script.asked) == asked
     assert "2 tests: 2 passed; " in replayed.out
 
