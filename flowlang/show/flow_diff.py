@@ -5,7 +5,8 @@ from collections.abc import Iterator, Sequence
 from decimal import Decimal
 from typing import Any
 
-from .behaviour import Behaviour, BehaviourDiff, Flip, Reason
+from .behaviour import Behaviour
+from .behaviour_diff import BehaviourDiff, Flip, Reason
 from .diff import bold, change_text, step_json, step_text
 from .numbers import count
 from .snippet import concise

@@ -14,7 +14,7 @@ from .snippet import tell
 from .terminal import visible_line
 from .tested import Tested
 
-_WORDS = {"passed": "passed", "failed": "failed", "not-recorded": "not recorded"}
+WORDS = {"passed": "passed", "failed": "failed", "not-recorded": "not recorded"}
 MOST_ROWS = 100  # of the table in Markdown
 _GREEN, _RED, _YELLOW, _PLAIN = "\x1b[32m", "\x1b[1;31m", "\x1b[1;33m", "\x1b[0m"
 _COLOURS = {"passed": _GREEN, "failed": _RED, "not-recorded": _YELLOW}
@@ -53,7 +53,7 @@ def tell_tried(tried: Tried, width: int, colour: bool) -> str:
     """The line of one case, and its failures below."""
     paint, plain = (_COLOURS[tried.outcome], _PLAIN) if colour else ("", "")
     flow = f" ({tried.flow.name})" if tried.flow.name else ""
-    line = f"{paint}{_WORDS[tried.outcome]}{plain}  {tried.flow.source.path}{flow}: "
+    line = f"{paint}{WORDS[tried.outcome]}{plain}  {tried.flow.source.path}{flow}: "
     line += f'"{visible_line(tried.test.name)}"'
     if tried.case:
         line += f", {tried.case}"
@@ -72,7 +72,7 @@ def counted(tested: Tested) -> str:
     """The last line: how many tests there were, how they came out, what was recorded and what was paid."""
     tried = tested.tried
     parts = []
-    for outcome, words in _WORDS.items():
+    for outcome, words in WORDS.items():
         if number := sum(one.outcome == outcome for one in tried):
             parts.append(f"{number:,} {words}")
     line = f"{count(len(tried), 'test')}: {', '.join(parts)}" if parts else "no test was run"
@@ -106,7 +106,7 @@ def test_page(tested: Tested) -> str:
             paid(saved) if saved else "",
             f"{len(one.calls):,}",
         )
-        rows.append(f"| {_WORDS[one.outcome]} | {' | '.join(cells)} |")
+        rows.append(f"| {WORDS[one.outcome]} | {' | '.join(cells)} |")
     if len(ordered) > MOST_ROWS:
         rows.append(f"| | | and {len(ordered) - MOST_ROWS:,} more | | | | |")
     wrong = all_wrong(tested)

@@ -11,7 +11,8 @@ from ..diagnostics.diagnostic import Diagnostic
 from ..diagnostics.source import SourceFile, Span
 from ..language.loader import Denied, Read, decode, resolve
 from ..models.recording import BIGGEST, ENDING, MOST_BYTES, Recorded, Recordings, Which
-from ..models.recording_text import files_named, read_recordings, write_recordings
+from ..models.recording_reader import files_named, read_recordings
+from ..models.recording_text import write_recordings
 from ..pattern import pattern
 from ..pipeline import files_beside
 from ..plan.request_parts import exact

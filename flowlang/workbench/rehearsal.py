@@ -21,7 +21,8 @@ from ..run.exit import MISTAKES, WRONG_INPUT
 from ..run.question import Asker
 from ..run.recorder import Hear, Recorder, Turn
 from ..run.trial import Trials, Tried, plan_of
-from ..show.behaviour import Behaviour, BehaviourDiff, Hearing, compare
+from ..show.behaviour import Behaviour, Hearing
+from ..show.behaviour_diff import BehaviourDiff, compare
 from ..show.flow_diff import flows_json, flows_text
 from ..show.flow_diff_page import flows_page
 from ..show.numbers import count, duration, money
