@@ -77,8 +77,9 @@ def _told(tried: Tried, plan: Plan, left: _Left, command: str) -> list[Failure]:
 
 def _missing(tried: Tried, step: str, node: PlannedStep | None, misses: list[Miss], command: str) -> Failure:
     miss, record = misses[0], f"to record it: {command}"
-    if miss.which.judge and (node is None or miss.which.judge in _own_judges(tried)):
-        place = next((one.place for one in tried.test.judges), tried.test.place)
+    own = _own_judges(tried)
+    if miss.which.judge and (node is None or miss.which.judge in own):
+        place = own.get(miss.which.judge, tried.test.place)
         return Failure(MISSING, f"the judgement of `{step}` is not recorded", place, (record,))
     if miss.which.judge:
         message = f"a judge would be asked about step `{step}`{_items(misses)}, and its judgement is not recorded"
@@ -92,8 +93,9 @@ def _missing(tried: Tried, step: str, node: PlannedStep | None, misses: list[Mis
     return Failure(MISSING, message, tried.test.place, (record, f"or answer it in the test: `answer {step}: …`"))
 
 
-def _own_judges(tried: Tried) -> set[str]:
-    return {"".join(part for part in one.rule.parts if isinstance(part, str)) for one in tried.test.judges}
+def _own_judges(tried: Tried) -> dict[str, Place]:
+    """The rules of the test's own judges, and where they stand."""
+    return {"".join(part for part in one.rule.parts if isinstance(part, str)): one.place for one in tried.test.judges}
 
 
 def _outdated(
@@ -118,8 +120,8 @@ def _reason(tried: Tried, node: PlannedStep | None, miss: Miss, changed: tuple[s
     place = step.place if step is not None else tried.test.place
     if changed == ("place",):
         return "it was recorded for another of the tries or samples", place
-    if miss.which.judge and step is None:
-        place = next((one.place for one in tried.test.judges), place)
+    if miss.which.judge:
+        place = _own_judges(tried).get(miss.which.judge, place)
     if set(changed) in (set(PARTS), set(TOOL_PARTS)):
         return "another request was recorded", place
     told = []

@@ -150,6 +150,11 @@ def test_a_judge_has_no_judgement_and_nothing_to_judge_is_a_failure(tmp_path: Pa
     assert told(one) == [
         'missing-recording at judge reply: "Polite": the judgement of `reply` is not recorded; to record it: RECORD'
     ]
+    both, _ = tries(text.replace("expect topic is not empty", 'judge reply: "Short"'), tmp_path)
+    assert [line.partition(": the")[0] for line in told(both)] == [
+        'missing-recording at judge reply: "Short"',
+        'missing-recording at judge reply: "Polite"',
+    ]
     (unnamed, _) = tries(text.replace("  model: m\n", ""), tmp_path)
     assert unnamed.outcome == "failed" and "no model is named that could judge this" in told(unnamed)[0]
 
