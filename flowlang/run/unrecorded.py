@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from ..diagnostics.diagnostic import Diagnostic
+from ..language import ast
 from ..language.checked import CheckedFlow, CheckedStep, Place
 from ..models.recording import Recorded
 from ..plan.graph import Plan, PlannedStep
@@ -95,7 +96,17 @@ def _missing(tried: Tried, step: str, node: PlannedStep | None, misses: list[Mis
 
 def _own_judges(tried: Tried) -> dict[str, Place]:
     """The rules of the test's own judges, and where they stand."""
-    return {"".join(part for part in one.rule.parts if isinstance(part, str)): one.place for one in tried.test.judges}
+    return {_words(one.rule): one.place for one in tried.test.judges}
+
+
+def _judges_of(step: CheckedStep | None) -> dict[str, Place]:
+    """The same of a step's rules; what is filled into one is not known here."""
+    ensures = step.ensures if step is not None else ()
+    return {_words(one.rule): one.place for one in ensures if isinstance(one.rule, ast.Text)}
+
+
+def _words(rule: ast.Text) -> str:
+    return "".join(part for part in rule.parts if isinstance(part, str))
 
 
 def _outdated(
@@ -120,8 +131,6 @@ def _reason(tried: Tried, node: PlannedStep | None, miss: Miss, changed: tuple[s
     place = step.place if step is not None else tried.test.place
     if changed == ("place",):
         return "it was recorded for another of the tries or samples", place
-    if miss.which.judge:
-        place = _own_judges(tried).get(miss.which.judge, place)
     if set(changed) in (set(PARTS), set(TOOL_PARTS)):
         return "another request was recorded", place
     told = []
@@ -144,6 +153,8 @@ def _reason(tried: Tried, node: PlannedStep | None, miss: Miss, changed: tuple[s
         told.append(f"the tool `{miss.which.tool}` has changed")
     elif "values" in changed:
         told.append("it is called with other values")
+    if miss.which.judge:
+        place = {**_judges_of(step), **_own_judges(tried)}.get(miss.which.judge, place)
     return ", and ".join(told), place
 
 

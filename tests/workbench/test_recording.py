@@ -300,6 +300,18 @@ def test_a_test_that_fails_tells_also_what_is_outdated_and_calls_it_no_leftover(
     ]
 
 
+@pytest.mark.parametrize(("old", "new"), [("Is polite", "Is kind"), ("Is short", "Is brief")])
+def test_a_rule_that_changed_is_told_at_its_own_line(
+    old: str, new: str, project: Path, record: Record, flowlang: Type
+) -> None:
+    record()
+    edit(project, f'"{old}"', f'"{new}"')
+    out = flowlang("test", "all.flow").out
+    assert "the recorded judgement of step `sum` is outdated: the rule has changed" in out
+    number = (project / "all.flow").read_text(encoding="utf-8").split(new)[0].count("\n") + 1
+    assert f"  --> all.flow:{number}:" in out
+
+
 @pytest.mark.parametrize(
     ("old", "new", "changed"),
     [
