@@ -35,6 +35,7 @@ def test_a_file_may_be_called_like_an_option(flowlang, folder: Path, words: str)
     (folder / "--help.flow").write_text('step a\n  prompt: "Hello"\n', encoding="utf-8")
     code, out, err = flowlang(*words.split(), "--help.flow")
     assert code == 0 and "Usage" not in out, err
+    assert flowlang(*words.split(), "--help").code == 2  # there is no such file
 
 
 @pytest.mark.parametrize(

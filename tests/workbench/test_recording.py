@@ -451,6 +451,18 @@ def test_a_limit_of_cost_is_heeded_and_what_came_is_kept(project: Path, script: 
     assert not set(script.asked[:asked]) & {one for one in script.asked[asked:] if one.startswith("Note")}
 
 
+def test_a_limit_of_cost_holds_for_all_tests_of_a_file_together(project: Path, script: Script, record: Record) -> None:
+    script.said["Say it"] = "word " * 90
+    tests = "".join(f'test "{n}"\n  with n: {n}\n  expect a is not empty\n' for n in range(1, 7))
+    flow = f'input n: whole number\nstep a\n  model: m\n  max_tokens: 100\n  prompt: "Say it {{{{ n }}}}."\n{tests}'
+    (project / "all.flow").write_text(flow, encoding="utf-8")
+    price = "[models.m]\nprice = { input = 0, output = 10 }\n"  # a call costs $0.001 at most
+    (project / "flowlang.toml").write_text((project / "flowlang.toml").read_text("utf-8") + price, encoding="utf-8")
+    done = record("--max-cost", "0.0031")
+    assert done.code == 5 and "limit-reached" in done.out
+    assert len(script.asked) == 3
+
+
 def test_a_judge_that_says_no_fails_the_test(project: Path, script: Script, record: Record, flowlang: Type) -> None:
     script.said["Judge the answer above, and nothing else. Does it keep this rule?\n\nIs polite"] = (
         '{"holds": false, "reason": "It is curt."}'
