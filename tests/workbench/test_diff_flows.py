@@ -438,6 +438,17 @@ def test_a_schema_that_changed_is_told_by_its_lines_once(history: History, flowl
     assert "`returns`:\n\n```diff\n" in page and '\n+  name: text "In full"\n' in page
 
 
+def test_a_test_that_fails_as_before_is_no_other_failure_because_an_answer_is_outdated(
+    history: History, flowlang
+) -> None:
+    history.change("mail.flow", "expect topic is bug", "expect topic is bug\n  expect mail is empty")
+    history.commit("two")
+    history.change("shared/tone.flow", "briefly", "at length")
+    history.commit("three")
+    out = flowlang("diff", "two..three").out
+    assert "[not recorded]" in out and "tests that come out differently" not in out
+
+
 def test_a_test_that_fails_on_both_sides_tells_which_expectations_do_so_no_more(history: History, flowlang) -> None:
     history.change("mail.flow", "expect topic is bug", "expect topic is billing\n  expect reply is not empty")
     history.commit("two")
