@@ -438,6 +438,20 @@ def test_a_schema_that_changed_is_told_by_its_lines_once(history: History, flowl
     assert "`returns`:\n\n```diff\n" in page and '\n+  name: text "In full"\n' in page
 
 
+def test_what_a_shallow_copy_lacks_is_told_as_that(
+    history: History, flowlang, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    history.write("notes.md", "x")
+    history.commit("two")
+    git(tmp_path, "clone", "-q", "--depth", "1", f"file://{history.folder}", "short")
+    monkeypatch.chdir(tmp_path / "short")
+    for words in ("origin/other..HEAD", "--against origin/other"):
+        code, _, err = flowlang("diff", *words.split())
+        assert code == 2 and "no revision `origin/other`\n   = this copy has the newest commits alone: git fetch" in err
+    monkeypatch.chdir(history.folder)
+    assert "fetch-depth" not in flowlang("diff", "origin/other..HEAD").err
+
+
 def test_a_test_that_fails_as_before_is_no_other_failure_because_an_answer_is_outdated(
     history: History, flowlang
 ) -> None:
