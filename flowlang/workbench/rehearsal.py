@@ -28,6 +28,7 @@ from ..show.flow_diff_page import flows_page
 from ..show.numbers import count, duration, money
 from ..show.reports import as_github
 from ..show.snippet import summary, tell
+from ..show.terminal import visible_line
 from ..show.tested import Tested
 from .asking import hide_keys
 from .given import Given
@@ -63,10 +64,12 @@ def rehearse(files: Sequence[FlowFile], tested: Tested, reports: Reports, given:
     if given.has("json"):
         screen.out(flows_json(names, moved, len(files)))
     elif files:  # else their mistakes are all that there is to tell
-        screen.out("".join(flows_text(names, moved, len(files), in_full=False, colour=screen.colour_out)))
+        text = flows_text(names, moved, len(files), in_full=False, colour=screen.colour_out, shows_all="--json")
+        screen.out("".join(text))
     page = flows_page(names, moved, len(files), f"flowlang test --{'model' if given.has('model') else 'swap'}")
     for form, path in reports.wanted:
         write_result(path, screen.redact(page if form == "markdown" else flows_json(names, moved, len(files))))
+        screen.err(f"wrote {visible_line(path)}")
     if screen.github:
         screen.add_summary(page)
     return exit_code(tested, asked=True)
