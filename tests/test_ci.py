@@ -194,14 +194,19 @@ def test_no_input_is_run(name: str, job: Job) -> None:
 
 def test_the_hooks_run_on_a_repository(job: Job) -> None:
     assert set(HOOKS) == {"flowlang-check", "flowlang-fmt"}
-    (job.place / "mail.flow").write_text(FLOW.replace("  with", "    with"), encoding="utf-8")
+    odd = ["mail.flow", "-x.flow", "--check.flow", "a b.flow"]
+    for file in odd:
+        (job.place / file).write_text(FLOW.replace("  with", "    with"), encoding="utf-8")
     for name, one in HOOKS.items():
-        assert one["language"] == "python" and re.search(one["files"], "deep/mail.flow") and one["description"], name
-        files = [] if one.get("pass_filenames") is False else ["mail.flow"]
-        done = subprocess.run([*shlex.split(one["entry"]), *files], cwd=job.place, env=job.environment())
+        assert one["language"] == "python" and one["description"], name
+        assert one.get("always_run") or re.search(one["files"], "deep/mail.flow"), name
+        files = [] if one.get("pass_filenames") is False else odd
+        words = [*shlex.split(one["entry"]), *one.get("args", ()), *files]
+        done = subprocess.run(words, cwd=job.place, env=job.environment())
         assert done.returncode == 0, name
+    assert HOOKS["flowlang-check"]["always_run"]  # a prompt may stand in a file of any name
     # What `fmt` has changed is what stops the commit.
-    assert (job.place / "mail.flow").read_text(encoding="utf-8") == FLOW
+    assert all((job.place / file).read_text(encoding="utf-8") == FLOW for file in odd)
     assert not re.search(HOOKS["flowlang-fmt"]["files"], "mail.flow.md")
 
 
@@ -209,10 +214,19 @@ def test_the_job_for_gitlab_runs(job: Job) -> None:
     (one,) = GITLAB.values()
     lines = [*one["before_script"], *one["script"]]
     environment = {**job.environment(), **one["variables"]}
-    done = subprocess.run(["sh", "-ec", "\n".join(lines)], cwd=job.place, env=environment)
-    assert done.returncode == 0
-    assert (job.place / one["artifacts"]["reports"]["junit"]).exists()
-    assert one["artifacts"]["when"] == "always"
+
+    def run() -> int:
+        return subprocess.run(["sh", "-ec", "\n".join(lines)], cwd=job.place, env=environment).returncode
+
+    report = job.place / one["artifacts"]["reports"]["junit"]
+    assert run() == 0 and report.exists() and one["artifacts"]["when"] == "always"
+    # What one line finds keeps none of the others from its work, and is not forgotten.
+    report.unlink()
+    (job.place / "b.flow").write_text('step a\n  prompt:  "x"\n', encoding="utf-8")
+    assert run() == 8 and "failures" in report.read_text(encoding="utf-8")
+    (job.place / "c.flow").write_text('step a\n  promt: "x"\n', encoding="utf-8")
+    report.unlink()
+    assert run() == 3 and "c.flow" in report.read_text(encoding="utf-8")
 
 
 def test_the_page_shows_yaml_that_can_be_read_and_the_inputs_that_there_are() -> None:

@@ -13,6 +13,7 @@ from . import ast
 from .again import Memory
 from .book import Declared, FileBook, Here, Reports, did_you_mean, keep_book
 from .check_flow import FlowCheck
+from .check_judges import check_judges
 from .check_step import StepCheck
 from .check_tool import check_tool
 from .checked import AnswerIn, CheckedFile, CheckedFlow, CheckedStep, CheckedTool
@@ -63,6 +64,8 @@ def check(
         for flow in flows:
             if flow.checked is not None:
                 check_models(flow.checked, models, reports)
+                if models is not NO_MODELS:
+                    check_judges(flow.checked, models, reports)
             if flow.checked is not None and answer_in is not None and any(test.answers for test in flow.checked.tests):
                 from .check_answers import check_answers  # it works values out, which nothing else here does
 

@@ -8,6 +8,7 @@ from ..diagnostics.source import Span
 from . import ast, types
 from .book import Declared
 from .check_continues import check_continues
+from .check_judges import check_rule
 from .check_messages import check_messages, warn_shared_last, warn_unnamed
 from .check_parameters import ParameterCheck
 from .check_settings import SettingReader, may_have_meant
@@ -363,6 +364,7 @@ class StepCheck(StepLines):
                 continue
             words = self._source(line.rule.span)
             if isinstance(line.rule, ast.Judgement):
+                check_rule(line.rule, self.here, self.reports)
                 judged = self.typer.text(line.rule.rule)
                 using = self._using(line.rule)
                 ensures.append(Ensured(judged, True, using, words, self.place(line.rule.span)))

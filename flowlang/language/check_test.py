@@ -4,6 +4,7 @@ from ..diagnostics.diagnostic import nearest
 from ..diagnostics.source import Span
 from . import ast, types
 from .book import Declared, did_you_mean
+from .check_judges import check_rule
 from .check_limits import outputs_by_name
 from .check_settings import check_lines
 from .checked import AnswerLine, CaseRows, CheckedTest, Expectation, GivenLine, JudgeLine, Place
@@ -248,6 +249,7 @@ class _TestCheck:
         look.reads, look.used = {}, set()
         resolved, _ = self.typer.value(line.value)
         reads, outputs = tuple(look.reads), self._used()
+        check_rule(judgement, self.here, self.flow.reports)
         using = None if judgement.using is None else self.flow.preset(judgement.using, self.here, self.typer)
         place = self._place(line.span)
         self.judges.append(JudgeLine(resolved, judgement.rule, using or {}, reads, outputs, place))

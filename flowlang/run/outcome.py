@@ -13,12 +13,13 @@ UNMET = "unmet-expectation"  # the rule of an `expect` that does not hold
 
 @record
 class Failure:
-    """What went wrong, at the line to show."""
+    """What went wrong, at the line to show. `changed`: in what a request differs from the one that was recorded."""
 
     rule: str
     message: str
     place: Place
     hints: tuple[str, ...] = ()
+    changed: tuple[str, ...] = ()
 
 
 @record

@@ -61,11 +61,12 @@ class Miss:
 
 @dataclass(slots=True)
 class Heard:
-    """What one try used and lacked."""
+    """What one try used and lacked. `answers`: the recorded answer that came last to who asked, for each sample."""
 
     misses: list[Miss] = field(default_factory=list)
     used: list[tuple[str, Recorded]] = field(default_factory=list)  # with the model that was asked
     asked: int = 0
+    answers: dict[tuple[Asker, int], Recorded] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -169,7 +170,6 @@ class _Try:
     heard: Heard
     asks: bool
     _said: int = 0
-    _last: dict[tuple[Asker, int], Recorded] = field(default_factory=dict)
 
     async def asked(self, asker: Asker, request: ChatRequest, ask: Callable[[bool], Awaitable[Reply]]) -> Reply:
         """The recorded answer to a request, or the one that is asked for. Raises ModelError."""
@@ -258,7 +258,7 @@ class _Try:
     ) -> Reply:
         self.heard.used.append((request.model, one))
         self.recorder.note_use(self.turn, which, printed, one, said)
-        self._last[asker, request.sample] = one
+        self.heard.answers[asker, request.sample] = one
         calls = tuple(
             ToolCall(f"call-{len(request.messages)}-{number}", name, arguments)
             for number, (name, arguments) in enumerate(one.calls, 1)
@@ -268,7 +268,7 @@ class _Try:
 
     def _led_here(self, asker: Asker, request: ChatRequest) -> tuple[Recorded | None, str]:
         """The recorded answer that was of no use, if that is why it is asked again, and what was wrong with it."""
-        last = self._last.get((asker, request.sample))
+        last = self.heard.answers.get((asker, request.sample))
         if last is None or len(request.messages) < 2:
             return None, ""
         answer, told = request.messages[-2:]

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
-from ..language.checked import CheckedFlow, CheckedLimits, CheckedTest, CheckedTool, Expectation, JudgeLine
+from ..language.checked import CheckedFlow, CheckedLimits, CheckedTest, CheckedTool, Expectation, JudgeLine, Place
 from ..language.values import Secret, Value
 from ..models.chat import ChatRequest, EmitChunk, Reply
 from ..models.errors import ModelError
@@ -235,7 +235,8 @@ class _OneCase:
         )
         columns = self.case.columns
         outcomes = {**result.outputs, **result.outcomes}
-        known = replace(known_of(self.plan, {**inputs, **columns}, outcomes, self.case.row), answered=_answered(test))
+        answered = {**_recorded(heard), **_answered(test)}
+        known = replace(known_of(self.plan, {**inputs, **columns}, outcomes, self.case.row), answered=answered)
         report, own = fold(events), {line.place for line in test.answers}
         # An answer that does not fit is a slip of the test, also where the step goes on without the item.
         failed = [*report.failed, *(one for one in report.lost if one.place in own)]
@@ -262,10 +263,26 @@ class _OneCase:
         return tuple(dict.fromkeys(failures)), tuple(dict.fromkeys(misses))
 
 
-def _answered(test: CheckedTest) -> dict[str, int]:
+def _answered(test: CheckedTest) -> dict[tuple[str, int | None], str]:
     """The steps of the flow itself that a test answers, with the line that does so."""
     lines = [line for line in test.answers if len(line.path) == 1]
-    return {line.path[0]: line.place.source.position(line.place.span.start)[0] for line in lines}
+    return {(line.path[0], None): f"answered on line {_line_of(line.place)}" for line in lines}
+
+
+def _recorded(heard: Heard) -> dict[tuple[str, int | None], str]:
+    """The same of recorded answers, by step and item; of several samples none is the one that led to a value."""
+    found: dict[tuple[str, int | None], str] = {}
+    for (asker, sample), one in heard.answers.items():
+        if one.source is not None and sample <= 1 and not (asker.path or asker.role):
+            found[asker.step, asker.item] = f"recorded at {one.source.source.path}:{_line_of(one.source)}"
+    for asker, sample in heard.answers:
+        if sample > 1:
+            found.pop((asker.step, asker.item), None)
+    return found
+
+
+def _line_of(place: Place) -> int:
+    return place.source.position(place.span.start)[0]
 
 
 def _unfit(miss: Miss) -> Failure | None:

@@ -16,13 +16,14 @@ from ..record import record
 from .outcome import UNMET, Done, Failed, Failure, Outcome, Skipped
 
 MOST_SHOWN = 160  # characters of a value
+MOST_VALUES = 4  # that an expectation compares
 
 
 @record
 class Known:
     """What is known when a run has ended: `because` says why a step or let was skipped.
 
-    `answered` has the line that answers a step, for the steps that a test answers itself.
+    `answered` says where the answer of a step stands, or of one of its items: "answered on line 9".
     """
 
     values: Mapping[str, Value]
@@ -30,7 +31,7 @@ class Known:
     because: Mapping[str, str]
     plan: Plan
     row: str
-    answered: Mapping[str, int] = field(default_factory=dict)
+    answered: Mapping[tuple[str, int | None], str] = field(default_factory=dict)
 
 
 def known_of(plan: Plan, values: Mapping[str, Value], outcomes: Mapping[str, Outcome], row: str = "") -> Known:
@@ -54,10 +55,12 @@ def unmet_by(expect: Expectation, known: Known) -> list[Failure]:
     except ValueMistake as mistake:
         return [Failure("wrong-value", mistake.message, expect.place)]
     part, words, place = _failing(expect.condition, expect.place, known.values)
-    hints: list[str] = []
-    for operand in _operands(part):
-        hints += [hint for hint in _told(operand, words, known) if hint not in hints]
-    return [Failure(UNMET, f"`{words(part)}` does not hold", place, tuple(hints[:2]))]
+    told = [_told(operand, words, known) for operand in _operands(part)]
+    values = dict.fromkeys(each[0] for each in told)
+    # What a value is made of has its place where it stands alone: all that is compared comes first.
+    others = dict.fromkeys(hint for each in told for hint in each[1:] if hint not in values)
+    hints = (*values, *others)[: max(2, min(len(values), MOST_VALUES))]
+    return [Failure(UNMET, f"`{words(part)}` does not hold", place, hints)]
 
 
 def sides_of(condition: ast.Condition, place: Place, values: Mapping[str, Value]) -> tuple[str, ...]:
@@ -125,8 +128,11 @@ def _origin(value: ast.Value, found: Value, known: Known) -> str:
     """Where a value is from: a step and an item, what a let is made of, a row; or why there is none."""
     place = found.memory.get("place") if isinstance(found, Remembered) else None
     item = f"item {as_text(place)}" if place is not None else ""
+    number = int(place) if isinstance(place, Decimal) else None
     if not isinstance(value, ast.Ref):
-        return f" ({item})" if item else ""
+        head = value.head.parts[0].text if isinstance(value, ast.Piped) and isinstance(value.head, ast.Ref) else ""
+        told = ", ".join(filter(None, (item, known.answered.get((head, number), ""))))
+        return f" ({told})" if item else ""
     name = value.parts[0].text
     if bare(found) is EMPTY and name in known.because:
         return f": {known.because[name]}"
@@ -138,9 +144,11 @@ def _origin(value: ast.Value, found: Value, known: Known) -> str:
     reads = output.reads if node is None and output is not None else node.reads if node is not None else ()
     if node is None or isinstance(node.of, CheckedLet):
         where = f"made from {', '.join(f'`{one}`' for one in reads[:3])}" if reads else ""
+        answer = known.answered.get((reads[0], number), "") if len(reads) == 1 else ""
     else:
-        where = f"step `{name}`" + (f", answered on line {known.answered[name]}" if name in known.answered else "")
-    told = ", ".join(filter(None, (where, item)))
+        where = f"step `{name}`"
+        answer = known.answered.get((name, None)) or known.answered.get((name, number), "")
+    told = ", ".join(filter(None, (where, item, answer)))
     return f" ({told})" if told else ""
 
 

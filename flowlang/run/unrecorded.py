@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from ..diagnostics.diagnostic import Diagnostic
+from ..language import ast
 from ..language.checked import CheckedFlow, CheckedStep, Place
 from ..models.recording import Recorded
 from ..plan.graph import Plan, PlannedStep
@@ -18,6 +19,7 @@ from .trial import MOST_PLACES, Tried
 
 OUTDATED = "outdated-recording"
 UNUSED = "unused-recording"
+_NAMES = {"form": "schema", "texts": "prompt"}  # what programs are told of parts, where it is another name
 
 
 def explained(tried: Sequence[Tried], plans: Sequence[Plan], recorder: Recorder, command: str) -> list[Tried]:
@@ -28,8 +30,6 @@ def explained(tried: Sequence[Tried], plans: Sequence[Plan], recorder: Recorder,
     left = _Left(recorder.unused())
     return [
         replace(one, failures=(*one.failures, *_told(one, plan, left, command)))
-        if one.outcome == "not-recorded"
-        else one
         for one, plan in zip(tried, plans, strict=True)
     ]
 
@@ -78,8 +78,9 @@ def _told(tried: Tried, plan: Plan, left: _Left, command: str) -> list[Failure]:
 
 def _missing(tried: Tried, step: str, node: PlannedStep | None, misses: list[Miss], command: str) -> Failure:
     miss, record = misses[0], f"to record it: {command}"
-    if miss.which.judge and (node is None or miss.which.judge in _own_judges(tried)):
-        place = next((one.place for one in tried.test.judges), tried.test.place)
+    own = _own_judges(tried)
+    if miss.which.judge and (node is None or miss.which.judge in own):
+        place = own.get(miss.which.judge, tried.test.place)
         return Failure(MISSING, f"the judgement of `{step}` is not recorded", place, (record,))
     if miss.which.judge:
         message = f"a judge would be asked about step `{step}`{_items(misses)}, and its judgement is not recorded"
@@ -93,8 +94,19 @@ def _missing(tried: Tried, step: str, node: PlannedStep | None, misses: list[Mis
     return Failure(MISSING, message, tried.test.place, (record, f"or answer it in the test: `answer {step}: …`"))
 
 
-def _own_judges(tried: Tried) -> set[str]:
-    return {"".join(part for part in one.rule.parts if isinstance(part, str)) for one in tried.test.judges}
+def _own_judges(tried: Tried) -> dict[str, Place]:
+    """The rules of the test's own judges, and where they stand."""
+    return {_words(one.rule): one.place for one in tried.test.judges}
+
+
+def _judges_of(step: CheckedStep | None) -> dict[str, Place]:
+    """The same of a step's rules; what is filled into one is not known here."""
+    ensures = step.ensures if step is not None else ()
+    return {_words(one.rule): one.place for one in ensures if isinstance(one.rule, ast.Text)}
+
+
+def _words(rule: ast.Text) -> str:
+    return "".join(part for part in rule.parts if isinstance(part, str))
 
 
 def _outdated(
@@ -104,7 +116,9 @@ def _outdated(
     them = f"the recorded {what} of step `{step}` is" if len(misses) == 1 else f"recorded {what}s of step `{step}` are"
     reason, place = _reason(tried, node, misses[0], changed)
     message = f"{them} outdated{_items(misses)}: {reason}"
-    return Failure(OUTDATED, message, place, (f"to record it again: {command}", _seen_in(tried)))
+    # The messages follow the texts that they are made of: of these two, the cause is told.
+    named = [_NAMES.get(one, one) for one in changed if one != "messages" or "texts" not in changed]
+    return Failure(OUTDATED, message, place, (f"to record it again: {command}", _seen_in(tried)), tuple(named))
 
 
 def _seen_in(tried: Tried) -> str:
@@ -117,8 +131,6 @@ def _reason(tried: Tried, node: PlannedStep | None, miss: Miss, changed: tuple[s
     place = step.place if step is not None else tried.test.place
     if changed == ("place",):
         return "it was recorded for another of the tries or samples", place
-    if miss.which.judge and step is None:
-        place = next((one.place for one in tried.test.judges), place)
     if set(changed) in (set(PARTS), set(TOOL_PARTS)):
         return "another request was recorded", place
     told = []
@@ -141,6 +153,8 @@ def _reason(tried: Tried, node: PlannedStep | None, miss: Miss, changed: tuple[s
         told.append(f"the tool `{miss.which.tool}` has changed")
     elif "values" in changed:
         told.append("it is called with other values")
+    if miss.which.judge:
+        place = {**_judges_of(step), **_own_judges(tried)}.get(miss.which.judge, place)
     return ", and ".join(told), place
 
 

@@ -84,8 +84,8 @@ def _figures(told: WholeRun) -> dict[str, str]:
     return figures
 
 
-def step_text(step: StepDiff, in_full: bool, colour: bool) -> Iterator[str]:
-    """What is different in a step."""
+def step_text(step: StepDiff, in_full: bool, colour: bool, shows_all: str = "") -> Iterator[str]:
+    """What is different in a step; `shows_all` is the option that shows all of it, `--step` where it is empty."""
     if not (step.changes or step.only_before or step.only_after):
         return
     same = f" ({step.same} of {step.asked} the same)" if step.asked > 1 else ""
@@ -102,7 +102,8 @@ def step_text(step: StepDiff, in_full: bool, colour: bool) -> Iterator[str]:
         yield f"\n  {visible_line(change.what)}{where}"
         yield from change_text(change.before, change.after, in_full, colour)
     if len(places) > len(shown):
-        yield f"  and {count(len(places) - len(shown), 'more place')}; all of them: --step {visible_line(step.name)}\n"
+        hint = shows_all or f"--step {visible_line(step.name)}"
+        yield f"  and {count(len(places) - len(shown), 'more place')}; all of them: {hint}\n"
     for words, only in (("asked only before", step.only_before), ("asked only after", step.only_after)):
         if only:
             more = f" and {len(only) - 5} more" if len(only) > 5 else ""

@@ -5,7 +5,8 @@ from collections.abc import Iterator, Sequence
 from decimal import Decimal
 from typing import Any
 
-from .behaviour import Behaviour, BehaviourDiff, Flip, Reason
+from .behaviour import Behaviour
+from .behaviour_diff import BehaviourDiff, Flip, Reason
 from .diff import bold, change_text, step_json, step_text
 from .numbers import count
 from .snippet import concise
@@ -15,13 +16,19 @@ MOST_REASONS = 3  # of a test that comes out differently
 
 
 def flows_text(
-    names: tuple[str, str], diffs: Sequence[BehaviourDiff], looked_at: int, *, in_full: bool, colour: bool
+    names: tuple[str, str],
+    diffs: Sequence[BehaviourDiff],
+    looked_at: int,
+    *,
+    in_full: bool,
+    colour: bool,
+    shows_all: str = "",
 ) -> Iterator[str]:
-    """The differences, in parts. `names` are those of the two sides."""
+    """The differences, in parts. `names` are those of the two sides, `shows_all` is as in step_text()."""
     yield bold(headline(names, diffs, looked_at), colour) + "\n"
     for diff in diffs:
         yield "\n" + bold(visible_line(diff.path), colour) + "\n"
-        yield from flow_text(names, diff, in_full=in_full, colour=colour)
+        yield from flow_text(names, diff, in_full=in_full, colour=colour, shows_all=shows_all)
 
 
 def headline(names: tuple[str, str], diffs: Sequence[BehaviourDiff], looked_at: int) -> str:
@@ -33,7 +40,9 @@ def headline(names: tuple[str, str], diffs: Sequence[BehaviourDiff], looked_at: 
     return f"{between}: {len(diffs):,} of {count(looked_at, 'flow file')} changed"
 
 
-def flow_text(names: tuple[str, str], diff: BehaviourDiff, *, in_full: bool, colour: bool) -> Iterator[str]:
+def flow_text(
+    names: tuple[str, str], diff: BehaviourDiff, *, in_full: bool, colour: bool, shows_all: str = ""
+) -> Iterator[str]:
     """The differences of one flow, without its name."""
     for told in hindrances(names, diff):
         yield f"  {told}\n"
@@ -48,7 +57,7 @@ def flow_text(names: tuple[str, str], diff: BehaviourDiff, *, in_full: bool, col
         yield f"\n{bold(f'input {visible_line(name)}', colour)}"
         yield from change_text(old, new, in_full, colour)
     for step in diff.steps:
-        yield from step_text(step, in_full, colour)
+        yield from step_text(step, in_full, colour, shows_all)
     for side, steps in zip(names, (diff.only_before, diff.only_after), strict=True):
         if steps:
             yield f"\nsteps only in {visible_line(side)}: {', '.join(map(visible_line, steps))}\n"

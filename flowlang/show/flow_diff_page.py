@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterator, Sequence
 
-from .behaviour import BehaviourDiff
+from .behaviour_diff import BehaviourDiff
 from .comparing import StepDiff, line_diff
 from .diff import MOST_IN_LINE, MOST_LINES, MOST_OF_A_STEP, fitted
 from .flow_diff import MOST_REASONS, headline, hindrances, outcomes_of, reasons_of

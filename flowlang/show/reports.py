@@ -2,6 +2,7 @@
 
 import json
 import os
+import posixpath
 from collections.abc import Iterable, Sequence
 from typing import Literal, TypedDict
 
@@ -34,20 +35,23 @@ def as_json(diagnostics: Iterable[Diagnostic]) -> str:
     return json.dumps([reported(one) for one in diagnostics], indent=2)
 
 
-def as_github(diagnostics: Sequence[Diagnostic], shows_all: str = "`flowlang check`") -> str:
-    """A workflow command per report, errors first; where there are too many, the last one counts the rest."""
+def as_github(diagnostics: Sequence[Diagnostic], folder: str = "", shows_all: str = "`flowlang check`") -> str:
+    """A workflow command per report, errors first; where there are too many, the last one counts the rest.
+
+    `folder` is where the command runs, from the repository's top on: annotations are placed from there.
+    """
     ordered = sorted(diagnostics, key=lambda one: one.severity != "error")
     shown, rest = ordered, ordered[:0]
     if len(ordered) > MOST_ANNOTATIONS:
         shown, rest = ordered[: MOST_ANNOTATIONS - 1], ordered[MOST_ANNOTATIONS - 1 :]
-    lines = [_annotation(reported(one)) for one in shown]
+    lines = [_annotation(_from_top(reported(one), folder)) for one in shown]
     if rest:
         lines.append(f"::{rest[0].severity}::and {len(rest)} more; {shows_all} shows them all")
     return "\n".join(lines)
 
 
-def as_sarif(diagnostics: Sequence[Diagnostic], version: str) -> str:
-    """A SARIF 2.1.0 log with one run; `version` is that of the program."""
+def as_sarif(diagnostics: Sequence[Diagnostic], version: str, folder: str = "") -> str:
+    """A SARIF 2.1.0 log with one run; `version` is that of the program, `folder` as in as_github()."""
     found = {one.rule for one in diagnostics}
     rules = [name for name in RULES if name in found]
     rules += sorted(found - RULES.keys())
@@ -60,7 +64,7 @@ def as_sarif(diagnostics: Sequence[Diagnostic], version: str) -> str:
                     "driver": {"name": "flowlang", "semanticVersion": version, "rules": [_rule(name) for name in rules]}
                 },
                 "columnKind": "unicodeCodePoints",
-                "results": [_result(reported(one), rules.index(one.rule)) for one in diagnostics],
+                "results": [_result(_from_top(reported(one), folder), rules.index(one.rule)) for one in diagnostics],
             }
         ],
     }
@@ -83,6 +87,11 @@ def reported(diagnostic: Diagnostic) -> Reported:
         "end_column": end_column,
         "hints": list(diagnostic.hints),
     }
+
+
+def _from_top(one: Reported, folder: str) -> Reported:
+    """A report with its path from the repository's top on; an absolute one stays."""
+    return {**one, "path": posixpath.normpath(posixpath.join(folder, one["path"]))} if folder else one
 
 
 def _annotation(one: Reported) -> str:

@@ -14,14 +14,14 @@ from .snippet import tell
 from .terminal import visible_line
 from .tested import Tested
 
-_WORDS = {"passed": "passed", "failed": "failed", "not-recorded": "not recorded"}
+WORDS = {"passed": "passed", "failed": "failed", "not-recorded": "not recorded"}
 MOST_ROWS = 100  # of the table in Markdown
 _GREEN, _RED, _YELLOW, _PLAIN = "\x1b[32m", "\x1b[1;31m", "\x1b[1;33m", "\x1b[0m"
 _COLOURS = {"passed": _GREEN, "failed": _RED, "not-recorded": _YELLOW}
 
 
 class ToldFailure(TypedDict):
-    """One thing that went wrong in a test."""
+    """One thing that went wrong in a test. `changed`: in what the request of an outdated answer is another one."""
 
     rule: str
     message: str
@@ -29,6 +29,7 @@ class ToldFailure(TypedDict):
     line: int
     column: int
     hints: list[str]
+    changed: list[str]
 
 
 class ToldTest(TypedDict):
@@ -52,7 +53,7 @@ def tell_tried(tried: Tried, width: int, colour: bool) -> str:
     """The line of one case, and its failures below."""
     paint, plain = (_COLOURS[tried.outcome], _PLAIN) if colour else ("", "")
     flow = f" ({tried.flow.name})" if tried.flow.name else ""
-    line = f"{paint}{_WORDS[tried.outcome]}{plain}  {tried.flow.source.path}{flow}: "
+    line = f"{paint}{WORDS[tried.outcome]}{plain}  {tried.flow.source.path}{flow}: "
     line += f'"{visible_line(tried.test.name)}"'
     if tried.case:
         line += f", {tried.case}"
@@ -71,7 +72,7 @@ def counted(tested: Tested) -> str:
     """The last line: how many tests there were, how they came out, what was recorded and what was paid."""
     tried = tested.tried
     parts = []
-    for outcome, words in _WORDS.items():
+    for outcome, words in WORDS.items():
         if number := sum(one.outcome == outcome for one in tried):
             parts.append(f"{number:,} {words}")
     line = f"{count(len(tried), 'test')}: {', '.join(parts)}" if parts else "no test was run"
@@ -91,21 +92,23 @@ def _spent(tested: Tested) -> list[str]:
 
 def test_page(tested: Tested) -> str:
     """The tests as a page in Markdown: a table, then what went wrong. No text of anyone's is more than code in it."""
-    rows = ["| outcome | flow | test | what changed | recorded answers | calls |"]
-    rows.append("| --- | --- | --- | --- | ---: | ---: |")
-    ordered = sorted(tested.tried, key=lambda one: one.outcome == "passed")
-    for one in ordered[:MOST_ROWS]:
+    rows = ["| outcome | flow | test | what changed | recorded answers | saved | calls |"]
+    rows.append("| --- | --- | --- | --- | ---: | ---: | ---: |")
+    ordered = sorted(enumerate(tested.tried), key=lambda each: each[1].outcome == "passed")
+    for number, one in ordered[:MOST_ROWS]:
+        saved = tested.saved_by.get(number)
         name = (f"{one.flow.name}: " if one.flow.name else "") + one.test.name + (f", {one.case}" if one.case else "")
         cells = (
             as_cell(one.flow.source.path),
             as_cell(name),
             _changed(one),
             f"{len(one.used):,}",
+            paid(saved) if saved else "",
             f"{len(one.calls):,}",
         )
-        rows.append(f"| {_WORDS[one.outcome]} | {' | '.join(cells)} |")
+        rows.append(f"| {WORDS[one.outcome]} | {' | '.join(cells)} |")
     if len(ordered) > MOST_ROWS:
-        rows.append(f"| | | and {len(ordered) - MOST_ROWS:,} more | | | |")
+        rows.append(f"| | | and {len(ordered) - MOST_ROWS:,} more | | | | |")
     wrong = all_wrong(tested)
     told = ["", "What went wrong:", "", *listed(wrong, with_hints=True)] if wrong else []
     return "\n".join(["### flowlang test", "", f"{counted(tested)}.", "", *rows, *told]) + "\n"
@@ -171,6 +174,7 @@ def _told_failure(failure: Failure) -> ToldFailure:
         "line": line,
         "column": column,
         "hints": list(failure.hints),
+        "changed": list(failure.changed),
     }
 
 

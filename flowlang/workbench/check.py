@@ -30,7 +30,7 @@ def perform(given: Given, screen: Screen) -> int:
     else:
         screen.err(f"no mistakes in {count(len(paths), 'file')}")
     if screen.github and not given.has("output-format"):
-        screen.err(as_github(diagnostics), orders=True)
+        screen.err(as_github(diagnostics, screen.folder_in_job()), orders=True)
         screen.add_summary(check_summary(diagnostics, len(paths)))
     return MISTAKES if any(one.severity == "error" for one in diagnostics) else DONE
 
@@ -40,9 +40,9 @@ def _report(diagnostics: Sequence[Diagnostic], form: str, screen: Screen) -> str
         case "json":
             return as_json(diagnostics) + "\n"
         case "sarif":
-            return as_sarif(diagnostics, __version__) + "\n"
+            return as_sarif(diagnostics, __version__, screen.folder_in_job()) + "\n"
         case "github":
-            told = [as_github(diagnostics)] if diagnostics else []
+            told = [as_github(diagnostics, screen.folder_in_job())] if diagnostics else []
         case "concise":
             told = [concise(one) for one in diagnostics]
         case _:

@@ -28,7 +28,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     screen = Screen(os.environ)
     try:
         try:
-            code = _answer(words, screen)
+            code = _answer_somewhere(words, screen)
         except Refusal as refusal:
             from .telling import told
 
@@ -48,6 +48,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if arguments is None:
         gc.freeze()  # the process ends: to look for circles once more would free what goes anyway
     return code
+
+
+def _answer_somewhere(words: list[str], screen: Screen) -> int:
+    """Answers; what is not found because the current folder was deleted is told as that. Raises Refusal, Ended."""
+    try:
+        return _answer(words, screen)
+    except (FileNotFoundError, Refusal) as error:
+        if isinstance(error, Refusal) and error.rule != "not-found":
+            raise
+        try:
+            os.getcwd()  # noqa: PTH109 - pathlib is slow
+        except FileNotFoundError:
+            hints = ("go to another folder; if it was made anew: cd .",)
+            message = "the current folder was deleted, so nothing is found in it"
+            raise Refusal(WRONG_INPUT, message, hints, "not-found") from None
+        raise
 
 
 def _answer(words: list[str], screen: Screen) -> int:

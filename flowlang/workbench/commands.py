@@ -19,7 +19,8 @@ def perform(words: Sequence[str], screen: Screen) -> int:
     name, *rest = words
     if (command := ALL.get(name)) is None:
         raise _no_command(name)
-    asks_for_help = "--help" in rest or "-h" in rest
+    flags = rest[: rest.index("--")] if "--" in rest else rest
+    asks_for_help = "--help" in flags or "-h" in flags
     path = find_flow(rest, command.flags) if command.opens_flow or command.keeps_looking else None
     if command.flow_may_miss and (path is None or not path.endswith(".flow")):
         path = None

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from ..diagnostics.diagnostic import nearest
 from ..run.exit import DONE, WRONG_INPUT
-from ..show.behaviour import BehaviourDiff, compare
+from ..show.behaviour_diff import BehaviourDiff, compare
 from ..show.flow_diff import flows_json, flows_text
 from ..show.flow_diff_page import flows_page
 from .given import Given

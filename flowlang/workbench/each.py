@@ -153,5 +153,5 @@ def _tell(
     if screen.github:
         found = [one for error in tally.first_failed if (one := diagnostic_of(error)) is not None]
         if found:
-            screen.err(as_github(found), orders=True)
+            screen.err(as_github(found, screen.folder_in_job()), orders=True)
         screen.add_summary(rows_summary(tally, plan.flow.source.path, code))

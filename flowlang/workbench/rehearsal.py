@@ -13,6 +13,7 @@ from ..language.book import Reports as Found
 from ..language.checked import CheckedStep, Parameter
 from ..language.facts import check_models
 from ..models.chat import ChatRequest, Reply
+from ..models.cost import tokens_of_request
 from ..pipeline import models_of
 from ..plan.build import build
 from ..plan.graph import ANY_MODEL, PlannedStep
@@ -20,12 +21,14 @@ from ..run.exit import MISTAKES, WRONG_INPUT
 from ..run.question import Asker
 from ..run.recorder import Hear, Recorder, Turn
 from ..run.trial import Trials, Tried, plan_of
-from ..show.behaviour import Behaviour, BehaviourDiff, Hearing, compare
+from ..show.behaviour import Behaviour, Hearing
+from ..show.behaviour_diff import BehaviourDiff, compare
 from ..show.flow_diff import flows_json, flows_text
 from ..show.flow_diff_page import flows_page
 from ..show.numbers import count, duration, money
 from ..show.reports import as_github
 from ..show.snippet import summary, tell
+from ..show.terminal import visible_line
 from ..show.tested import Tested
 from .asking import hide_keys
 from .given import Given
@@ -53,7 +56,7 @@ def rehearse(files: Sequence[FlowFile], tested: Tested, reports: Reports, given:
     if mistakes := [one for one in told if one.severity == "error"]:
         screen.err(f"{summary(mistakes)}; nobody was asked")
         if screen.github:
-            screen.err(as_github(mistakes, "`flowlang test`"), orders=True)
+            screen.err(as_github(mistakes, screen.folder_in_job(), "`flowlang test`"), orders=True)
         return MISTAKES
     diffs = [_Rehearsal(file, swaps, given, screen).told(tested) for file in files]
     names = (RECORDED, given.flag("model") or ", ".join(f"{old}={new}" for old, new in swaps.items()))
@@ -61,10 +64,12 @@ def rehearse(files: Sequence[FlowFile], tested: Tested, reports: Reports, given:
     if given.has("json"):
         screen.out(flows_json(names, moved, len(files)))
     elif files:  # else their mistakes are all that there is to tell
-        screen.out("".join(flows_text(names, moved, len(files), in_full=False, colour=screen.colour_out)))
+        text = flows_text(names, moved, len(files), in_full=False, colour=screen.colour_out, shows_all="--json")
+        screen.out("".join(text))
     page = flows_page(names, moved, len(files), f"flowlang test --{'model' if given.has('model') else 'swap'}")
     for form, path in reports.wanted:
         write_result(path, screen.redact(page if form == "markdown" else flows_json(names, moved, len(files))))
+        screen.err(f"wrote {visible_line(path)}")
     if screen.github:
         screen.add_summary(page)
     return exit_code(tested, asked=True)
@@ -142,6 +147,8 @@ class _Rehearsal:
         trials = Trials(recorder, other.defaults, judges=file.defaults)
         try_on_recordings(other, other.picked, trials)
         if lacking := [number for number in other.picked if any(one.lacks for one in other.tried[number])]:
+            for one in self._too_long([heard[number] for number in lacking]):
+                screen.err(tell(one, screen.width, screen.colour_err) + "\n")
             for number in lacking:
                 heard[number] = Hearing()  # what was asked in vain is asked again
             ask_for(other, lacking, trials, self.given, screen)
@@ -149,6 +156,26 @@ class _Rehearsal:
         tested.add(tried, [], prices_in(file.settings, screen))
         diff = compare(file.path, before, self._picture(other, heard, tried))
         return replace(diff, figures=(*diff.figures, *_paid(tried))) if lacking else None
+
+    def _too_long(self, hearings: Sequence[Hearing]) -> list[Diagnostic]:
+        """A warning for each step of which a question is larger than its model takes, by an estimate of its tokens."""
+        prices = prices_in(self.file.settings, self.screen)
+        flows = {flow.name: flow for flow in self.file.flows}
+        told: dict[tuple[str, str], Diagnostic] = {}
+        for question, asked in (each for hearing in hearings for each in hearing.asked.items()):
+            window = prices.entry(asked.request.model).window
+            tokens = tokens_of_request(asked.request)
+            if asked.reply is not None or window is None or tokens <= window:
+                continue
+            flow = flows[question.case.flow]
+            step = flow.steps.get(question.asker.step) if not question.asker.path else None
+            place = step.place if step is not None else flow.tests[0].place
+            message = f"a question of step `{question.step}` has about {tokens:,} tokens"
+            message += f", and `{asked.request.model}` takes {window:,}, the answer included"
+            hint = f"it is asked in {question.where()}"
+            one = Diagnostic("out-of-range", message, place.source, place.span, (hint,), "warning")
+            told.setdefault((question.step, asked.request.model), one)
+        return list(told.values())
 
     def _heard_on_recordings(self, file: FlowFile) -> tuple[dict[int, Hearing], list[Tried]]:
         heard, recorder = self._heard(file)

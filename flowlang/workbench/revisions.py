@@ -17,6 +17,7 @@ from .refusal import Refusal
 
 WORKING_TREE = "the working tree"
 _FROM_BASE = "."  # behind a revision: not itself, but where the other one has left it. No name in git ends so
+_HOW_TO_DEEPEN = "this copy has the newest commits alone: git fetch --unshallow, or fetch-depth: 0 of actions/checkout"
 _SHORT = 16  # digits of a commit's id
 
 
@@ -79,8 +80,13 @@ def open_sides(first: str, second: str, environment: Mapping[str, str]) -> Itera
     except GitFailed as failed:
         raise _failed(failed) from None
     try:
-        before = _revision(_base(first, second, objects) if first.endswith(_FROM_BASE) else first, objects)
-        after = _revision(second, objects) if second else working_tree(top)
+        try:
+            before = _revision(_base(first, second, objects) if first.endswith(_FROM_BASE) else first, objects)
+            after = _revision(second, objects) if second else working_tree(top)
+        except Refusal as refusal:
+            if refusal.rule == "not-found" and (top / ".git" / "shallow").is_file():
+                raise Refusal(refusal.code, refusal.message, (_HOW_TO_DEEPEN, *refusal.hints), refusal.rule) from None
+            raise
         inside = "" if here == top else os.path.relpath(here, top).replace(os.sep, "/")
         yield Sides(top, inside, before, after)
     except GitFailed as failed:
@@ -114,8 +120,7 @@ def _base(first: str, second: str, objects: Objects) -> str:
     one, other = (_commit(word, objects) for word in (first, second))
     base = objects.base_of(one, other)
     if base is None:
-        hints = ("in a shallow copy there may be one further back: git fetch --unshallow",)
-        raise Refusal(WRONG_INPUT, f"`{first}` and `{second}` have no commit in common here", hints, "not-found")
+        raise Refusal(WRONG_INPUT, f"`{first}` and `{second}` have no commit in common here", rule="not-found")
     return base[:_SHORT]
 
 

@@ -142,5 +142,5 @@ def _tell(report: Report, code: int, plan: Plan, given: Given, screen: Screen, k
         screen.err(last_line(report, code, visible_line(path), offline, plan, kept))
     if screen.github:
         if found := failures(report):
-            screen.err(as_github(found), orders=True)
+            screen.err(as_github(found, screen.folder_in_job()), orders=True)
         screen.add_summary(run_summary(report, path, code))

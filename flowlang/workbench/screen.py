@@ -74,6 +74,14 @@ class Screen:
                 text = self.disarmed(text)
             _write(2, text if text.endswith("\n") else text + "\n")
 
+    def folder_in_job(self) -> str:
+        """Where the command runs, from the top of what GitHub's job has checked out; empty where it is not below."""
+        top = self.environment.get("GITHUB_WORKSPACE")
+        if not top:
+            return ""
+        below = os.path.relpath(os.path.realpath("."), os.path.realpath(top)).replace(os.sep, "/")
+        return "" if below.split("/")[0] in (".", "..") else below
+
     def add_summary(self, markdown: str) -> None:
         """Adds to the summary page of a job of GitHub's, if there is one; that it can't be is no reason to fail."""
         path = self.environment.get("GITHUB_STEP_SUMMARY")

@@ -6,6 +6,7 @@ from ..models.cost import Prices
 from ..models.providers import providers_of
 from ..plan.build import build
 from ..run.exit import WRONG_INPUT
+from ..run.outcome import UNMET
 from ..run.recorder import Recorder
 from ..run.trial import Trials
 from ..run.unrecorded import explained, unused_of
@@ -100,8 +101,7 @@ def _test_file(file: FlowFile, tested: Tested, given: Given, screen: Screen) -> 
     plans = {flow.name: build(flow, file.defaults) for flow in file.flows}
     picked = [one for number in file.picked for one in file.tried[number]]
     picked = explained(picked, [plans[one.flow.name] for one in picked], recorder, file.command())
-    told = [one.failures for one in picked if one.outcome == "not-recorded"]
-    complete = len(file.tried) == len(file.tests) and not told and not live
+    complete = len(file.tried) == len(file.tests) and not _is_stuck(file) and not live
     warnings = unused_of(recorder, file.flows, file.command()) if complete and not records else []
     tested.add(picked, warnings, _prices(file, screen))
     if not given.has("json"):
@@ -113,11 +113,15 @@ def _test_file(file: FlowFile, tested: Tested, given: Given, screen: Screen) -> 
 
 def _write(file: FlowFile, recorder: Recorder, screen: Screen) -> None:
     """Writes the recordings. What nothing asks for is dropped, unless some test did not get that far."""
-    everything = [one for tried in file.tried.values() for one in tried]
-    stuck = any(one.lacks or any(each.rule != "unmet-expectation" for each in one.failures) for one in everything)
-    ordered = recorder.ordered(keeps_unused=stuck)
+    ordered = recorder.ordered(keeps_unused=_is_stuck(file))
     if write_answers(file.answers, ordered):
         screen.err(f"wrote {visible_line(file.answers.shown)}: {count(len(ordered), 'recorded answer')}")
+
+
+def _is_stuck(file: FlowFile) -> bool:
+    """Whether some test did not get to ask for all that it would."""
+    everything = [one for tried in file.tried.values() for one in tried]
+    return any(one.lacks or any(each.rule != UNMET for each in one.failures) for one in everything)
 
 
 def _prices(file: FlowFile, screen: Screen) -> Prices:
@@ -133,5 +137,5 @@ def _report(tested: Tested, screen: Screen) -> None:
     if not screen.github:
         return
     if wrong := all_wrong(tested):
-        screen.err(as_github(wrong, "`flowlang test`"), orders=True)
+        screen.err(as_github(wrong, screen.folder_in_job(), "`flowlang test`"), orders=True)
     screen.add_summary(test_page(tested))

@@ -37,7 +37,8 @@ class FlowFile:
 
     def command(self) -> str:
         """What to type to record its answers."""
-        return f"flowlang test {shlex.quote(visible_line(self.path))} --record"
+        path = f"./{self.path}" if self.path.startswith("-") else self.path
+        return f"flowlang test {shlex.quote(visible_line(path))} --record"
 
 
 def hide_secrets(tests: Sequence[tuple[CheckedFlow, CheckedTest]], files: TestFiles, screen: Screen) -> None:

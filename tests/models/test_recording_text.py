@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from flowlang.diagnostics.source import SourceFile
 from flowlang.models.recording import BIGGEST, Recorded, Which
-from flowlang.models.recording_text import KNOWN, read_recordings, write_recordings
+from flowlang.models.recording_reader import KNOWN, read_recordings
+from flowlang.models.recording_text import write_recordings
 
 REQUEST = "5f0c-2a91-81d3-be07-1c2d3e4f"
 

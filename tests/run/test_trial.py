@@ -102,13 +102,22 @@ def test_an_unmet_expectation_shows_the_part_that_fails_and_its_values(tmp_path:
     one, two = tries(text, tmp_path)
     assert told(one) == [
         'unmet-expectation at shown is "SO SORRY.": `shown is "SO SORRY."` does not hold; '
-        '`shown` is "SO  SORRY." (made from `reply`)',
+        '`shown` is "SO  SORRY." (made from `reply`, answered on line 23)',
         'unmet-expectation at reply contains "due" or topic is bug: `reply contains "due" or topic is bug` does not '
         'hold; `reply` is "So  sorry." (step `reply`, answered on line 23); `topic` is "billing" (step `topic`, '
         "answered on line 22)",
     ]
     why = '`shown contains "y"` does not hold; `shown` is empty: `reply` is empty'
     assert told(two) == [f'unmet-expectation at shown contains "y": {why}']
+
+
+def test_the_values_of_both_sides_go_before_what_they_are_made_of(tmp_path: Path) -> None:
+    text = TRIAGE + (
+        'test "one"\n  with mail: "x"\n  answer topic: billing\n  answer reply: "Sorry."\n'
+        "  expect (reply | upper) is (mail | lower)\n"
+    )
+    (one,) = tries(text, tmp_path)
+    assert one.failures[0].hints == ('`reply | upper` is "SORRY."', '`mail | lower` is "x"')
 
 
 def test_what_has_no_answer_is_not_recorded_and_names_its_step(tmp_path: Path) -> None:
@@ -126,7 +135,8 @@ def test_a_failure_goes_before_what_is_missing(tmp_path: Path) -> None:
         'test "one"\n  with mail: "x"\n  answer topic: billing\n  expect topic is bug\n  expect reply is not empty\n'
     )
     (one,) = tries(text, tmp_path)
-    assert one.outcome == "failed" and [failure.rule for failure in one.failures] == ["unmet-expectation"]
+    assert one.outcome == "failed"
+    assert [failure.rule for failure in one.failures] == ["unmet-expectation", "missing-recording"]
 
 
 def test_a_judge_has_no_judgement_and_nothing_to_judge_is_a_failure(tmp_path: Path) -> None:
@@ -139,6 +149,11 @@ def test_a_judge_has_no_judgement_and_nothing_to_judge_is_a_failure(tmp_path: Pa
     assert (one.outcome, two.outcome) == ("not-recorded", "failed")
     assert told(one) == [
         'missing-recording at judge reply: "Polite": the judgement of `reply` is not recorded; to record it: RECORD'
+    ]
+    both, _ = tries(text.replace("expect topic is not empty", 'judge reply: "Short"'), tmp_path)
+    assert [line.partition(": the")[0] for line in told(both)] == [
+        'missing-recording at judge reply: "Short"',
+        'missing-recording at judge reply: "Polite"',
     ]
     (unnamed, _) = tries(text.replace("  model: m\n", ""), tmp_path)
     assert unnamed.outcome == "failed" and "no model is named that could judge this" in told(unnamed)[0]

@@ -8,7 +8,8 @@ from markdown_it import MarkdownIt
 
 from flowlang.diagnostics.diagnostic import Diagnostic
 from flowlang.diagnostics.source import SourceFile, Span
-from flowlang.show.behaviour import Behaviour, BehaviourDiff, CaseName, Flip, Reason
+from flowlang.show.behaviour import Behaviour, CaseName
+from flowlang.show.behaviour_diff import BehaviourDiff, Flip, Reason
 from flowlang.show.comparing import Change, StepDiff
 from flowlang.show.flow_diff import flows_text
 from flowlang.show.flow_diff_page import fenced, flows_page

@@ -55,6 +55,7 @@ def tested(tmp_path: Path) -> of_tests.Tested:
         mistakes=[broken],
         recorded=3,
         saved_usd=Decimal("0.5"),
+        saved_by={0: Decimal("0.25"), 1: Decimal(0)},
         seconds=1.5,
     )
 
@@ -89,8 +90,9 @@ def test_the_page_is_a_table_that_no_name_breaks(tested: of_tests.Tested) -> Non
     page = page_of(tested)
     assert "3 tests: 1 passed, 1 failed, 1 not recorded; 3 recorded answers, which saved $0.5000." in page
     rows = [line for line in page.split("\n") if line.startswith("|")]
-    assert len(rows) == 5 and all(len(re.findall(r"(?<!\\)\|", row)) == 7 for row in rows)
+    assert len(rows) == 5 and all(len(re.findall(r"(?<!\\)\|", row)) == 8 for row in rows)
     assert rows[2].startswith("| failed |") and rows[-1].startswith("| passed |")
+    assert rows[-1].endswith("| 0 | $0.2500 | 0 |") and rows[2].endswith("| 0 |  | 0 |")
     assert "\x1b" not in page and "````" in page
 
 
@@ -107,7 +109,7 @@ def test_the_page_shows_values_and_tells_once_what_is_the_same_for_many_rows(tmp
         Tried(flow, flow.tests[0], "row 2", "not-recorded", (old,), 0, 1),
     ]
     page = page_of(of_tests.Tested(tried=tried))
-    assert "| `one, row 1` | `` `a` does not hold `` and 1 more | 0 | 0 |\n" in page
-    assert "| `one, row 2` | `it is outdated: its prompt has changed` | 0 | 0 |\n" in page
+    assert "| `one, row 1` | `` `a` does not hold `` and 1 more | 0 |  | 0 |\n" in page
+    assert "| `one, row 2` | `it is outdated: its prompt has changed` | 0 |  | 0 |\n" in page
     assert '  - `` `a` is "y" (step `a`) ``\n' in page
     assert page.partition("What went wrong")[2].count("its prompt has changed") == 1

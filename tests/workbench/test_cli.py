@@ -14,6 +14,7 @@ from flowlang.run import exit as codes
 from flowlang.workbench.front_page import COMMANDS, EXIT_CODES
 
 NAMES = [name for name, _ in COMMANDS]
+ODD = st.text(st.characters(exclude_characters="/"), max_size=8)  # `/` would be searched for flows, to its end
 
 
 def test_the_front_page_names_every_command_and_exit_code(flowlang):
@@ -28,6 +29,28 @@ def test_the_front_page_names_every_command_and_exit_code(flowlang):
 def test_nothing_typed_is_answered_with_the_front_page(flowlang):
     assert flowlang().code == 2
     assert flowlang().out == flowlang("--help").out
+
+
+@pytest.mark.parametrize("words", ["run --offline --", "plan --", "describe --", "graph --", "check --", "fmt --"])
+def test_a_file_may_be_called_like_an_option(flowlang, folder: Path, words: str):
+    (folder / "--help.flow").write_text('step a\n  prompt: "Hello"\n', encoding="utf-8")
+    code, out, err = flowlang(*words.split(), "--help.flow")
+    assert code == 0 and "Usage" not in out, err
+    assert flowlang(*words.split(), "--help").code == 2  # there is no such file
+
+
+@pytest.mark.parametrize(
+    "words", ["diff main..HEAD", "runs", "show last", "models", "watch a.flow", "check", "test", "new a.flow"]
+)
+def test_a_current_folder_that_was_deleted_is_told_as_that(flowlang, tmp_path: Path, monkeypatch, words: str):
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    monkeypatch.chdir(gone)
+    gone.rmdir()
+    code, out, err = flowlang(*words.split())
+    assert (code, out) == (2, "")
+    assert "error[not-found]: the current folder was deleted" in err and "cd ." in err
+    assert flowlang("explain", "syntax").code == 0
 
 
 def test_the_version(flowlang):
@@ -69,11 +92,7 @@ def test_what_is_unknown_is_told_with_the_nearest_name(flowlang, words: list[str
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=60)
-@given(
-    st.lists(
-        st.sampled_from([*NAMES, "triage.flow", "--json", "--only", "topic", "-"]) | st.text(max_size=8), max_size=5
-    )
-)
+@given(st.lists(st.sampled_from([*NAMES, "triage.flow", "--json", "--only", "topic", "-"]) | ODD, max_size=5))
 def test_any_words_come_to_an_exit_code(flowlang, words: list[str]):
     if not {"run", "watch", "new", "fmt"} & set(words):  # these write, or don't end
         assert flowlang(*words).code in {number for number, _ in EXIT_CODES}

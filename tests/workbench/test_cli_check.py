@@ -50,6 +50,24 @@ def test_warnings_are_told_and_cost_nothing(flowlang, folder: Path):
     assert err == "1 warning in 1 file\n"
 
 
+def test_a_judge_of_a_test_without_any_model_is_told_at_its_line(flowlang, folder: Path):
+    """It is no mistake of the flow, which may be run with a model that the command line names."""
+    flow = 'step a\n  prompt: "Hello"\ntest "polite"\n  judge a: "Is polite"\n'
+    (folder / "odd.flow").write_text(flow, encoding="utf-8")
+    code, out, _ = flowlang("check", "odd.flow")
+    assert code == 0
+    assert "warning[missing-setting]: no model is named that could judge this\n --> odd.flow:4:3" in out
+    for named in (
+        flow.replace("step a\n", "step a\n  model: gpt-5-4\n"),
+        flow.replace('"Is polite"', '"Is polite" using p') + "preset p\n  model: gpt-5-4\n",
+    ):
+        (folder / "odd.flow").write_text(named, encoding="utf-8")
+        assert flowlang("check", "odd.flow") == (0, "", "no mistakes in 1 file\n")
+    (folder / "odd.flow").write_text(flow, encoding="utf-8")
+    (folder / "flowlang.toml").write_text('[project]\nmodel = "gpt-5-4"\n', encoding="utf-8")
+    assert flowlang("check", "odd.flow") == (0, "", "no mistakes in 1 file\n")
+
+
 def test_folders_are_searched_and_hidden_ones_left_alone(flowlang, folder: Path):
     for inner in ("flows/deep", ".venv", "node_modules/x"):
         (folder / inner).mkdir(parents=True)

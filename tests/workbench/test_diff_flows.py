@@ -438,6 +438,31 @@ def test_a_schema_that_changed_is_told_by_its_lines_once(history: History, flowl
     assert "`returns`:\n\n```diff\n" in page and '\n+  name: text "In full"\n' in page
 
 
+def test_what_a_shallow_copy_lacks_is_told_as_that(
+    history: History, flowlang, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    history.write("notes.md", "x")
+    history.commit("two")
+    git(tmp_path, "clone", "-q", "--depth", "1", f"file://{history.folder}", "short")
+    monkeypatch.chdir(tmp_path / "short")
+    for words in ("origin/other..HEAD", "--against origin/other"):
+        code, _, err = flowlang("diff", *words.split())
+        assert code == 2 and "no revision `origin/other`\n   = this copy has the newest commits alone: git fetch" in err
+    monkeypatch.chdir(history.folder)
+    assert "fetch-depth" not in flowlang("diff", "origin/other..HEAD").err
+
+
+def test_a_test_that_fails_as_before_is_no_other_failure_because_an_answer_is_outdated(
+    history: History, flowlang
+) -> None:
+    history.change("mail.flow", "expect topic is bug", "expect topic is bug\n  expect mail is empty")
+    history.commit("two")
+    history.change("shared/tone.flow", "briefly", "at length")
+    history.commit("three")
+    out = flowlang("diff", "two..three").out
+    assert "[not recorded]" in out and "tests that come out differently" not in out
+
+
 def test_a_test_that_fails_on_both_sides_tells_which_expectations_do_so_no_more(history: History, flowlang) -> None:
     history.change("mail.flow", "expect topic is bug", "expect topic is billing\n  expect reply is not empty")
     history.commit("two")
@@ -447,13 +472,12 @@ def test_a_test_that_fails_on_both_sides_tells_which_expectations_do_so_no_more(
     told = out.partition("tests that come out differently\n")[2]
     assert '  "a fault": failed, for another reason\n' in told
     assert "    `reply is not empty` does not hold\n      `reply` is empty: its `when` did not hold\n" in told
-    assert '    not any more: `topic is billing` does not hold\n      `topic` is "bug" (step `topic`)\n' in told
+    value = '`topic` is "bug" (step `topic`, recorded at mail.answers:3)'
+    assert f"    not any more: `topic is billing` does not hold\n      {value}\n" in told
     page = flowlang("diff", "two..three", "--format", "markdown").out
-    assert '  - `` not any more: `topic is billing` does not hold ``: `` `topic` is "bug" (step `topic`) ``\n' in page
+    assert f"  - `` not any more: `topic is billing` does not hold ``: `` {value} ``\n" in page
     (flip,) = json.loads(flowlang("diff", "two..three", "--json").out)["flows"][0]["tests"]
-    assert flip["ended"] == [
-        {"message": "`topic is billing` does not hold", "values": ['`topic` is "bug" (step `topic`)']}
-    ]
+    assert flip["ended"] == [{"message": "`topic is billing` does not hold", "values": [value]}]
     assert [one["message"] for one in flip["began"]] == flip["why"]
 
 

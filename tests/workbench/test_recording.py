@@ -168,8 +168,10 @@ def test_what_is_recorded_is_replayed_with_nobody_to_ask(
     assert recorded.code == 0, recorded.out + recorded.err
     asked = len(script.asked)
     (project / "one.txt").unlink()  # no tool runs
-    replayed = flowlang("test", "all.flow")
+    replayed = flowlang("test", "all.flow", "--report", "markdown=page.md")
     assert replayed.code == 0, replayed.out + replayed.err
+    saved = re.findall(r"\| \d+ \| (\$\d\.\d+) \| 0 \|", (project / "page.md").read_text(encoding="utf-8"))
+    assert len(saved) == 2 and saved[0] > saved[1]
     assert len(script.asked) == asked
     assert "2 tests: 2 passed; " in replayed.out
 
@@ -283,6 +285,83 @@ def test_what_changed_is_told(old: str, new: str, told: str, project: Path, reco
     assert "notes" in outdated(done) and told in done.out
 
 
+def test_a_test_that_fails_tells_also_what_is_outdated_and_calls_it_no_leftover(
+    project: Path, record: Record, flowlang: Type
+) -> None:
+    record()
+    edit(project, '{"word": "two", "fine": true}', '{"word": "two", "fine": false}', "all.answers")
+    edit(project, 'prompt: "Vote."', 'prompt: "Vote now."')
+    done = flowlang("test", "all.flow", "--json")
+    first, _ = json.loads(done.out)
+    assert (done.code, first["outcome"]) == (1, "failed") and "unused-recording" not in done.err
+    assert [(one["rule"], one["changed"]) for one in first["failures"]] == [
+        ("unmet-expectation", []),
+        ("outdated-recording", ["prompt"]),
+    ]
+
+
+def test_an_edited_request_that_no_question_can_have_is_told_at_its_answer(
+    project: Path, record: Record, flowlang: Type
+) -> None:
+    record()
+    request = re.findall(r"request: (\S+)", answers(project))[1]
+    edit(project, request, request[:-1], "all.answers")
+    done = flowlang("test", "all.flow")
+    assert done.code == 3 and "error[wrong-value]: the `request:` of this answer of `" in done.out
+    assert f"is none that is ever recorded: `{request[:-1]}`\n" in done.out and " --> all.answers:" in done.out
+    edit(project, request[:-1], request, "all.answers")
+    assert flowlang("test", "all.flow").code == 0
+
+
+@pytest.mark.parametrize(("old", "new"), [("Is polite", "Is kind"), ("Is short", "Is brief")])
+def test_a_rule_that_changed_is_told_at_its_own_line(
+    old: str, new: str, project: Path, record: Record, flowlang: Type
+) -> None:
+    record()
+    edit(project, f'"{old}"', f'"{new}"')
+    out = flowlang("test", "all.flow").out
+    assert "the recorded judgement of step `sum` is outdated: the rule has changed" in out
+    number = (project / "all.flow").read_text(encoding="utf-8").split(new)[0].count("\n") + 1
+    assert f"  --> all.flow:{number}:" in out
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "changed"),
+    [
+        ("  model: gpt-5-4", "  model: gpt-5-5", ["model"]),
+        ("  model: gpt-5-4", "  model: gpt-5-4\n  max_tokens: 900", ["parameters"]),
+        ("  fine: yes/no", '  fine: yes/no "Whether it is fine"', ["schema"]),
+        ('["one", "two", "three"]', '["one", "two", "four"]', ["messages"]),
+        ('"Note {{ item }}."', '"Note {{ item }}!"', ["prompt"]),
+        ('command: "cat --', 'command: "cat -n --', ["tool"]),
+        ('with word: "two"', 'with word: "one"', ["values"]),
+    ],
+)
+def test_programs_are_told_what_changed(
+    old: str, new: str, changed: list[str], project: Path, record: Record, flowlang: Type
+) -> None:
+    record()
+    edit(project, old, new)
+    first, *_ = json.loads(flowlang("test", "all.flow", "-k", "all of it", "--json").out)
+    assert changed in [one["changed"] for one in first["failures"] if one["rule"] == "outdated-recording"]
+
+
+def test_a_failure_says_where_the_answer_is_recorded(project: Path, record: Record, flowlang: Type) -> None:
+    """Of several samples none is the one that led to a value."""
+    record()
+    lines = answers(project).split("\n")
+    edit(project, 'looked contains "first"', 'looked contains "last"')
+    edit(project, "expect called", "expect (notes | first) is (notes | last)\n  expect called")
+    edit(project, "(votes | count) is 2", "(votes | first) is 0")
+    edit(project, 'sum contains "Sum"', "sum is empty")
+    out = flowlang("test", "all.flow").out
+    found = {name: int(line) for name, line in re.findall(r"(`\w+`|item \d), recorded at all\.answers:(\d+)\)", out)}
+    assert set(found) == {"`looked`", "item 1", "item 3", "`sum`"}
+    assert lines[found["`looked`"] - 1].startswith('  text: "It says: ')
+    near = "\n".join(lines[found["item 3"] - 1 : found["item 3"] + 6])
+    assert near.startswith("answer notes\n") and '{"word": "three", "fine": true}' in near
+
+
 def test_what_changes_no_request_makes_nothing_outdated(project: Path, record: Record, flowlang: Type) -> None:
     record()
     edit(project, "step notes\n", "# A comment.\nstep notes\n")
@@ -383,6 +462,18 @@ def test_a_limit_of_cost_is_heeded_and_what_came_is_kept(project: Path, script: 
     asked = len(script.asked)
     assert record().code == 0
     assert not set(script.asked[:asked]) & {one for one in script.asked[asked:] if one.startswith("Note")}
+
+
+def test_a_limit_of_cost_holds_for_all_tests_of_a_file_together(project: Path, script: Script, record: Record) -> None:
+    script.said["Say it"] = "word " * 90
+    tests = "".join(f'test "{n}"\n  with n: {n}\n  expect a is not empty\n' for n in range(1, 7))
+    flow = f'input n: whole number\nstep a\n  model: m\n  max_tokens: 100\n  prompt: "Say it {{{{ n }}}}."\n{tests}'
+    (project / "all.flow").write_text(flow, encoding="utf-8")
+    price = "[models.m]\nprice = { input = 0, output = 10 }\n"  # a call costs $0.001 at most
+    (project / "flowlang.toml").write_text((project / "flowlang.toml").read_text("utf-8") + price, encoding="utf-8")
+    done = record("--max-cost", "0.0031")
+    assert done.code == 5 and "limit-reached" in done.out
+    assert len(script.asked) == 3
 
 
 def test_a_judge_that_says_no_fails_the_test(project: Path, script: Script, record: Record, flowlang: Type) -> None:

@@ -1,6 +1,7 @@
 """`test --model` and `--swap`: another model is asked the tests' questions, and what moves is told."""
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -157,6 +158,40 @@ def test_tests_that_share_a_limit_of_cost_wait_for_each_other_and_all_come_to_an
         )
     assert done.returncode == 0, done.stderr
     assert b"4 tests: 4 passed" in done.stdout
+
+
+def test_all_of_many_places_are_shown_by_an_option_that_there_is(
+    folder: Path, flowlang, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (folder / "triage.flow").unlink()
+    flow = (
+        'input n: list of text = ["1", "2", "3", "4", "5"]\nstep a\n  repeat for each x in n\n  model: gpt-5-4\n'
+        '  prompt: "? {{ x }}"\ntest "t"\n  expect a is not empty\n'
+    )
+    with Gateway(says) as url:
+        project(folder, url, monkeypatch, flow, MORE)
+        assert flowlang("test", "--record", "--trust").code == 0
+        _, out, err = flowlang("test", "--model", "gpt-5-5", "--trust", "--report", "markdown=page.md")
+        assert re.search(r"and \d more places; all of them: --json\n", out) and "--step" not in out
+        assert err.endswith("wrote page.md\n")
+
+
+def test_a_question_too_long_for_the_other_model_is_told_before_it_is_asked(
+    folder: Path, flowlang, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (folder / "triage.flow").unlink()
+    flow = (
+        'input mail: text\nstep a\n  model: gpt-5-4\n  prompt: "? {{ mail }}"\n'
+        f'test "long"\n  with mail: "{"word " * 2000}"\n  expect a is not empty\n'
+    )
+    more = '[models."small"]\nwindow = 1000\n[models."large"]\nwindow = 100000\n'
+    with Gateway(says) as url:
+        project(folder, url, monkeypatch, flow, more)
+        err = flowlang("test", "--model", "small", "--trust").err
+        assert "warning[out-of-range]: a question of step `a` has about 2,0" in err
+        assert "and `small` takes 1,000, the answer included\n --> claims.flow:2:6" in err
+        assert 'it is asked in "long"' in err and err.index("a question of") < err.index("asking for the answers")
+        assert "a question of" not in flowlang("test", "--model", "large", "--trust").err
 
 
 def test_what_the_other_model_refuses_is_told_before_anybody_is_asked(

@@ -144,6 +144,7 @@ test "in the second flow"
             "line": 40,
             "column": 10,
             "hints": ['`topic` is "billing" (step `topic`, answered on line 39)'],
+            "changed": [],
         }
     ]
     assert (third["flow"], third["outcome"]) == ("second", "passed")
@@ -197,6 +198,25 @@ def test_a_job_of_github_gets_annotations_and_a_page(flowlang, write, folder: Pa
         "### flowlang test" in page.read_text()
         and "| failed | `triage.flow` | `a bill is answered` |" in page.read_text()
     )
+
+
+def test_annotations_stand_in_the_repository_also_where_the_job_works_in_a_folder_of_it(
+    flowlang, folder: Path, monkeypatch
+) -> None:
+    (folder / "my, flows").mkdir()
+    (folder / "my, flows" / "a.flow").write_text('step a\n  prompt: "x"\ntest "t"\n  expect a is "y"\n', "utf-8")
+    (folder / "b.flow").write_text('step a\n  prompt: "{{ x }}"\n', "utf-8")
+    monkeypatch.setenv("GITHUB_ACTIONS", "true")
+    monkeypatch.setenv("GITHUB_WORKSPACE", str(folder))
+    assert "::error file=b.flow,line=2" in flowlang("check", "b.flow").err
+    monkeypatch.chdir(folder / "my, flows")
+    assert "::error file=my%2C flows/a.flow,line=3" in flowlang("test").err
+    assert "::error file=b.flow,line=2" in flowlang("check", "../b.flow").err
+    log = json.loads(flowlang("check", "../b.flow", "--output-format", "sarif").out)
+    (found,) = log["runs"][0]["results"]
+    assert found["locations"][0]["physicalLocation"]["artifactLocation"]["uri"] == "b.flow"
+    monkeypatch.setenv("GITHUB_WORKSPACE", str(folder / "elsewhere"))
+    assert "::error file=a.flow,line=3" in flowlang("test").err
 
 
 def test_reports_are_written_side_by_side(flowlang, write, folder: Path) -> None:

@@ -97,6 +97,10 @@ def test_all_slips_are_told_in_one_go():
         (["-o", "--", "--", "-brief.flow"], "-brief.flow"),
         (["-brief.flow"], None),
         ([], None),
+        (["--offline", "--", "-x.flow"], "-x.flow"),
+        (["--", "--help"], "--help"),
+        (["-o", "--", "x.flow"], "x.flow"),
+        (["--", "--offline", "x.flow"], "x.flow"),
     ],
 )
 def test_the_flow_is_found_before_its_inputs_are_known(words: list[str], flow: str | None):
