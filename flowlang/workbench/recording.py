@@ -15,7 +15,7 @@ from ..models.recording_reader import files_named, read_recordings
 from ..models.recording_text import write_recordings
 from ..pattern import pattern
 from ..pipeline import files_beside
-from ..plan.request_parts import exact, is_print
+from ..plan.request_parts import exact
 from ..run.below import link_on
 from ..run.exit import NOT_ALLOWED, STORE, WRONG_INPUT
 from ..run.files import FileMistake, in_megabytes
@@ -82,19 +82,10 @@ def answers_from(flow: Path, read: Read, base: str, outside: tuple[str, ...] = (
         beside[path] = text
     answers, mistakes = read_recordings(decoded, beside)
     found.mistakes += mistakes
-    found.mistakes += [_unlike_any(one) for one in answers if not is_print(one.request, bool(one.which.tool))]
     for one in answers:
         found.recordings.add(one, exact(one.request))
     found.known = _by_key(found.recordings)
     return found
-
-
-def _unlike_any(one: Recorded) -> Diagnostic:
-    """What is wrong with an answer whose `request:` no question can have."""
-    assert one.source is not None  # it was read from a file
-    message = f"the `request:` of this answer of `{one.which.step}` is none that is ever recorded: `{one.request}`"
-    hints = ("take the line back from git, or delete this answer and record it again",)
-    return Diagnostic("wrong-value", message, one.source.source, one.source.span, hints)
 
 
 def _decoded(data: bytes | Denied, shown: str) -> SourceFile | Denied:

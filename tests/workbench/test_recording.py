@@ -300,19 +300,6 @@ def test_a_test_that_fails_tells_also_what_is_outdated_and_calls_it_no_leftover(
     ]
 
 
-def test_an_edited_request_that_no_question_can_have_is_told_at_its_answer(
-    project: Path, record: Record, flowlang: Type
-) -> None:
-    record()
-    request = re.findall(r"request: (\S+)", answers(project))[1]
-    edit(project, request, request[:-1], "all.answers")
-    done = flowlang("test", "all.flow")
-    assert done.code == 3 and "error[wrong-value]: the `request:` of this answer of `" in done.out
-    assert f"is none that is ever recorded: `{request[:-1]}`\n" in done.out and " --> all.answers:" in done.out
-    edit(project, request[:-1], request, "all.answers")
-    assert flowlang("test", "all.flow").code == 0
-
-
 @pytest.mark.parametrize(("old", "new"), [("Is polite", "Is kind"), ("Is short", "Is brief")])
 def test_a_rule_that_changed_is_told_at_its_own_line(
     old: str, new: str, project: Path, record: Record, flowlang: Type

@@ -196,9 +196,7 @@ def test_what_others_do_to_the_file_meanwhile_stays(project: Path, script: Scrip
     def edit(number: int) -> None:
         if last[-1] == "Topic of two":
             text = answers(project).replace('"Answer to one"', '"edited"')
-            text += (
-                '\nanswer topic\n  place: 9\n  request: 0a1b-0a1b-0a1b-0a1b-0a1b0a1b\n  text: "of another process"\n'
-            )
+            text += '\nanswer topic\n  place: 9\n  request: aa-bb\n  text: "of another process"\n'
             (project / "a.answers").write_text(text, encoding="utf-8")
 
     script.then = edit
