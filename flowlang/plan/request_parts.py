@@ -61,13 +61,6 @@ def changed_parts(old: str, new: str) -> tuple[str, ...]:
     return tuple(name for name, a, b in zip(names, before, now, strict=True) if a != b)
 
 
-def is_print(text: str, of_tool: bool) -> bool:
-    """Whether a text can be the print of a request, or of a tool's call."""
-    sizes = (_GROUP, 2 * _GROUP) if of_tool else (*[_GROUP] * (len(PARTS) - 1), 2 * _GROUP)
-    groups = text.split("-")
-    return tuple(map(len, groups)) == sizes and all(sign in "0123456789abcdef-" for sign in text)
-
-
 def _digits(data: Any, most: int = _GROUP) -> str:
     text = json.dumps(data, sort_keys=True, separators=(",", ":"), default=str)
     return sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:most]
