@@ -37,10 +37,13 @@ def record(cls: type[_T]) -> type[_T]:
 
 
 def _init(self: Any, *values: Any, **named: Any) -> None:
-    own = self.__dict__
-    own.update(zip(self.__match_args__, values, strict=False))
-    if named:
-        own.update(named)
+    if values:
+        own = self.__dict__
+        own.update(zip(self.__match_args__, values))  # noqa: B905 - what is left out has a default; `strict` takes time
+        if named:
+            own.update(named)
+    else:
+        self.__dict__ = own = named
     for name, make in self._made_new:
         if name not in own:
             own[name] = make()

@@ -20,6 +20,7 @@ Work = Callable[..., Any]
 CarryOut = Callable[[sqlite3.Connection, list[Work]], list[Any]]  # all work of one transaction: what each gives back
 _Job = tuple[Work, "asyncio.Future[Any] | None"]
 _LOOKS_S = 0.002
+_LATER_S = 0.05  # that work for which nobody waits may lie, until more has come together
 
 
 class Writer:
@@ -35,6 +36,8 @@ class Writer:
         self._queue: deque[_Job] = deque()
         self._wake = threading.Event()
         self._is_closing = False
+        self._is_due = False  # what has been put off will be written
+        self._is_starting = False
         self.failure: StoreUnusable | None = None
         self._loop = asyncio.get_running_loop()
         self._thread: threading.Thread | None = threading.Thread(target=self._run, name="store", daemon=True)
@@ -49,13 +52,18 @@ class Writer:
         if self.failure is not None:
             _refuse(future, self.failure)
         else:
-            self._take((work, future))
+            self._queue.append((work, future))
+            self._start()
         return future
 
     def later(self, work: Work) -> None:
-        """Has it written; nobody waits for it."""
-        if self.failure is None:
-            self._take((work, None))
+        """Has it written; nobody waits for it, so it is written with the next that somebody waits for, or soon."""
+        if self.failure is not None:
+            return
+        self._queue.append((work, None))
+        if not self._is_due:
+            self._is_due = True
+            self._loop.call_later(_LATER_S, self._write_put_off)
 
     async def close(self, most_s: float | None = None) -> bool:
         """Ends when all that was handed over is on the disk, or cannot be; False if that took too long."""
@@ -71,12 +79,22 @@ class Writer:
             await asyncio.sleep(_LOOKS_S)
         return True
 
-    def _take(self, job: _Job) -> None:
-        self._queue.append(job)
+    def _write_put_off(self) -> None:
+        self._is_due = False
+        self._start()
+
+    def _start(self) -> None:
+        """Has the queue written when the loop has done what it is at: what comes together there is one transaction."""
+        if not self._is_starting:
+            self._is_starting = True
+            self._loop.call_soon(self._go)
+
+    def _go(self) -> None:
+        self._is_starting = False
         if self._thread is not None:
             self._wake.set()
-        elif len(self._queue) == 1:
-            self._loop.call_soon(self._write_all)
+        else:
+            self._write_all()
 
     def _run(self) -> None:
         while True:
