@@ -140,6 +140,11 @@ class Recorder:
 
     # ── Afterwards ──
 
+    @property
+    def has_new(self) -> bool:
+        """Whether any answer has come."""
+        return any(True for _ in self._new)
+
     def unused(self) -> list[Recorded]:
         """The recordings that nothing asked for."""
         used = {use.one.source for uses in self._uses.values() for use in uses.values()}

@@ -2,7 +2,7 @@
 
 import fcntl
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -37,7 +37,8 @@ class AnswersFile:
     """The recordings of one flow file, as they were read; `text` is empty where there is no file.
 
     `text` and `known` are what stood there when it was last read or written: who finds it otherwise knows that
-    somebody else has changed it.
+    somebody else has changed it. `theirs` is what they have changed so far, None what they have deleted; `first` is
+    what stood there at the beginning.
     """
 
     flow: Path
@@ -45,6 +46,8 @@ class AnswersFile:
     mistakes: list[Diagnostic] = field(default_factory=list)
     text: str = ""
     known: dict[_Key, Recorded] = field(default_factory=dict)
+    first: dict[_Key, Recorded] = field(default_factory=dict)
+    theirs: dict[_Key, Recorded | None] = field(default_factory=dict)
 
     @property
     def name(self) -> str:
@@ -84,7 +87,7 @@ def answers_from(flow: Path, read: Read, base: str, outside: tuple[str, ...] = (
     found.mistakes += mistakes
     for one in answers:
         found.recordings.add(one, exact(one.request))
-    found.known = _by_key(found.recordings)
+    found.known = found.first = _by_key(found.recordings)
     return found
 
 
@@ -185,29 +188,36 @@ def _with_theirs(file: AnswersFile, ours: list[Recorded]) -> list[Recorded]:
     decoded = _decoded(read(base.removesuffix(".flow") + ENDING), file.shown)
     text = "" if isinstance(decoded, Denied) and decoded.rule == "not-found" else decoded
     if file.text == (text.text if isinstance(text, SourceFile) else text):
-        return ours
+        return _merged(file, ours) if file.theirs else ours
     now = open_answers(file.flow)
     if now.mistakes:
         message = f"`{file.shown}` was changed meanwhile and can't be read now, so nothing was written to it"
         raise Refusal(STORE, message, (f"{now.mistakes[0].message}", "put it right, and record again"), "bad-file")
-    merged = _merged(ours, file.known, now.known)
+    file.theirs |= {key: one for key, one in now.known.items() if not _is_same(file.known.get(key), one)}
+    file.theirs |= dict.fromkeys(file.known.keys() - now.known.keys())
     file.text, file.known = now.text, now.known
-    return merged
+    return _merged(file, ours)
 
 
-def _merged(ours: list[Recorded], before: Mapping[_Key, Recorded], theirs: Mapping[_Key, Recorded]) -> list[Recorded]:
-    """Ours, but for what they have changed since; their new ones stand behind ours of the same step."""
+def _is_same(one: Recorded | None, other: Recorded) -> bool:
+    return one is not None and one.without_source() == other.without_source()
 
-    def differs(key: _Key, one: Recorded) -> bool:
-        return key not in before or before[key].without_source() != one.without_source()
 
-    changed = {key: one for key, one in theirs.items() if differs(key, one)}
-    kept = [
-        changed.pop(key, one)
-        for key, one in _by_key(ours).items()
-        if key in theirs or differs(key, one)  # else they have deleted it
-    ]
-    return sorted([*kept, *changed.values()], key=lambda one: one.which.order())
+def _merged(file: AnswersFile, ours: list[Recorded]) -> list[Recorded]:
+    """Ours, but for what they have changed; their new ones stand behind ours of the same step.
+
+    What they have deleted comes back only with another answer than it had.
+    """
+    theirs = dict(file.theirs)
+    kept: list[Recorded] = []
+    for key, one in _by_key(ours).items():
+        changed = theirs.pop(key, one)
+        if changed is not None:
+            kept.append(changed)
+        elif not _is_same(file.first.get(key), one):
+            kept.append(one)
+    new = [one for one in theirs.values() if one is not None]
+    return sorted([*kept, *new], key=lambda one: one.which.order())
 
 
 def _as_files(file: AnswersFile, ordered: list[Recorded]) -> tuple[str, dict[str, str]]:

@@ -14,13 +14,14 @@ _SHARE = 20  # of the time, that saving may take: one in so many
 
 
 class Saving:
-    """Saves what has come so far, now and then, before a question is sent."""
+    """Saves what has come so far, now and then, before a question is sent. `wrote`: whether anything was written."""
 
     def __init__(self, file: AnswersFile, recorder: Recorder, clock: Callable[[], float] = time.monotonic) -> None:
         self._file = file
         self._recorder = recorder
         self._clock = clock
         self._next = clock() + EVERY_S
+        self.wrote = False
 
     def before(self, complete: Complete) -> Complete:
         """Who answers, asked only as long as what comes can be saved."""
@@ -43,6 +44,7 @@ class Saving:
         ended = self._clock()
         self._next = ended + max(EVERY_S, _SHARE * (ended - began))
 
-    def save(self) -> bool:
-        """Writes all that was recorded or has come; False if nothing is new. Raises Refusal."""
-        return write_answers(self._file, self._recorder.ordered(keeps_unused=True))
+    def save(self) -> None:
+        """Writes all that was recorded or has come, if anything has. Raises Refusal."""
+        if self._recorder.has_new:
+            self.wrote |= write_answers(self._file, self._recorder.ordered(keeps_unused=True))

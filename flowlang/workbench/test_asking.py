@@ -71,7 +71,8 @@ def ask_and_save(file: FlowFile, numbers: Sequence[int], trials: Trials, given: 
         ask_for(file, numbers, trials, given, screen, saving)
     except BaseException:
         try:
-            if saving.save():
+            saving.save()
+            if saving.wrote:
                 screen.err(f"wrote {visible_line(file.answers.shown)}: what was answered so far")
         except Refusal as refused:
             screen.err(refused.message)

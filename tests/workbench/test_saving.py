@@ -189,7 +189,11 @@ def test_nobody_is_asked_in_a_closed_folder(project: Path, script: Script, recor
         project.chmod(0o755)
 
 
-def test_what_others_do_to_the_file_meanwhile_stays(project: Path, script: Script, record: Record) -> None:
+@pytest.mark.parametrize("every_s", [1.0, 0.0])
+def test_what_others_do_to_the_file_meanwhile_stays(
+    every_s: float, project: Path, script: Script, record: Record, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(saving, "EVERY_S", every_s)  # 0: it is saved before each question, and at the end
     assert record("-k", "one").code == 0
     last = script.asked
 
@@ -205,9 +209,11 @@ def test_what_others_do_to_the_file_meanwhile_stays(project: Path, script: Scrip
     assert '"edited"' in text and "of another process" in text and '"Answer to two"' in text
 
 
+@pytest.mark.parametrize("every_s", [1.0, 0.0])
 def test_what_others_delete_stays_deleted_and_what_they_break_is_not_written_over(
-    project: Path, script: Script, record: Record
+    every_s: float, project: Path, script: Script, record: Record, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(saving, "EVERY_S", every_s)
     assert record("-k", "one").code == 0
     script.then = lambda number: (project / "a.answers").unlink() if number == 3 else None
     assert record("-k", "two").code == 0
