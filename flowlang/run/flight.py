@@ -21,13 +21,17 @@ PATIENCE_S = 0.02  # for which a question that has lost its place may turn up at
 
 @record
 class Seat:
-    """Where a question is asked: a step of the flow reached by `path`, the place of the item, and which sample."""
+    """Where a question is asked: a step of the flow reached by `path`, the place of the item, and which sample.
+
+    `rule` is what a judge was asked about.
+    """
 
     path: str
     step: str
     item: int | None
     sample: int = 1
     role: str = ""
+    rule: str = ""
 
 
 # Who hears that a call was taken over: the run that began it and its seat there, and its seat now.
@@ -98,7 +102,9 @@ class InFlight:
     def step_over(self, path: str, step: str) -> None:
         """A step of the present run is over: what earlier runs asked in it is not wanted any more."""
         for call in tuple(self._calls.values()):
-            if call.generation < self.generation and all((one.path, one.step) == (path, step) for one in call.seats):
+            # One that has no seat any more has its own time to find another.
+            own = bool(call.seats) and all((one.path, one.step) == (path, step) for one in call.seats)
+            if own and call.generation < self.generation:
                 call.task.cancel()
 
     def run_over(self) -> None:

@@ -54,10 +54,10 @@ def may_hold(text: str, secrets: tuple[Signs, ...]) -> bool:
     if "%" in text and any(code in text for one in secrets for code in one.escapes):
         return True
     data = text.encode("utf-8", "surrogatepass")
-    if b"\\" in data:
-        data = _WRAPPED.sub(b"", data)
-    data = data.translate(_ONE_BASE64, _NOT_BASE64)
-    if any(encoded in data for one in secrets for encoded in one.encoded):
-        return True
+    # The letter of an escaped line break is none of the Base64, unless that begins with it.
+    for one_text in (data, _WRAPPED.sub(b"", data)) if b"\\" in data else (data,):
+        letters = one_text.translate(_ONE_BASE64, _NOT_BASE64)
+        if any(encoded in letters for one in secrets for encoded in one.encoded):
+            return True
     data = data.translate(_ONE_HEX, _NOT_HEX)
     return any(one.digits in data for one in secrets)

@@ -243,8 +243,9 @@ class StayingGate(Gate):
 
 def _seat_and_key(question: Question) -> tuple[Seat, bytes]:
     """Where a question is asked, and what makes it the same one."""
-    asker = question.asker
-    seat = Seat(asker.path, asker.step, asker.item, question.request.sample, asker.role)
+    asker, request = question.asker, question.request
+    rule = judged_rule(request.messages) if asker.role == "judge" else ""
+    seat = Seat(asker.path, asker.step, asker.item, request.sample, asker.role, rule)
     if question.reuse.since == "never":  # such a step asks as often as it is told to, also when the words are the same
         return seat, question.key + repr(seat).encode()
     return seat, question.key

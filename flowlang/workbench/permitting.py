@@ -68,11 +68,12 @@ class Word:
     trusted: tuple[Asked, ...] | None = None
     refused: tuple[Asked, ...] | None = None
 
-    def holds_for(self, asked: tuple[Asked, ...]) -> bool:
-        """Whether the user has said yes to these powers; to the first ones by the flag itself."""
+    def holds_for(self, asked: tuple[Asked, ...], offline: bool) -> bool:
+        """Whether the user has said yes to these powers; to the first ones, and to none, by the flag itself."""
         if self.trusted is None:
             self.trusted = asked
-        self.refused = None if _powers(self.trusted) == _powers(asked) else asked
+        now = _powers(asked, offline)
+        self.refused = asked if now and now != _powers(self.trusted, offline) else None
         return self.refused is None
 
     def give(self) -> bool:
@@ -83,8 +84,8 @@ class Word:
         return True
 
 
-def _powers(asked: Sequence[Asked]) -> list[str]:
-    return [one.line() for one in asked if one.is_power]
+def _powers(asked: Sequence[Asked], offline: bool) -> list[str]:
+    return [one.line() for one in asked if one.is_power and not (offline and one.reaches_out)]
 
 
 def allowed(settings: Settings, given: Given) -> Allow:
@@ -169,16 +170,17 @@ def _trusted(
     offline, from_files = given.has("offline"), given.has("each") or given.has("inputs")
     needed = asked_of(flow, plan, settings, _seen(project, screen))
     powers = [one for one in needed if one.is_power and (from_files or not one.for_inputs)]
-    if not any(not (offline and one.reaches_out) for one in powers) or (given.has("trust") and word is None):
+    is_session = word is not None and given.has("trust")
+    if not is_session and (given.has("trust") or not any(not (offline and one.reaches_out) for one in powers)):
         return needed
     asked = asked_by(flow, settings, project, screen)
+    if word is not None and is_session and word.holds_for(asked, offline):
+        return needed
     lines = [one.line() for one in asked]
     before = trusted_lists(project.root).get(project.flow)
     if before == lines:
         return needed
-    if given.has("trust") and word is not None:
-        if word.holds_for(asked):
-            return needed
+    if word is not None and is_session:
         before = [one.line() for one in word.trusted or ()]
     path = shlex.quote(visible_line(flow.source.path))
     since = "asks for what you have not allowed yet" if before is None else "has changed since you trusted it"

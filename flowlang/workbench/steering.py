@@ -18,6 +18,7 @@ from ..show.whole_screen import WholeScreen
 from .editor import edit, editor_words
 from .keep_answer import keep_answer
 from .keyboard import Keyboard
+from .ready import NotReady
 from .refusal import Refusal
 from .screen import Screen
 from .session import Session
@@ -99,7 +100,8 @@ class Steering:
             case "?" | "m":
                 look.pane, look.scroll = "keys" if key == "?" else "mistakes", 0
             case "t":
-                if session.newest.opener.word.give():
+                opened = session.newest.opened  # only what is shown can be trusted
+                if isinstance(opened, NotReady) and opened.told == board.trouble and session.newest.opener.word.give():
                     session.do(session.run_now)
             case "e":
                 self._edit()

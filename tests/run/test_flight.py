@@ -69,6 +69,23 @@ def test_the_next_run_takes_a_call_over_that_asks_what_it_asks() -> None:
     asyncio.run(play())
 
 
+def test_a_call_that_looks_for_a_seat_is_not_ended_with_a_step_that_never_asked_it() -> None:
+    async def play() -> None:
+        flight, calls = InFlight(patience_s=60.0), Calls()
+        flight.next_run()
+        await left(await asked(flight, calls, "x", A))
+        flight.next_run()
+        other = await asked(flight, calls, "y", A)  # the question of `a` has moved on
+        flight.step_over("", "c")  # a step that was cached
+        found = await asked(flight, calls, "x", B)
+        calls.end("x")
+        calls.end("y")
+        assert (await found, await other) == ("X", "Y")
+        assert (calls.sent, calls.cancelled) == (["x", "y"], [])
+
+    asyncio.run(play())
+
+
 def test_another_question_at_the_same_seat_cancels_the_one_before() -> None:
     async def play() -> None:
         flight, calls = InFlight(patience_s=0.0), Calls()

@@ -6,7 +6,9 @@ from flowlang.models.chat import ChatMessage, ChatRequest
 from flowlang.plan.requests import judge_messages
 from flowlang.run.calling import Asker
 from flowlang.run.event import CallStarted, Event
-from flowlang.run.staying import Staying
+from flowlang.run.keeping import ANY
+from flowlang.run.question import Question
+from flowlang.run.staying import Staying, _seat_and_key
 
 
 def question(text: str, sample: int = 1) -> ChatRequest:
@@ -23,6 +25,16 @@ def test_all_samples_and_judges_of_a_step_are_among_its_questions() -> None:
     staying.ask(judge, judged)
     places = [(place.sample, place.rule) for place, _ in staying.questions("one")]
     assert places == [(1, ""), (1, "It is short"), (2, "")]
+
+
+def test_each_rule_of_a_judge_has_a_seat_of_its_own() -> None:
+    judge = Asker("", "one", None, role="judge")
+    seats = {
+        _seat_and_key(Question(judge, request, 1.0, ANY))[0]
+        for rule in ("It is short", "It is kind")
+        for request in (replace(question(""), messages=judge_messages((), "It is so.", rule)),)
+    }
+    assert len(seats) == 2
 
 
 def test_no_sample_and_no_judge_is_taken_for_the_question_asked_again() -> None:

@@ -418,16 +418,38 @@ step two
 def test_a_save_that_asks_for_another_power_than_was_trusted_waits_for_a_word(tmp_path: Path) -> None:
     (tmp_path / "flowlang.toml").write_text('[allow]\ncommands = ["echo", "expr"]\n')
     (flow := tmp_path / "a.flow").write_text(CALLS)
+    other = CALLS.replace("echo {{ word }}", "expr 21 + 21")
     with OnATerminal([*WATCH, "--offline"], tmp_path, lines=40) as terminal:
         terminal.until_shown("watches", "✓ one", "hello")
         rename_over(flow, CALLS.replace("Say it.", "Say it again.").replace("gemini-3-flash", "gemini-3-1-pro"))
         terminal.until_shown("watches", "run 2", "✓ two")  # no power is in that
-        rename_over(flow, CALLS.replace("echo {{ word }}", "expr 21 + 21"))
+        rename_over(flow, other)
         text = terminal.until_shown("cannot run", "has changed since you trusted it", "or press t, for this session")
         assert "+ command  expr" in text and "run 2" in text
-        terminal.press("r")
-        terminal.until_shown("cannot run")
+        rename_over(flow, CALLS)
+        terminal.until_shown("watches", "run 3")
+        terminal.press("t")  # nothing is asked now
+        rename_over(flow, other)
+        terminal.until_shown("cannot run", "has changed since you trusted it")
         terminal.press("t")
-        terminal.until_shown("watches", "run 3", "42")
+        terminal.until_shown("watches", "run 4", "42")
         terminal.press("x")
         assert terminal.ended() == 0
+
+
+@pytest.mark.parametrize("trusted", [False, True])
+def test_what_a_session_begins_with_is_all_that_it_trusts(trusted: bool, tmp_path: Path) -> None:
+    """Also where that is nothing, and where it was trusted for good."""
+    (tmp_path / "flowlang.toml").write_text('[allow]\ncommands = ["echo", "expr"]\n')
+    (flow := tmp_path / "a.flow").write_text(CALLS if trusted else CALLS[CALLS.index("step two") :])
+    if trusted:
+        with OnATerminal(["trust", "a.flow"], tmp_path, lines=40) as terminal:
+            terminal.until_shown("[y/N]")
+            terminal.press("y\r")
+            assert terminal.ended() == 0
+    with OnATerminal([*WATCH, "--offline"], tmp_path, lines=40) as terminal:
+        terminal.until_shown("watches", "✓ two")
+        rename_over(flow, CALLS.replace("echo {{ word }}", "expr 21 + 21"))
+        terminal.until_shown("cannot run", "+ command  expr")
+        terminal.press("x")
+        terminal.ended()
