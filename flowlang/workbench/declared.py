@@ -10,7 +10,7 @@ FRESH = Flag("fresh", "ask again what was answered before: everything, or one st
 NO_STORE = Flag("no-store", "keep nothing of this run, and use nothing from before")
 
 EVENTS = Flag("events", "write every event of the run to this file, as JSON Lines", "FILE")
-REPORT = Flag("report", "when the run is over, write a page about it, html=FILE, or JUnit XML, junit=FILE", "KIND=FILE")
+REPORT = Flag("report", "when the run is over, write a page about it, html=FILE, or JUnit XML, junit=FILE", "FORM=FILE")
 CONSOLE = Flag(
     "console",
     "how progress is told: live (redrawn), plain (lines), none; auto chooses",

@@ -67,8 +67,10 @@ async def foresee(ready: Ready, keeping: Keeping, hold: Hold, is_free: bool, dif
     need = Need(told, cost if is_priced else None, is_free, cost)
     statuses: dict[str, str] = dict.fromkeys(hold.pinned, "cached")
     statuses |= {name: node.status for name, node in nodes.items()}
-    return Foreseen(need, statuses, looked.values, {name: _told(node) for name, node in nodes.items()})
+    return Foreseen(need, statuses, looked.values, {name: _told(node, is_free) for name, node in nodes.items()})
 
 
-def _told(node: PlannedStep) -> str:
-    return f"about {money(node.cost_usd)}: {node.because}" if node.calls and node.cost_usd else node.because
+def _told(node: PlannedStep, is_free: bool) -> str:
+    if is_free or not node.calls or not node.cost_usd:
+        return node.because
+    return f"about {money(node.cost_usd)}: {node.because}"

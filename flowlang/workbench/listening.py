@@ -126,7 +126,8 @@ class Listening:
         """How the run came out: its failures, each at its line, and the last line."""
         report = fold(self._of_run)
         failures = tell_failures(report, self.screen.width, self.screen.colour_err).rstrip("\n")
-        line = last_line(report, report.exit_code, visible_line(ready.flow.source.path), False, ready.plan)
+        offline = ready.given.has("offline")
+        line = last_line(report, report.exit_code, visible_line(ready.flow.source.path), offline, ready.plan)
         return [*([failures] if failures else []), line]
 
     def tell(self, event: str, **fields: Any) -> None:

@@ -191,10 +191,8 @@ def _trusted(
         trust(project.root, {project.flow: lines})
         return needed
     message = f"`{visible_line(flow.source.path)}` may not be run before you trust it with what it asks for"
-    hints = (
-        f"read the list above; if it is all right: flowlang trust {path}",
-        "or press t, for this session" if given.has("trust") else f"for one run: {_trusting(given, path)}",
-    )
+    short = "for this session: press t, or begin it again" if is_session else f"for one run: {_trusting(given, path)}"
+    hints = (f"read the list above; if it is all right: flowlang trust {path}", short)
     raise Refusal(NOT_ALLOWED, message, hints, "not-allowed")
 
 

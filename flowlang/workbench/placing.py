@@ -5,10 +5,12 @@ None is written through a link, which may have come with the project. What stand
 
 import os
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TextIO
 
+from ..models.recording import ENDING
+from ..project import CONFIGURATION
 from ..run.below import link_on
 from ..run.exit import NOT_ALLOWED, STORE, WRONG_INPUT
 from .refusal import Refusal
@@ -29,6 +31,18 @@ def refuse_unless_writable(path: str, flag: str) -> None:
             raise Refusal(WRONG_INPUT, f"`{flag}`: `{path}` may not be written", rule="bad-file")
     except (OSError, ValueError):
         raise Refusal(WRONG_INPUT, f"`{flag}`: `{path}` cannot be the name of a file", rule="bad-file") from None
+
+
+def report_slip(word: str, path: str, others: Iterable[str]) -> Refusal | None:
+    """Why the report of `--report WORD` goes to no such path: a flow's own file, or another report, stands there."""
+    if Path(path).suffix in (".flow", ENDING) or Path(path).name == CONFIGURATION:
+        message = f"`--report {word}` would put the report in the place of `{path}`"
+        return Refusal(WRONG_INPUT, message, ("name a file of its own",), "wrong-value")
+    # The system's own, such as `/dev/null`, may take two.
+    if not path.startswith("/dev/") and any(os.path.realpath(path) == os.path.realpath(other) for other in others):
+        message = f"two reports can't be written to one file, `{path}`"
+        return Refusal(WRONG_INPUT, message, ("name a file for each",), "wrong-value")
+    return None
 
 
 def write_result(path: str, text: str) -> None:

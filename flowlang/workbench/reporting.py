@@ -14,7 +14,7 @@ from ..show.terminal import visible_line
 from ..store.history import History, PastRun
 from ..store.problems import StoreUnusable
 from .given import Given
-from .placing import refuse_unless_writable, write_result
+from .placing import refuse_unless_writable, report_slip, write_result
 from .refusal import Refusal
 from .screen import Screen
 
@@ -43,6 +43,8 @@ def reports_of(given: Given) -> Reports:
                 "wrong-value",
             )
         refuse_unless_writable(path, "--report")
+        if (slip := report_slip(word, path, [*paths["html"], *paths["junit"]])) is not None:
+            raise slip
         paths[kind].append(path)
     if paths["junit"] and given.has("each"):
         message = "a JUnit report tells of one run, and `--each` makes one for every row"

@@ -251,18 +251,17 @@ class Session:
         ready, row = self.newest.opened, self.board.rows.get(name)
         if not isinstance(ready, Ready) or row is None or name not in ready.plan.nodes:
             return
-        if self.mode == "lazy" or any(one.state == "stale" for one in self.board.rows.values()):
-            self.pinned.pop(name, None)
-            only = build(ready.flow, defaults_of(ready.settings), name)
-            is_stale = row.state not in ("cached", "done")
-            fresh = frozenset[str]() if is_stale else frozenset((name,))
-            await self.start(ready, self.newest.content, fresh, only)
-            return
         step = ready.plan.nodes[name].of
         if isinstance(step, CheckedStep):
             named = [tool.name for tool in (*step.tools, *((step.call,) if step.call is not None else ()))]
             self.kept.results.forget(frozenset(named))
         self.pinned.pop(name, None)
+        if self.mode == "lazy" or any(one.state == "stale" for one in self.board.rows.values()):
+            only = build(ready.flow, defaults_of(ready.settings), name)
+            has_answer = row.state in ("cached", "done", "pinned")
+            fresh = frozenset((name,)) if has_answer else frozenset[str]()
+            await self.start(ready, self.newest.content, fresh, only)
+            return
         await self.start(ready, self.newest.content, frozenset((name,)))
 
     def pin(self, name: str) -> str:

@@ -123,6 +123,8 @@ class Steering:
                 self.look.note = keep_answer(path, node.of, session.staying.questions(name), find, self.screen.redact)
             except Refusal as refusal:
                 self.look.note = refusal.message
+            except OSError:  # the current folder is gone
+                self.look.note = "nothing can be recorded: the folder is not there"
         self.tick()
 
     def _for_chosen(self, what: Callable[[str], Awaitable[None]]) -> Callable[[], Awaitable[None]]:
@@ -145,7 +147,7 @@ class Steering:
         row = session.board.rows.get(look.chosen)
         # While it runs the store may have an answer that is to be another.
         is_open = row is not None and row.state in ("queued", "running")
-        if self._told is not None and self._told[0] is request and self._told[1] == is_open:
+        if look.request and self._told is not None and self._told[0] is request and self._told[1] == is_open:
             return
         self._told = (request, is_open)
         look.asked_at = _named(place, len({one.sample for one, _ in found}) > 1)

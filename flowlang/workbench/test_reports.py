@@ -1,19 +1,15 @@
 """`--report FORM=FILE` of `test`: the files that CI systems read, written when all tests are done."""
 
-import os
 from dataclasses import dataclass
-from pathlib import Path
 
 from ..diagnostics.diagnostic import nearest
-from ..models.recording import ENDING
-from ..project import CONFIGURATION
 from ..run.exit import WRONG_INPUT
 from ..show.junit import as_junit
 from ..show.terminal import visible_line
 from ..show.tested import Tested
 from ..show.trials import test_page, tests_as_json
 from .given import Given
-from .placing import refuse_unless_writable, write_result
+from .placing import refuse_unless_writable, report_slip, write_result
 from .refusal import Refusal, all_in_one
 from .screen import Screen
 
@@ -46,21 +42,12 @@ def open_reports(given: Given) -> Reports:
             slips.append(Refusal(WRONG_INPUT, message, (hint,), "wrong-value"))
             continue
         refuse_unless_writable(path, "--report")
-        if Path(path).suffix in (".flow", ENDING) or Path(path).name == CONFIGURATION:
-            message = f"`--report {word}` would put the report in the place of `{path}`"
-            slips.append(Refusal(WRONG_INPUT, message, ("name a file of its own",), "wrong-value"))
-        elif any(_is_same(path, other) for _, other in wanted):
-            message = f"two reports can't be written to one file, `{path}`"
-            slips.append(Refusal(WRONG_INPUT, message, ("name a file for each",), "wrong-value"))
+        if (slip := report_slip(word, path, [other for _, other in wanted])) is not None:
+            slips.append(slip)
         wanted.append((form, path))
     if slips:
         raise all_in_one(slips)
     return Reports(tuple(wanted))
-
-
-def _is_same(one: str, other: str) -> bool:
-    """Whether two paths are one file; the system's own, such as `/dev/null`, may take two."""
-    return os.path.realpath(one) == os.path.realpath(other) and not one.startswith("/dev/")
 
 
 def _text(form: str, tested: Tested) -> str:

@@ -53,3 +53,13 @@ def test_not_of_a_run_for_each_row(folder: Path, flowlang) -> None:
     (folder / "rows.csv").write_text("mail\nx\n", encoding="utf-8")
     done = flowlang("run", "run.flow", "--each", "rows.csv", "--offline", "--report", "junit=run.xml")
     assert done.code == 2 and "a JUnit report tells of one run" in done.err
+
+
+def test_no_report_takes_the_place_of_the_flow_or_of_another_report(folder: Path, flowlang) -> None:
+    (folder / "run.flow").write_text(FLOW, encoding="utf-8")
+    words = ("run", "run.flow", "--mail", "x", "--offline", "--report")
+    done = flowlang(*words, "junit=run.flow")
+    assert done.code == 2 and "in the place of `run.flow`" in done.err
+    assert (folder / "run.flow").read_text(encoding="utf-8") == FLOW
+    done = flowlang(*words, "html=run.xml", "--report", "junit=run.xml")
+    assert done.code == 2 and "two reports can't be written to one file, `run.xml`" in done.err

@@ -424,7 +424,7 @@ def test_a_save_that_asks_for_another_power_than_was_trusted_waits_for_a_word(tm
         rename_over(flow, CALLS.replace("Say it.", "Say it again.").replace("gemini-3-flash", "gemini-3-1-pro"))
         terminal.until_shown("watches", "run 2", "✓ two")  # no power is in that
         rename_over(flow, other)
-        text = terminal.until_shown("cannot run", "has changed since you trusted it", "or press t, for this session")
+        text = terminal.until_shown("cannot run", "has changed since you trusted it", "for this session: press t")
         assert "+ command  expr" in text and "run 2" in text
         rename_over(flow, CALLS)
         terminal.until_shown("watches", "run 3")
@@ -453,3 +453,21 @@ def test_what_a_session_begins_with_is_all_that_it_trusts(trusted: bool, tmp_pat
         terminal.until_shown("cannot run", "+ command  expr")
         terminal.press("x")
         terminal.ended()
+
+
+def test_a_tool_of_a_stale_session_works_again_by_a_key_and_a_kept_answer_is_let_go_of(tmp_path: Path) -> None:
+    text = CALLS.replace("echo {{ word }}", "sh tool.sh {{ word }}")
+    (tmp_path / "tool.sh").write_text("echo x >> runs; wc -l < runs\n")
+    (tmp_path / "flowlang.toml").write_text('[allow]\ncommands = ["sh"]\n')
+    (tmp_path / "a.flow").write_text(text)
+    with OnATerminal([*WATCH, "--offline", "--lazy"], tmp_path, lines=40) as terminal:
+        terminal.until_shown("waits for you")
+        for number in ("1", "2", "3"):
+            terminal.press("s")
+            terminal.until_shown("✓ one", f"{number}\n")
+            if number == "2":
+                terminal.press("p")
+                terminal.until_shown("* one")
+        terminal.press("x")
+        assert terminal.ended() == 0
+    assert (tmp_path / "runs").read_text() == "x\n" * 3
