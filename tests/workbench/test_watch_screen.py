@@ -464,10 +464,10 @@ def test_a_tool_of_a_stale_session_works_again_by_a_key_and_a_kept_answer_is_let
         terminal.until_shown("waits for you")
         for number in ("1", "2", "3"):
             terminal.press("s")
-            terminal.until_shown("✓ one", f"{number}\n")
+            terminal.until_shown("watches", "✓ one", f"{number}\n")
             if number == "2":
                 terminal.press("p")
-                terminal.until_shown("* one")
+                terminal.until_shown("* one", "the answer of one stays")
         terminal.press("x")
         assert terminal.ended() == 0
     assert (tmp_path / "runs").read_text() == "x\n" * 3
