@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Mapping, Sequence
+from decimal import Decimal
 from typing import TypeVar
 
 from ..language.checked import CheckedStep
@@ -14,7 +15,7 @@ T = TypeVar("T", bound=Mapping[str, Value])
 
 
 def asked_once(node: PlannedStep, step: CheckedStep, turns: Sequence[T]) -> list[T]:
-    """The turns, given by their names, with one for each question.
+    """The turns, given by their names, with one for each question: of several, the one that asks it most often.
 
     Only what the turns' own names fill in is looked at; the rest is the same in each.
     """
@@ -32,5 +33,12 @@ def asked_once(node: PlannedStep, step: CheckedStep, turns: Sequence[T]) -> list
     different: dict[bytes, T] = {}
     for turn in turns:
         told = repr([bare(value) if (value := value_of(ref, turn)) is not None else None for ref in refs])
-        different.setdefault(hashlib.sha256(told.encode("utf-8", "surrogatepass")).digest(), turn)
+        digest = hashlib.sha256(told.encode("utf-8", "surrogatepass")).digest()
+        different[digest] = max(different.get(digest, turn), turn, key=lambda one: _times(step, one))
     return list(different.values())
+
+
+def _times(step: CheckedStep, turn: Mapping[str, Value]) -> tuple[Decimal, ...]:
+    """How often a turn asks: its samples, and the rounds of its tools; 0 for what is the same in each turn."""
+    counts = [None if isinstance(one, int | None) else value_of(one, turn) for one in (step.samples, step.rounds)]
+    return tuple([one if isinstance(one, Decimal) else Decimal(0) for one in counts])

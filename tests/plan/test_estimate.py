@@ -46,6 +46,9 @@ def test_without_an_input_nothing_is_said_of_what_reads_it(tmp_path: Path) -> No
 EACH = 'input words: list of text\nstep a\n  repeat for each w in words\n  prompt: "{{ w }}"\n'
 
 
+SAMPLED = "schema W\n  a: text\n  n: whole number\n" + EACH.replace("list of text", "list of W").replace(
+    '"{{ w }}"', '"{{ w.a }}"\n  samples: {{ w.n }}'
+)
 RECORDS = EACH.replace("list of text", "table").replace("{{ w }}", "{{ w.a }}")
 
 
@@ -59,6 +62,7 @@ RECORDS = EACH.replace("list of text", "table").replace("{{ w }}", "{{ w.a }}")
         (EACH + "  samples: 2\n", ("x", "y", "x"), 4),
         (EACH + '  ensure: judge "polite of {{ w }}"\n', ("x", "y", "x"), 4),
         (RECORDS, ({"a": "1", "b": "2"}, {"a": "1", "b": "3"}), 1),
+        (SAMPLED, ({"a": "x", "n": Decimal(1)}, {"a": "x", "n": Decimal(3)}, {"a": "x", "n": Decimal(2)}), 3),
     ],
 )
 def test_equal_items_are_asked_once_where_answers_are_kept(flow: str, words: Value, calls: int, tmp_path: Path) -> None:
