@@ -1,6 +1,6 @@
 """Regular expressions that are compiled when they are first used.
 
-The program has two hundred of them, and a command needs a few: to compile them all is a quarter of what `run` takes to
+The program has two hundred of them, and a command needs a few: to compile them all is a tenth of what `run` takes to
 start.
 """
 

@@ -1,4 +1,4 @@
-"""Whether a text can have a secret in it at all: a look that takes a twentieth of the time of the whole search.
+"""Whether a text can have a secret in it at all: a look that takes an eighth of the time of the whole search.
 
 The pattern of `secrets.py` stops at every character; few texts have a secret. So first the signs of one are looked for,
 each of which takes one sweep of the machine's own search. It may say yes where there is none, never the reverse:

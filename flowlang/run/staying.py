@@ -5,13 +5,13 @@ that their steps have now. What nobody wants any more is told as the end of a ca
 """
 
 import asyncio
-import re
 from collections.abc import Container
 from dataclasses import replace
 from decimal import Decimal
 from typing import NamedTuple
 
 from ..models.chat import ChatRequest, Reply
+from ..pattern import pattern
 from ..plan.requests import judged_rule
 from ..store.rows import Kept
 from ..store.store import Busy
@@ -58,7 +58,7 @@ def place_of(turn: Turn, request: ChatRequest, role: str = "") -> Place:
     return Place(*turn, request.sample, judged_rule(request.messages) if role == "judge" else "")
 
 
-_ITEM = re.compile(r"\[(\d+)\]")  # of an item, in a path
+_ITEM = pattern(r"\[(\d+)\]")  # of an item, in a path
 _Told = CallStarted | Delta | Dropped | CallFinished | ToolCalled
 
 

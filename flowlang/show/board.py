@@ -3,11 +3,11 @@
 Made from the events of run after run, and from what the session says of itself. Every view reads this; none shows more.
 """
 
-import re
 from collections.abc import Callable, Container, Iterable
 from dataclasses import dataclass, field
 from decimal import Decimal
 
+from ..pattern import pattern
 from ..run.event import (
     CallFinished,
     CallStarted,
@@ -25,7 +25,7 @@ from ..run.words import FROM_BEFORE
 from .numbers import count, money
 from .terminal import visible_line
 
-_ITEM = re.compile(r"\[\d+\]")
+_ITEM = pattern(r"\[\d+\]")
 
 Clock = Callable[[], float]
 TAIL = 400  # characters of streaming text that are kept
