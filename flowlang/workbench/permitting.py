@@ -60,7 +60,7 @@ class Project:
 
 @dataclass(slots=True)
 class Word:
-    """What `--trust` means in a session: the powers that stood there when it began. Other ones need a new word.
+    """What `--trust` means in a session: the powers that stood there when it began. More of them need a new word.
 
     `trusted` and `refused` are whole lists; None before the first.
     """
@@ -69,11 +69,10 @@ class Word:
     refused: tuple[Asked, ...] | None = None
 
     def holds_for(self, asked: tuple[Asked, ...], offline: bool) -> bool:
-        """Whether the user has said yes to these powers; to the first ones, and to none, by the flag itself."""
+        """Whether the user has said yes to all these powers; to the first ones by the flag itself."""
         if self.trusted is None:
             self.trusted = asked
-        now = _powers(asked, offline)
-        self.refused = asked if now and now != _powers(self.trusted, offline) else None
+        self.refused = None if _powers(asked, offline) <= _powers(self.trusted, offline) else asked
         return self.refused is None
 
     def give(self) -> bool:
@@ -84,8 +83,8 @@ class Word:
         return True
 
 
-def _powers(asked: Sequence[Asked], offline: bool) -> list[str]:
-    return [one.line() for one in asked if one.is_power and not (offline and one.reaches_out)]
+def _powers(asked: Sequence[Asked], offline: bool) -> set[str]:
+    return {one.line() for one in asked if one.is_power and not (offline and one.reaches_out)}
 
 
 def allowed(settings: Settings, given: Given) -> Allow:

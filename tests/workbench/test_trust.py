@@ -7,6 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from flowlang.workbench.permitting import Word
+from flowlang.workbench.powers import Asked
+
 from .conftest import Type
 
 FLOW = """
@@ -384,3 +387,17 @@ def test_a_script_too_large_to_compare_is_not_run(
     (project / "flowlang.toml").write_text('[allow]\ncommands = ["sh"]\n')
     typed = flowlang("run", "script.flow", "--offline", "--trust")
     assert typed.code != 0 and "too large to be trusted" in typed.err and typed.out == ""
+
+
+def test_a_session_asks_for_a_word_where_a_power_is_added_and_not_where_one_is_gone() -> None:
+    one, other, host = (
+        Asked("command", "echo"),
+        Asked("command", "expr"),
+        Asked("host", "a.example", reaches_out=True),
+    )
+    word = Word()
+    assert word.holds_for((one, other), False) and word.holds_for((other,), False) and word.holds_for((), False)
+    assert word.holds_for((one, other), False)
+    assert not word.holds_for((one, host), False) and word.holds_for((one, host), True)
+    assert not word.give()  # what was refused before is asked for no more
+    assert not word.holds_for((one, host), False) and word.give() and word.holds_for((one, host), False)
